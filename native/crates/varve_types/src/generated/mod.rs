@@ -1,0 +1,5 @@
+//! Files that are written by a generator and checked for staleness in CI.
+
+mod error_codes;
+
+pub use error_codes::ErrorCode;
