@@ -1,1 +1,29 @@
-//! Placeholder of one commit.
+//! Varve's key-value store: a durable log, a multi-version memtable, and at most four memory-mapped
+//! segments in which a learned index predicts the one 4 KiB block that a key can be in.
+//!
+//! It is not a server and knows nothing of JavaScript. One [`Store`] owns a directory.
+//!
+//! Invariants
+//! 1. An acknowledged `Synced` batch survives process and power loss and any single I/O error.
+//! 2. Damage is reported with file and offset, never guessed away.
+//! 3. Reads never touch the log and take no lock.
+//! 4. A crash at any point leaves the state before or after the one catalogue commit.
+//!
+//! File formats, the recovery argument and rejected options: `design.md` in this crate.
+
+pub mod batch;
+pub mod error;
+mod event;
+pub mod files;
+pub mod limits;
+mod options;
+mod read_types;
+mod stats;
+mod store;
+
+pub use batch::Batch;
+pub use event::{Event, Job};
+pub use options::{AckSink, Durability, IndexPolicy, LogMode, OpenOptions, Receipt, Threads};
+pub use read_types::{Fields, Filled, Found, MISSING, PackedKeys, PackedMany, Range};
+pub use stats::{Damage, ReadStats, RepairReport, SegmentStats, Stats, VerifyReport};
+pub use store::{Cursor, Snapshot, Step, Store, repair};

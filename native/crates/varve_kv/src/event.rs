@@ -1,0 +1,76 @@
+//! What the store tells while it works.
+
+use varve_types::VarveError;
+
+/// Background work of one kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Job {
+    /// A frozen memtable becomes a segment.
+    Flush,
+    /// Several segments become one.
+    Merge,
+    /// Every block is read and checked.
+    Verify,
+}
+
+/// One event; delivered on the thread that caused it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// `done` of `total` entries of the running job are written or checked.
+    Progress {
+        /// Which job.
+        job: Job,
+        /// Entries done.
+        done: u64,
+        /// Entries in all; an estimate while merging.
+        total: u64,
+    },
+    /// A memtable became a live segment.
+    Flush {
+        /// File number of the segment.
+        segment: u64,
+        /// Entries in it, tombstones included.
+        entries: u64,
+        /// Bytes of its file.
+        bytes: u64,
+        /// Wall time, in milliseconds.
+        elapsed_ms: u64,
+    },
+    /// Segments became one live segment.
+    Merge {
+        /// File numbers of the inputs.
+        inputs: Vec<u64>,
+        /// File number of the output; 0 when every entry cancelled out.
+        segment: u64,
+        /// Entries in the output.
+        entries: u64,
+        /// Bytes of its file.
+        bytes: u64,
+        /// Wall time, in milliseconds.
+        elapsed_ms: u64,
+    },
+    /// External log only: store `catalogue` and drop every logged commit up to `folded_sequence` in one
+    /// durable step, then call [`crate::Store::fold_committed`] with `ticket` (or `fold_failed`).
+    Fold {
+        /// Names this fold.
+        ticket: u64,
+        /// The new catalogue, opaque.
+        catalogue: Vec<u8>,
+        /// Every commit up to this one lives in segments from then on.
+        folded_sequence: u64,
+    },
+    /// Background work failed; the data stays in the log and the memtable. Work is retried after the
+    /// next write, `flush` or `compact`.
+    BackgroundFailed {
+        /// Which job.
+        job: Job,
+        /// Why.
+        error: VarveError,
+    },
+    /// The store refuses writes from now on.
+    Poisoned {
+        /// Why.
+        cause: String,
+    },
+}
