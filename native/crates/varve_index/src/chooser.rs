@@ -1,0 +1,169 @@
+//! The chooser: which kind an index becomes.
+//!
+//! Rules, in this order:
+//! 1. Keys at a constant stride are affine; nothing else comes near.
+//! 2. Candidates above the memory budget are out; when all are, the smallest stays.
+//! 3. Candidates slower than `slowdown_max` times the S+ tree in the trial are out, if the S+ tree is in.
+//! 4. Of the rest the least `time * (1 + byte_price * bytes per key)` wins.
+//!
+//! Without a clock ([`Choice::Counted`]) counts stand in for the trial: the S+ tree while the keys fit the cache or
+//! when they are too hard, else the line probe. Figures behind the limits: `design.md`.
+
+use varve_types::Result;
+
+use crate::image::{HEADER_BYTES, Header, Image};
+use crate::index::View;
+use crate::kind::Kind;
+use crate::line_probe::LineProbe;
+use crate::line_train;
+use crate::policy::{Choice, Mode, Policy};
+use crate::report::{Candidate, per_key};
+use crate::sparse_fences::SparseFences;
+use crate::splus_tree::SplusTree;
+use crate::trial::trial;
+
+/// Above this hardness a line probe needs half a byte per key and loses its advantage.
+pub(crate) const SEGMENTS_PER_MILLION_MAX: f64 = 29_000.0;
+
+/// Two megabytes of keys: within it every level of an S+ tree is in the cache, and it is twice as fast.
+const IN_CACHE_KEYS: usize = 1 << 18;
+
+/// An index that is laid out but has neither replay nor header yet.
+pub(crate) struct Draft {
+    pub(crate) kind: Kind,
+    pub(crate) image: Image,
+    pub(crate) segment_count: usize,
+    pub(crate) ns: f64,
+}
+
+impl Draft {
+    pub(crate) fn affine() -> Self {
+        Self::of(Kind::Affine, Image::zeroed(HEADER_BYTES), 0)
+    }
+
+    pub(crate) fn splus_tree(keys: &[u64], threads: usize) -> Self {
+        Self::of(Kind::SplusTree, SplusTree::image_of(keys, threads), 0)
+    }
+
+    fn sparse_fences(keys: &[u64]) -> Self {
+        Self::of(Kind::SparseFences, SparseFences::image_of(keys), 0)
+    }
+
+    fn line_probe(keys: &[u64], epsilon: u32, threads: usize) -> Self {
+        let segments = line_train::train(keys, epsilon, threads);
+        Self::of(Kind::LineProbe { epsilon }, LineProbe::image_of(&segments, keys.len()), segments.len())
+    }
+
+    fn of(kind: Kind, image: Image, segment_count: usize) -> Self {
+        Self { kind, image, segment_count, ns: 0.0 }
+    }
+
+    /// The lookup as it will run; `keys` are those that the draft was made of.
+    pub(crate) fn view<'a>(&'a self, keys: &'a [u64]) -> Result<View<'a>> {
+        let header = Header { segment_count: self.segment_count as u64, ..Header::default() };
+        View::open(self.kind, &header, &self.image, keys)
+    }
+
+    pub(crate) fn epsilon(&self) -> u32 {
+        if let Kind::LineProbe { epsilon } = self.kind { epsilon } else { 0 }
+    }
+
+    fn bytes_per_key(&self, keys: &[u64]) -> f64 {
+        per_key(self.image.len() as f64, keys.len())
+    }
+
+    fn cost(&self, keys: &[u64], policy: &Policy) -> f64 {
+        self.ns * (1.0 + policy.byte_price * self.bytes_per_key(keys))
+    }
+}
+
+/// What was chosen, and everything that was looked at.
+pub(crate) struct Chosen {
+    pub(crate) draft: Draft,
+    pub(crate) candidates: Vec<Candidate>,
+    pub(crate) fallback: Option<String>,
+}
+
+/// Chooses among all kinds but the affine one. `keys` is not empty.
+pub(crate) fn choose(
+    keys: &[u64],
+    policy: &Policy,
+    threads: usize,
+    clock: &mut dyn FnMut() -> u64,
+) -> Chosen {
+    match policy.choice {
+        Choice::Forced(kind) => {
+            let draft = match kind {
+                Kind::LineProbe { epsilon } => Draft::line_probe(keys, epsilon, threads),
+                Kind::SparseFences => Draft::sparse_fences(keys),
+                Kind::SplusTree | Kind::Affine => Draft::splus_tree(keys, threads),
+            };
+            chosen(draft, Vec::new())
+        }
+        Choice::Counted => by_count(keys, policy, threads),
+        Choice::Measured => by_trial(keys, policy, threads, clock),
+    }
+}
+
+fn chosen(draft: Draft, others: Vec<Draft>) -> Chosen {
+    let candidates = std::iter::once(&draft)
+        .chain(&others)
+        .map(|draft| Candidate {
+            kind: draft.kind,
+            bytes: draft.image.len(),
+            segment_count: draft.segment_count,
+            ns: draft.ns,
+        })
+        .collect();
+    Chosen { draft, candidates, fallback: None }
+}
+
+fn fits(bytes: usize, keys: &[u64], policy: &Policy) -> bool {
+    // The header is a constant: over few keys it would rule out everything.
+    per_key(bytes.saturating_sub(HEADER_BYTES) as f64, keys.len()) <= policy.bytes_per_key_max
+}
+
+fn by_count(keys: &[u64], policy: &Policy, threads: usize) -> Chosen {
+    let tree_fits = fits(SplusTree::bytes(keys.len()), keys, policy);
+    if tree_fits && keys.len() <= IN_CACHE_KEYS {
+        return chosen(Draft::splus_tree(keys, threads), Vec::new());
+    }
+    // A tight bound means fewer lines walked, which batches feel; a wide one means less memory.
+    let epsilons = policy.epsilons.iter().copied();
+    let epsilon = if policy.mode == Mode::Batch { epsilons.min() } else { epsilons.max() };
+    let probe = epsilon.map(|epsilon| Draft::line_probe(keys, epsilon, threads));
+    let is_easy = |draft: &Draft| {
+        per_key(draft.segment_count as f64 * 1e6, keys.len()) <= SEGMENTS_PER_MILLION_MAX
+            && fits(draft.image.len(), keys, policy)
+    };
+    match probe {
+        Some(probe) if is_easy(&probe) => chosen(probe, Vec::new()),
+        probe if tree_fits => chosen(Draft::splus_tree(keys, threads), probe.into_iter().collect()),
+        probe => chosen(Draft::sparse_fences(keys), probe.into_iter().collect()),
+    }
+}
+
+fn by_trial(keys: &[u64], policy: &Policy, threads: usize, clock: &mut dyn FnMut() -> u64) -> Chosen {
+    let mut drafts: Vec<Draft> =
+        policy.epsilons.iter().map(|epsilon| Draft::line_probe(keys, *epsilon, threads)).collect();
+    if fits(SplusTree::bytes(keys.len()), keys, policy) {
+        drafts.push(Draft::splus_tree(keys, threads));
+    }
+    drafts.push(Draft::sparse_fences(keys));
+    drop_over_budget(&mut drafts, keys, policy);
+    trial(&mut drafts, keys, policy.mode, clock);
+    let tree_ns =
+        drafts.iter().find(|draft| draft.kind == Kind::SplusTree).map_or(f64::INFINITY, |tree| tree.ns);
+    let winner = (0..drafts.len())
+        .filter(|at| drafts[*at].ns <= policy.slowdown_max.max(1.0) * tree_ns)
+        .min_by(|a, b| drafts[*a].cost(keys, policy).total_cmp(&drafts[*b].cost(keys, policy)))
+        .unwrap_or(0);
+    let winner = drafts.swap_remove(winner);
+    chosen(winner, drafts)
+}
+
+/// Leaves at least one draft: the smallest.
+fn drop_over_budget(drafts: &mut Vec<Draft>, keys: &[u64], policy: &Policy) {
+    let smallest = drafts.iter().map(|draft| draft.image.len()).min();
+    drafts.retain(|draft| fits(draft.image.len(), keys, policy) || Some(draft.image.len()) == smallest);
+}

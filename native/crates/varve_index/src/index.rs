@@ -1,0 +1,218 @@
+//! An index opened over its image and the keys it was built on.
+
+use varve_types::{ErrorCode, Result, VarveError};
+
+use crate::affine::Affine;
+use crate::image::{Header, Sections, damaged};
+use crate::kind::{GROUP, Kind, Lookup, Trace};
+use crate::lanes::{Isa, Lanes, with_lanes};
+use crate::line_probe::LineProbe;
+use crate::report::Report;
+use crate::sparse_fences::SparseFences;
+use crate::splus_tree::SplusTree;
+
+/// A learned index, read in place: borrows the image and the keys, owns nothing, may be shared by threads.
+#[derive(Clone, Copy, Debug)]
+pub struct Index<'a> {
+    view: View<'a>,
+    header: Header,
+    image_bytes: usize,
+    isa: Isa,
+}
+
+impl<'a> Index<'a> {
+    /// Opens `image` over the `keys` it was built on, ascending.
+    ///
+    /// # Errors
+    /// `INDEX_DAMAGED` when the checksum or a length is wrong, the image is not 8-byte aligned in memory (64 is
+    /// faster), or it was built on other keys as far as their number, first and last tell. `STORE_NEWER_FORMAT`.
+    ///
+    /// Cost: one checksum over the image; no allocation.
+    pub fn open(image: &'a [u8], keys: &'a [u64]) -> Result<Self> {
+        let header = Header::read(image)?;
+        let ends = (*keys.first().unwrap_or(&0), *keys.last().unwrap_or(&0));
+        if header.key_count != keys.len() as u64 || ends != (header.first_key, header.last_key) {
+            return Err(damaged("the index image belongs to other keys"));
+        }
+        let view = View::open(kind_of_code(header.kind, header.epsilon)?, &header, image, keys)?;
+        Ok(Self { view, header, image_bytes: image.len(), isa: Isa::detect() })
+    }
+
+    /// The same index on another instruction set, for tests and comparisons.
+    ///
+    /// # Errors
+    /// `ARGUMENT_INVALID` when this CPU does not have it.
+    pub fn with_isa(self, isa: Isa) -> Result<Self> {
+        if isa.is_available() {
+            return Ok(Self { isa, ..self });
+        }
+        let message = format!("this CPU has no {isa:?}");
+        Err(VarveError::new(ErrorCode::ArgumentInvalid, message, "choose one of Isa::available()"))
+    }
+
+    /// The number of keys below `key`: the position of its first occurrence, or where it would be inserted.
+    ///
+    /// Cost: by kind; no allocation.
+    #[inline]
+    pub fn lower_bound(&self, key: u64) -> usize {
+        #[inline(always)]
+        unsafe fn locate<L: Lanes>(view: &View<'_>, key: u64) -> usize {
+            // SAFETY: as the caller vouches.
+            unsafe { view.locate::<L, ()>(key, &mut ()) }
+        }
+        let view = &self.view;
+        // SAFETY: `isa` is available, by `detect` or `with_isa`.
+        unsafe { with_lanes!(self.isa, locate(view: &View<'_>, key: u64) -> usize) }
+    }
+
+    /// [`Self::lower_bound`], with the number of lines of keys visited beyond the first one, to be compared with
+    /// [`Report::walked_mean`]. For one lookup in a thousand.
+    pub fn lower_bound_traced(&self, key: u64) -> (usize, u32) {
+        #[inline(always)]
+        unsafe fn locate<L: Lanes>(view: &View<'_>, key: u64) -> (usize, u32) {
+            let mut walked = 0;
+            // SAFETY: as the caller vouches.
+            let found = unsafe { view.locate::<L, u32>(key, &mut walked) };
+            (found, walked)
+        }
+        let view = &self.view;
+        // SAFETY: `isa` is available, by `detect` or `with_isa`.
+        unsafe { with_lanes!(self.isa, locate(view: &View<'_>, key: u64) -> (usize, u32)) }
+    }
+
+    /// [`Self::lower_bound`] of each of `keys`, into `out`. Cache misses of 32 lookups at a time overlap, which is
+    /// 3 to 10 times faster than single calls on keys outside the cache.
+    ///
+    /// # Panics
+    /// When `keys` and `out` are not equally long.
+    pub fn lower_bound_batch(&self, keys: &[u64], out: &mut [usize]) {
+        #[inline(always)]
+        unsafe fn locate<L: Lanes>(view: &View<'_>, keys: &[u64], out: &mut [usize]) {
+            for (keys, out) in keys.chunks(GROUP).zip(out.chunks_mut(GROUP)) {
+                // SAFETY: as the caller vouches.
+                unsafe { view.locate_group::<L>(keys, out) };
+            }
+        }
+        assert_eq!(keys.len(), out.len(), "one answer per key");
+        let view = &self.view;
+        // SAFETY: `isa` is available, by `detect` or `with_isa`.
+        unsafe { with_lanes!(self.isa, locate(view: &View<'_>, keys: &[u64], out: &mut [usize])) }
+    }
+
+    /// What the build found out about this index.
+    pub fn report(&self) -> Report {
+        report_of(&self.header, self.view.kind(self.header.epsilon), self.image_bytes)
+    }
+}
+
+pub(crate) fn report_of(header: &Header, kind: Kind, bytes: usize) -> Report {
+    Report {
+        kind,
+        key_count: header.key_count as usize,
+        bytes,
+        segment_count: header.segment_count as usize,
+        walked_mean: header.walked_mean,
+        walked_max: header.walked_max,
+        predicted_ns: header.predicted_ns,
+        candidates: Vec::new(),
+        fallback: None,
+    }
+}
+
+/// The number of a kind in the header.
+pub(crate) fn kind_code(kind: Kind) -> u32 {
+    match kind {
+        Kind::Affine => 0,
+        Kind::LineProbe { .. } => 1,
+        Kind::SplusTree => 2,
+        Kind::SparseFences => 3,
+    }
+}
+
+pub(crate) fn kind_of_code(code: u32, epsilon: u32) -> Result<Kind> {
+    match code {
+        0 => Ok(Kind::Affine),
+        1 => Ok(Kind::LineProbe { epsilon }),
+        2 => Ok(Kind::SplusTree),
+        3 => Ok(Kind::SparseFences),
+        other => Err(damaged(format!("unknown kind {other} of index"))),
+    }
+}
+
+/// The four kinds, dispatched without a pointer: the branch is the same for every lookup of an index.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum View<'a> {
+    Affine(Affine),
+    LineProbe(LineProbe<'a>),
+    SplusTree(SplusTree<'a>),
+    SparseFences(SparseFences<'a>),
+}
+
+impl<'a> View<'a> {
+    /// Opens the sections of `image`, all of them.
+    pub(crate) fn open(kind: Kind, header: &Header, image: &'a [u8], keys: &'a [u64]) -> Result<Self> {
+        let mut sections = Sections::of(image);
+        let view = Self::open_in(kind, header, &mut sections, keys)?;
+        sections.finish()?;
+        Ok(view)
+    }
+
+    /// Takes what `kind` needs from `sections`. Of the header only `stride`, `segment_count`, first and last key are
+    /// read, and only where the kind has them.
+    pub(crate) fn open_in(
+        kind: Kind,
+        header: &Header,
+        sections: &mut Sections<'a>,
+        keys: &'a [u64],
+    ) -> Result<Self> {
+        if kind != Kind::Affine && (keys.is_empty() || keys.len() > u32::MAX as usize) {
+            return Err(damaged("this kind of index cannot have this number of keys"));
+        }
+        Ok(match kind {
+            Kind::Affine => Self::Affine(Affine::open(header, keys.len())?),
+            Kind::LineProbe { .. } => {
+                let segment_count = usize::try_from(header.segment_count).unwrap_or(usize::MAX);
+                Self::LineProbe(LineProbe::open(sections, keys, segment_count)?)
+            }
+            Kind::SplusTree => Self::SplusTree(SplusTree::open(sections, keys)?),
+            Kind::SparseFences => Self::SparseFences(SparseFences::open(sections, keys)?),
+        })
+    }
+
+    pub(crate) fn kind(&self, epsilon: u32) -> Kind {
+        match self {
+            Self::Affine(_) => Kind::Affine,
+            Self::LineProbe(_) => Kind::LineProbe { epsilon },
+            Self::SplusTree(_) => Kind::SplusTree,
+            Self::SparseFences(_) => Kind::SparseFences,
+        }
+    }
+}
+
+impl Lookup for View<'_> {
+    #[inline(always)]
+    unsafe fn locate<L: Lanes, T: Trace>(&self, key: u64, trace: &mut T) -> usize {
+        // SAFETY: as the caller vouches.
+        unsafe {
+            match self {
+                Self::Affine(affine) => affine.locate::<L, T>(key, trace),
+                Self::LineProbe(probe) => probe.locate::<L, T>(key, trace),
+                Self::SplusTree(tree) => tree.locate::<L, T>(key, trace),
+                Self::SparseFences(fences) => fences.locate::<L, T>(key, trace),
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn locate_group<L: Lanes>(&self, keys: &[u64], out: &mut [usize]) {
+        // SAFETY: as the caller vouches.
+        unsafe {
+            match self {
+                Self::Affine(affine) => affine.locate_group::<L>(keys, out),
+                Self::LineProbe(probe) => probe.locate_group::<L>(keys, out),
+                Self::SplusTree(tree) => tree.locate_group::<L>(keys, out),
+                Self::SparseFences(fences) => fences.locate_group::<L>(keys, out),
+            }
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! Eight compares as two vectors of four.
+
+use std::arch::x86_64::{
+    __m256i, _mm256_castsi256_pd, _mm256_cmpgt_epi64, _mm256_loadu_si256, _mm256_movemask_pd,
+    _mm256_set1_epi64x, _mm256_xor_si256,
+};
+
+use super::Lanes;
+
+pub(crate) struct Avx2;
+
+impl Lanes for Avx2 {
+    #[inline(always)]
+    unsafe fn rank(line: *const u64, key: u64) -> usize {
+        // SAFETY: the caller makes 64 bytes readable and has AVX2.
+        unsafe {
+            // AVX2 compares signed numbers only: flipping the top bit of both sides keeps the unsigned order.
+            let flip = _mm256_set1_epi64x(i64::MIN);
+            let key = _mm256_set1_epi64x((key ^ (1 << 63)) as i64);
+            let half = |at: *const u64| {
+                let keys = _mm256_xor_si256(_mm256_loadu_si256(at.cast::<__m256i>()), flip);
+                _mm256_movemask_pd(_mm256_castsi256_pd(_mm256_cmpgt_epi64(key, keys))) as u32
+            };
+            (half(line) | half(line.add(4)) << 4).count_ones() as usize
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! The line probe: route to a line segment, predict, compare the predicted line of eight keys, walk if outside.
+//!
+//! Memory: 17 bytes per PLA segment (first key, slope and base, and its share of the routing tree), which is
+//! 0.01-0.25 bytes per key on real data. Cost: the routing tree is small enough for the caches, so that a lookup
+//! waits for memory once or twice, where an S+ tree over the keys waits on each of its lower levels.
+//!
+//! Sections: parameters (one word per segment and one more: base in the low half, bits of the f32 slope in the high
+//! half), first keys (whole lines, padded with `u64::MAX`), routing tree.
+//!
+//! Invariant: the walk compares real keys and stops only where the answer is proven, so a bad model costs time and
+//! never a wrong answer. After `walk_max` lines it turns into a binary search, so even that time is bounded.
+
+use varve_types::Result;
+
+use crate::fence_tree::{self, FenceTree, Shape};
+use crate::image::{HEADER_BYTES, Image, LINE_BYTES, Sections, damaged};
+use crate::kind::{GROUP, Lookup, Trace};
+use crate::lanes::{LINE_KEYS, Lanes, prefetch, rank_line};
+use crate::line_train::Segment;
+
+/// Never over an empty array.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LineProbe<'a> {
+    pub(crate) keys: &'a [u64],
+    params: &'a [u64],
+    firsts: &'a [u64],
+    router: FenceTree<'a>,
+    segment_count: usize,
+    walk_max: usize,
+}
+
+/// Lines that a lookup may walk before it searches: well above every bound that the replay admits.
+const WALK_MAX: usize = 64;
+
+fn param_words(segment_count: usize) -> usize {
+    (segment_count + 1).next_multiple_of(LINE_KEYS)
+}
+
+impl<'a> LineProbe<'a> {
+    pub(crate) fn bytes(segment_count: usize) -> usize {
+        let lines = segment_count.div_ceil(LINE_KEYS);
+        HEADER_BYTES + param_words(segment_count) * 8 + lines * LINE_BYTES + Shape::of(lines).words() * 8
+    }
+
+    /// Lays out trained segments over `key_count` keys; the image still needs its header.
+    pub(crate) fn image_of(segments: &[Segment], key_count: usize) -> Image {
+        let mut image = Image::zeroed(Self::bytes(segments.len()));
+        let lines = segments.len().div_ceil(LINE_KEYS);
+        let (params, rest) = image.body_mut().split_at_mut(param_words(segments.len()));
+        let (firsts, nodes) = rest.split_at_mut(lines * LINE_KEYS);
+        params.fill(key_count as u64); // whatever follows the last segment is the end
+        firsts.fill(u64::MAX);
+        for ((param, first), segment) in params.iter_mut().zip(firsts.iter_mut()).zip(segments) {
+            *param = u64::from(segment.base) | u64::from(segment.slope.to_bits()) << 32;
+            *first = segment.first;
+        }
+        fence_tree::fill(nodes, lines, 1, |line| firsts[line * LINE_KEYS]);
+        image
+    }
+
+    pub(crate) fn open(sections: &mut Sections<'a>, keys: &'a [u64], segment_count: usize) -> Result<Self> {
+        if segment_count == 0 || segment_count > keys.len() * 2 + 1 {
+            return Err(damaged("the number of PLA segments is impossible"));
+        }
+        let lines = segment_count.div_ceil(LINE_KEYS);
+        let params = sections.words(param_words(segment_count))?;
+        let firsts = sections.words(lines * LINE_KEYS)?;
+        let router = FenceTree::open(sections, lines)?;
+        if firsts[segment_count..].iter().any(|first| *first != u64::MAX) {
+            return Err(damaged("a first key without a PLA segment"));
+        }
+        Ok(Self { keys, params, firsts, router, segment_count, walk_max: WALK_MAX })
+    }
+
+    pub(crate) fn segment_count(&self) -> usize {
+        self.segment_count
+    }
+
+    /// First key of a segment; it serves the keys *above*, up to and with the first key of the next segment.
+    pub(crate) fn first(&self, segment: usize) -> u64 {
+        self.firsts[segment]
+    }
+
+    /// Position of the first key of a segment; that of the end for `segment_count()`.
+    pub(crate) fn base(&self, segment: usize) -> u32 {
+        self.params[segment] as u32
+    }
+
+    pub(crate) fn slope(&self, segment: usize) -> f32 {
+        f32::from_bits((self.params[segment] >> 32) as u32)
+    }
+
+    /// The segment that serves `key`: the last one whose first key is below it, or segment 0.
+    ///
+    /// # Safety
+    /// The CPU has the instruction set of `L`.
+    #[inline(always)]
+    pub(crate) unsafe fn route<L: Lanes>(&self, key: u64) -> usize {
+        // SAFETY: as the caller vouches.
+        unsafe { self.segment_in::<L>(self.router.descend::<L>(key), key) }
+    }
+
+    /// # Safety
+    /// `line` is a line of first keys.
+    #[inline(always)]
+    unsafe fn segment_in<L: Lanes>(&self, line: usize, key: u64) -> usize {
+        // SAFETY: first keys are whole lines. The padding is below nothing, so the segment exists.
+        let below = unsafe { L::rank(self.firsts.as_ptr().add(line * LINE_KEYS), key) };
+        line * LINE_KEYS + below.saturating_sub(1)
+    }
+
+    /// The predicted line of keys.
+    #[inline(always)]
+    unsafe fn predicted_line(&self, segment: usize, key: u64) -> usize {
+        // SAFETY: `segment` comes from `segment_in`; there is one parameter more than segments.
+        let (first, param, next) = unsafe {
+            let params = self.params.get_unchecked(segment..segment + 2);
+            (*self.firsts.get_unchecked(segment), params[0], params[1])
+        };
+        let slope = f32::from_bits((param >> 32) as u32);
+        let predicted = predict(key.saturating_sub(first), slope, param as u32, next as u32);
+        start_line(predicted, self.keys.len())
+    }
+
+    /// The lower bound of `key`, given the number of keys below it in a line.
+    #[inline(always)]
+    unsafe fn walk<L: Lanes, T: Trace>(&self, key: u64, line: usize, below: usize, trace: &mut T) -> usize {
+        if below.wrapping_sub(1) < LINE_KEYS - 1 {
+            return line * LINE_KEYS + below;
+        }
+        // SAFETY: both keep to lines of `keys`.
+        unsafe {
+            if below == 0 {
+                self.walk_left::<L, T>(key, line, trace)
+            } else {
+                self.walk_right::<L, T>(key, line, trace)
+            }
+        }
+    }
+
+    /// All keys of `line` are below `key`.
+    #[inline(always)]
+    unsafe fn walk_right<L: Lanes, T: Trace>(&self, key: u64, mut line: usize, trace: &mut T) -> usize {
+        for _ in 0..self.walk_max {
+            line += 1;
+            if line * LINE_KEYS >= self.keys.len() {
+                return self.keys.len();
+            }
+            trace.walked(1);
+            // SAFETY: the line exists.
+            let below = unsafe { rank_line::<L>(self.keys, line, key) };
+            if below < LINE_KEYS {
+                return line * LINE_KEYS + below;
+            }
+        }
+        let from = ((line + 1) * LINE_KEYS).min(self.keys.len());
+        from + self.keys[from..].partition_point(|k| *k < key)
+    }
+
+    /// No key of `line` is below `key`.
+    #[inline(always)]
+    unsafe fn walk_left<L: Lanes, T: Trace>(&self, key: u64, mut line: usize, trace: &mut T) -> usize {
+        for _ in 0..self.walk_max {
+            if line == 0 {
+                return 0;
+            }
+            line -= 1;
+            trace.walked(1);
+            // SAFETY: the line exists and is whole, since another follows.
+            let below = unsafe { rank_line::<L>(self.keys, line, key) };
+            if below > 0 {
+                return line * LINE_KEYS + below;
+            }
+        }
+        self.keys[..line * LINE_KEYS].partition_point(|k| *k < key)
+    }
+}
+
+/// The position predicted `distance` above the first key of a segment, never beyond the base of the next one.
+///
+/// The distance is taken in integers, because keys lose their low bits in floating point and distances do not.
+/// Training, replay and lookup share this function: it is the arithmetic that a build verifies.
+#[inline(always)]
+pub(crate) fn predict(distance: u64, slope: f32, base: u32, next_base: u32) -> u32 {
+    let rise = distance as f64 * f64::from(slope);
+    let room = f64::from(next_base.wrapping_sub(base));
+    // A comparison with NaN is false, so a lying slope ends at `room`; the conversion saturates.
+    base.wrapping_add(if rise < room { rise } else { room } as u32)
+}
+
+/// The line to compare first.
+#[inline(always)]
+pub(crate) fn start_line(predicted: u32, key_count: usize) -> usize {
+    (predicted as usize).min(key_count - 1) / LINE_KEYS
+}
+
+impl Lookup for LineProbe<'_> {
+    #[inline(always)]
+    unsafe fn locate<L: Lanes, T: Trace>(&self, key: u64, trace: &mut T) -> usize {
+        // SAFETY: routing yields a segment, prediction a line of `keys`.
+        unsafe {
+            let routed = self.router.descend::<L>(key);
+            prefetch(self.params.as_ptr().wrapping_add(routed * LINE_KEYS));
+            let line = self.predicted_line(self.segment_in::<L>(routed, key), key);
+            self.walk::<L, T>(key, line, rank_line::<L>(self.keys, line, key), trace)
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn locate_group<L: Lanes>(&self, keys: &[u64], out: &mut [usize]) {
+        debug_assert!(keys.len() <= GROUP);
+        // SAFETY: as above.
+        unsafe {
+            self.router.descend_group::<L>(keys, out, |line| {
+                prefetch(self.firsts.as_ptr().wrapping_add(line * LINE_KEYS));
+                prefetch(self.params.as_ptr().wrapping_add(line * LINE_KEYS));
+            });
+            for (key, out) in keys.iter().zip(out.iter_mut()) {
+                *out = self.predicted_line(self.segment_in::<L>(*out, *key), *key);
+                prefetch(self.keys.as_ptr().wrapping_add(*out * LINE_KEYS));
+            }
+            for (key, out) in keys.iter().zip(out) {
+                let below = rank_line::<L>(self.keys, *out, *key);
+                *out = self.walk::<L, ()>(*key, *out, below, &mut ());
+            }
+        }
+    }
+}

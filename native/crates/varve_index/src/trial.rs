@@ -1,0 +1,95 @@
+//! The trial: some 10,000 lookups on each candidate, timed by the caller's clock in the caller's mode.
+//!
+//! Rounds of the candidates are interleaved, so that a disturbance hits all of them, and the median round counts.
+//! Every round draws other keys: repeated ones would be found in the cache.
+
+use crate::chooser::Draft;
+use crate::index::View;
+use crate::kind::{GROUP, Lookup};
+use crate::lanes::{Isa, Lanes, with_lanes};
+use crate::policy::Mode;
+
+const ROUNDS: usize = 9;
+const LOOKUPS: usize = 1152; // 9 rounds: 10,368 lookups
+
+/// Sets `ns` of every draft.
+pub(crate) fn trial(drafts: &mut [Draft], keys: &[u64], mode: Mode, clock: &mut dyn FnMut() -> u64) {
+    let mut draw = Draw { state: 0x9e37_79b9_7f4a_7c15, keys };
+    let mut rounds = vec![Vec::with_capacity(ROUNDS); drafts.len()];
+    for round in 0..=ROUNDS {
+        for (draft, times) in drafts.iter().zip(&mut rounds) {
+            let Ok(view) = draft.view(keys) else { continue };
+            let queries: Vec<u64> = (0..LOOKUPS).map(|_| draw.next_key()).collect();
+            let start = clock();
+            std::hint::black_box(run(&view, &queries, mode));
+            let ns = clock().saturating_sub(start) as f64 / LOOKUPS as f64;
+            // Round 0 warms up the code and the upper levels.
+            if round > 0 {
+                times.push(ns);
+            }
+        }
+    }
+    for (draft, times) in drafts.iter_mut().zip(&mut rounds) {
+        times.sort_unstable_by(f64::total_cmp);
+        draft.ns = times.get(times.len() / 2).copied().unwrap_or(f64::INFINITY);
+    }
+}
+
+fn run(view: &View<'_>, queries: &[u64], mode: Mode) -> usize {
+    let isa = Isa::detect();
+    // SAFETY: the CPU has the instruction set that was detected.
+    unsafe {
+        match mode {
+            Mode::Point => with_lanes!(isa, run_point(view: &View<'_>, queries: &[u64]) -> usize),
+            Mode::Batch => with_lanes!(isa, run_batch(view: &View<'_>, queries: &[u64]) -> usize),
+            Mode::Dependent => with_lanes!(isa, run_dependent(view: &View<'_>, queries: &[u64]) -> usize),
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn run_point<L: Lanes>(view: &View<'_>, queries: &[u64]) -> usize {
+    // SAFETY: as the caller vouches.
+    queries.iter().map(|query| unsafe { view.locate::<L, ()>(*query, &mut ()) }).fold(0, usize::wrapping_add)
+}
+
+#[inline(always)]
+unsafe fn run_batch<L: Lanes>(view: &View<'_>, queries: &[u64]) -> usize {
+    let mut found = [0; GROUP];
+    let mut sum = 0usize;
+    for group in queries.chunks(GROUP) {
+        // SAFETY: as the caller vouches.
+        unsafe { view.locate_group::<L>(group, &mut found[..group.len()]) };
+        sum = found.iter().fold(sum, |sum, at| sum.wrapping_add(*at));
+    }
+    sum
+}
+
+#[inline(always)]
+unsafe fn run_dependent<L: Lanes>(view: &View<'_>, queries: &[u64]) -> usize {
+    // The CPU cannot know that adding the carried bit changes hardly any key.
+    let mut found = 0;
+    for query in queries {
+        // SAFETY: as the caller vouches.
+        found = unsafe { view.locate::<L, ()>(query.wrapping_add(found as u64 >> 63), &mut ()) };
+    }
+    found
+}
+
+/// Uniform draws from the keys, the same in every run.
+struct Draw<'a> {
+    state: u64,
+    keys: &'a [u64],
+}
+
+impl Draw<'_> {
+    fn next_key(&mut self) -> u64 {
+        // SplitMix64.
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.state;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^= mixed >> 31;
+        self.keys[((u128::from(mixed) * self.keys.len() as u128) >> 64) as usize]
+    }
+}
