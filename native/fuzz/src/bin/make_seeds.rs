@@ -1,0 +1,80 @@
+//! Writes the committed seed inputs again: `cargo run --bin make_seeds` in this folder.
+//!
+//! Every seed is a valid image or file, small, and made without a clock or a random source, so that the
+//! same code always writes the same bytes.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use varve_index::{Kind, Policy, StrIndexBuilder, build};
+
+const BYTE_STRINGS: u8 = 1;
+const MENDED: u8 = 2;
+
+fn main() -> io::Result<()> {
+    let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds");
+    index_images(&seeds.join("index_image"))?;
+    index_builds(&seeds.join("index_build"))
+}
+
+fn kinds() -> [(&'static str, Policy); 3] {
+    [
+        ("line", Policy::forced(Kind::LineProbe { epsilon: 15 })),
+        ("tree", Policy::forced(Kind::SplusTree)),
+        ("fences", Policy::forced(Kind::SparseFences)),
+    ]
+}
+
+fn index_images(dir: &Path) -> io::Result<()> {
+    let curve: Vec<u64> = (0..300u64).map(|at| at * at * 17).collect();
+    let stride: Vec<u64> = (0..40u64).map(|at| 5 + 9 * at).collect();
+    let fail = |error: varve_types::VarveError| io::Error::other(error.to_string());
+    for (name, policy) in kinds() {
+        let built = build(&curve, &policy).map_err(fail)?;
+        write(dir, &format!("numbers-{name}"), &image_input(MENDED, &built.image))?;
+        let mut builder = StrIndexBuilder::default();
+        for at in 0..120u32 {
+            let tail = if at % 3 == 0 { "" } else { "/a-longer-tail-of-the-key" };
+            builder.push(format!("airport/{:05}{tail}", at * at).as_bytes()).map_err(fail)?;
+        }
+        let (image, _) = builder.finish(&policy).map_err(fail)?;
+        write(dir, &format!("strings-{name}"), &image_input(MENDED | BYTE_STRINGS, &image))?;
+    }
+    let built = build(&stride, &Policy::counted()).map_err(fail)?;
+    write(dir, "numbers-affine", &image_input(0, &built.image))?;
+    // Long runs of one head make child nodes.
+    let mut builder = StrIndexBuilder::default();
+    for at in 0..64u32 {
+        builder.push(format!("same-head-same-head-{at:03}").as_bytes()).map_err(fail)?;
+    }
+    builder.push(b"zebra").map_err(fail)?;
+    let (image, _) = builder.finish(&Policy::counted()).map_err(fail)?;
+    write(dir, "strings-children", &image_input(MENDED | BYTE_STRINGS, &image))
+}
+
+fn image_input(flags: u8, image: &[u8]) -> Vec<u8> {
+    let mut input = vec![flags];
+    input.extend((0..64u8).map(|at| at.wrapping_mul(37)));
+    input.extend_from_slice(image);
+    input
+}
+
+fn index_builds(dir: &Path) -> io::Result<()> {
+    for kind in 0..4u8 {
+        let gaps: Vec<u8> = (0..60u8).flat_map(|at| [at % 20 | (at % 4) << 6, at]).collect();
+        write(dir, &format!("numbers-{kind}"), &[&[kind << 1], gaps.as_slice()].concat())?;
+        let separators: Vec<u8> = (0..40u8).flat_map(|at| [at % 9, 3, b'a' + at % 26, at, b'z']).collect();
+        write(
+            dir,
+            &format!("strings-{kind}"),
+            &[&[kind << 1 | BYTE_STRINGS], separators.as_slice()].concat(),
+        )?;
+    }
+    Ok(())
+}
+
+fn write(dir: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    fs::create_dir_all(dir)?;
+    fs::write(dir.join(name), bytes)
+}
