@@ -6,4 +6,4 @@ mod error;
 mod generated;
 
 pub use error::{Result, VarveError};
-pub use generated::ErrorCode;
+pub use generated::{ErrorCode, capabilities};
