@@ -8,14 +8,14 @@
 //! half), first keys (whole lines, padded with `u64::MAX`), routing tree.
 //!
 //! Invariant: the walk compares real keys and stops only where the answer is proven, so a bad model costs time and
-//! never a wrong answer. After `walk_max` lines it turns into a binary search, so even that time is bounded.
+//! never a wrong answer. After [`WALK_MAX`] lines it turns into a binary search, so even that time is bounded.
 
 use varve_types::Result;
 
 use crate::fence_tree::{self, FenceTree, Shape};
 use crate::image::{HEADER_BYTES, Image, LINE_BYTES, Sections, damaged};
 use crate::kind::{GROUP, Lookup, Trace};
-use crate::lanes::{LINE_KEYS, Lanes, prefetch, rank_line};
+use crate::lanes::{LINE_KEYS, Lanes, prefetch};
 use crate::line_train::Segment;
 
 /// Never over an empty array.
@@ -26,7 +26,6 @@ pub(crate) struct LineProbe<'a> {
     firsts: &'a [u64],
     router: FenceTree<'a>,
     segment_count: usize,
-    walk_max: usize,
 }
 
 /// Lines that a lookup may walk before it searches: well above every bound that the replay admits.
@@ -69,7 +68,7 @@ impl<'a> LineProbe<'a> {
         if firsts[segment_count..].iter().any(|first| *first != u64::MAX) {
             return Err(damaged("a first key without a PLA segment"));
         }
-        Ok(Self { keys, params, firsts, router, segment_count, walk_max: WALK_MAX })
+        Ok(Self { keys, params, firsts, router, segment_count })
     }
 
     pub(crate) fn segment_count(&self) -> usize {
@@ -109,70 +108,80 @@ impl<'a> LineProbe<'a> {
         line * LINE_KEYS + below.saturating_sub(1)
     }
 
-    /// The predicted line of keys.
+    /// The position predicted for `key`.
     #[inline(always)]
-    unsafe fn predicted_line(&self, segment: usize, key: u64) -> usize {
+    unsafe fn predicted(&self, segment: usize, key: u64) -> u32 {
         // SAFETY: `segment` comes from `segment_in`; there is one parameter more than segments.
         let (first, param, next) = unsafe {
             let params = self.params.get_unchecked(segment..segment + 2);
             (*self.firsts.get_unchecked(segment), params[0], params[1])
         };
         let slope = f32::from_bits((param >> 32) as u32);
-        let predicted = predict(key.saturating_sub(first), slope, param as u32, next as u32);
-        start_line(predicted, self.keys.len())
+        predict(key.saturating_sub(first), slope, param as u32, next as u32)
     }
 
-    /// The lower bound of `key`, given the number of keys below it in a line.
+    /// The lower bound of `key`, beginning with the window at `start`.
+    ///
+    /// # Safety
+    /// `start` is that of a window: `start + WINDOW_KEYS <= keys.len()`.
     #[inline(always)]
-    unsafe fn walk<L: Lanes, T: Trace>(&self, key: u64, line: usize, below: usize, trace: &mut T) -> usize {
-        if below.wrapping_sub(1) < LINE_KEYS - 1 {
-            return line * LINE_KEYS + below;
+    unsafe fn compare<L: Lanes, T: Trace>(&self, key: u64, start: usize, trace: &mut T) -> usize {
+        // SAFETY: the window lies within the keys.
+        let below = unsafe {
+            let window = self.keys.as_ptr().add(start);
+            L::rank(window, key) + L::rank(window.add(8), key) + L::rank(window.add(16), key)
+        };
+        if below.wrapping_sub(1) < WINDOW_KEYS - 1 {
+            return start + below;
         }
-        // SAFETY: both keep to lines of `keys`.
+        // SAFETY: all keys of the window lie on one side.
         unsafe {
             if below == 0 {
-                self.walk_left::<L, T>(key, line, trace)
+                self.walk_left::<L, T>(key, start, trace)
             } else {
-                self.walk_right::<L, T>(key, line, trace)
+                self.walk_right::<L, T>(key, start + WINDOW_KEYS, trace)
             }
         }
     }
 
-    /// All keys of `line` are below `key`.
-    #[inline(always)]
-    unsafe fn walk_right<L: Lanes, T: Trace>(&self, key: u64, mut line: usize, trace: &mut T) -> usize {
-        for _ in 0..self.walk_max {
-            line += 1;
-            if line * LINE_KEYS >= self.keys.len() {
-                return self.keys.len();
+    /// All keys before `at` are below `key`.
+    unsafe fn walk_right<L: Lanes, T: Trace>(&self, key: u64, mut at: usize, trace: &mut T) -> usize {
+        for _ in 0..WALK_MAX {
+            if at + LINE_KEYS > self.keys.len() {
+                break;
             }
             trace.walked(1);
-            // SAFETY: the line exists.
-            let below = unsafe { rank_line::<L>(self.keys, line, key) };
+            // SAFETY: eight keys are left.
+            let below = unsafe { L::rank(self.keys.as_ptr().add(at), key) };
+            at += below;
             if below < LINE_KEYS {
-                return line * LINE_KEYS + below;
+                return at;
             }
         }
-        let from = ((line + 1) * LINE_KEYS).min(self.keys.len());
-        from + self.keys[from..].partition_point(|k| *k < key)
+        if at < self.keys.len() {
+            trace.walked(1);
+        }
+        at + self.keys[at..].partition_point(|k| *k < key)
     }
 
-    /// No key of `line` is below `key`.
-    #[inline(always)]
-    unsafe fn walk_left<L: Lanes, T: Trace>(&self, key: u64, mut line: usize, trace: &mut T) -> usize {
-        for _ in 0..self.walk_max {
-            if line == 0 {
-                return 0;
+    /// No key from `at` on is below `key`.
+    unsafe fn walk_left<L: Lanes, T: Trace>(&self, key: u64, mut at: usize, trace: &mut T) -> usize {
+        for _ in 0..WALK_MAX {
+            if at < LINE_KEYS {
+                break;
             }
-            line -= 1;
+            at -= LINE_KEYS;
             trace.walked(1);
-            // SAFETY: the line exists and is whole, since another follows.
-            let below = unsafe { rank_line::<L>(self.keys, line, key) };
+            // SAFETY: eight keys follow.
+            let below = unsafe { L::rank(self.keys.as_ptr().add(at), key) };
             if below > 0 {
-                return line * LINE_KEYS + below;
+                return at + below;
             }
         }
-        self.keys[..line * LINE_KEYS].partition_point(|k| *k < key)
+        if at > 0 {
+            trace.walked(1);
+        }
+        self.keys[..at].partition_point(|k| *k < key)
     }
 }
 
@@ -188,27 +197,37 @@ pub(crate) fn predict(distance: u64, slope: f32, base: u32, next_base: u32) -> u
     base.wrapping_add(if rise < room { rise } else { room } as u32)
 }
 
-/// The line to compare first.
+/// Keys compared at once: the predicted line and its neighbours.
+pub(crate) const WINDOW_KEYS: usize = 3 * LINE_KEYS;
+
+/// The first key of the window around a prediction; `key_count` is at least [`WINDOW_KEYS`].
 #[inline(always)]
-pub(crate) fn start_line(predicted: u32, key_count: usize) -> usize {
-    (predicted as usize).min(key_count - 1) / LINE_KEYS
+pub(crate) fn window_start(predicted: u32, key_count: u32) -> u32 {
+    let line = predicted & !(LINE_KEYS as u32 - 1);
+    line.saturating_sub(LINE_KEYS as u32).min(key_count - WINDOW_KEYS as u32)
 }
 
 impl Lookup for LineProbe<'_> {
     #[inline(always)]
     unsafe fn locate<L: Lanes, T: Trace>(&self, key: u64, trace: &mut T) -> usize {
-        // SAFETY: routing yields a segment, prediction a line of `keys`.
+        if self.keys.len() < WINDOW_KEYS {
+            return self.keys.partition_point(|k| *k < key);
+        }
+        // SAFETY: routing yields a segment, prediction a window of `keys`.
         unsafe {
             let routed = self.router.descend::<L>(key);
             prefetch(self.params.as_ptr().wrapping_add(routed * LINE_KEYS));
-            let line = self.predicted_line(self.segment_in::<L>(routed, key), key);
-            self.walk::<L, T>(key, line, rank_line::<L>(self.keys, line, key), trace)
+            let predicted = self.predicted(self.segment_in::<L>(routed, key), key);
+            self.compare::<L, T>(key, window_start(predicted, self.keys.len() as u32) as usize, trace)
         }
     }
 
     #[inline(always)]
     unsafe fn locate_group<L: Lanes>(&self, keys: &[u64], out: &mut [usize]) {
         debug_assert!(keys.len() <= GROUP);
+        if self.keys.len() < WINDOW_KEYS {
+            return keys.iter().zip(out).for_each(|(key, out)| *out = self.keys.partition_point(|k| k < key));
+        }
         // SAFETY: as above.
         unsafe {
             self.router.descend_group::<L>(keys, out, |line| {
@@ -216,12 +235,14 @@ impl Lookup for LineProbe<'_> {
                 prefetch(self.params.as_ptr().wrapping_add(line * LINE_KEYS));
             });
             for (key, out) in keys.iter().zip(out.iter_mut()) {
-                *out = self.predicted_line(self.segment_in::<L>(*out, *key), *key);
-                prefetch(self.keys.as_ptr().wrapping_add(*out * LINE_KEYS));
+                let predicted = self.predicted(self.segment_in::<L>(*out, *key), *key);
+                *out = window_start(predicted, self.keys.len() as u32) as usize;
+                for line in 0..WINDOW_KEYS / LINE_KEYS {
+                    prefetch(self.keys.as_ptr().wrapping_add(*out + line * LINE_KEYS));
+                }
             }
             for (key, out) in keys.iter().zip(out) {
-                let below = rank_line::<L>(self.keys, *out, *key);
-                *out = self.walk::<L, ()>(*key, *out, below, &mut ());
+                *out = self.compare::<L, ()>(*key, *out, &mut ());
             }
         }
     }

@@ -14,7 +14,7 @@
 use crate::index::View;
 use crate::kind::{GROUP, Lookup};
 use crate::lanes::{Isa, LINE_KEYS, Lanes, with_lanes};
-use crate::line_probe::{LineProbe, predict, start_line};
+use crate::line_probe::{LineProbe, WINDOW_KEYS, predict, window_start};
 
 /// Lines walked beyond the predicted one.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -36,10 +36,10 @@ impl Walked {
     }
 }
 
-/// Lines that a query between two keys, or on one, may walk: its key is off by `epsilon`, a run of equal keys
-/// shorter than `epsilon` may lie between, and each end may fall just outside its line.
+/// Lines that a query may walk. A key is off by `epsilon` from its cone and its line by as much from the origin of
+/// the cone; a run of fewer than `epsilon` equal keys may lie before it. Rounding and partial lines add the rest.
 fn walked_limit(epsilon: u32) -> u32 {
-    (2 * epsilon + 2) / LINE_KEYS as u32 + 2
+    (3 * epsilon + 2).saturating_sub(LINE_KEYS as u32) / LINE_KEYS as u32 + 2
 }
 
 /// Replays the arithmetic of `view` on all of `keys`; the message of a failure goes into the report.
@@ -75,17 +75,25 @@ fn in_parallel(
 fn replay_line_probe(probe: &LineProbe<'_>, epsilon: u32, threads: usize) -> Result<Walked, String> {
     let limit = walked_limit(epsilon);
     let isa = Isa::detect();
-    if probe.base(0) != 0 || probe.base(probe.segment_count()) as usize != probe.keys.len() {
-        return Err("the segments do not cover the keys".to_owned());
+    if probe.keys.len() < WINDOW_KEYS {
+        return Ok(Walked::default()); // searched without the model
     }
     let walked = in_parallel(probe.segment_count(), threads, |segments| {
         let mut walked = Walked::default();
+        // The answer for queries just above the first key of the segment.
+        let mut from = probe.keys.partition_point(|key| *key <= probe.first(segments.start));
         for segment in segments {
             check_routing(probe, segment, isa)?;
+            let last_query = last_query(probe, segment);
+            let to = advance(probe.keys, from, |key| key < last_query);
             // SAFETY: the CPU has the instruction set that was detected.
             walked.merge(unsafe {
-                with_lanes!(isa, replay_segment(probe: &LineProbe<'_>, segment: usize) -> Walked)
+                with_lanes!(
+                    isa,
+                    replay_segment(probe: &LineProbe<'_>, segment: usize, from: usize, to: usize) -> Walked
+                )
             });
+            from = advance(probe.keys, to, |key| key <= last_query);
         }
         Ok(walked)
     })?;
@@ -93,6 +101,21 @@ fn replay_line_probe(probe: &LineProbe<'_>, epsilon: u32, threads: usize) -> Res
         return Err(format!("a lookup would walk {} lines, the limit is {limit}", walked.max));
     }
     Ok(walked)
+}
+
+/// The largest query that a segment serves: the first key of the next segment.
+fn last_query(probe: &LineProbe<'_>, segment: usize) -> u64 {
+    if segment + 1 < probe.segment_count() { probe.first(segment + 1) } else { u64::MAX }
+}
+
+/// The first position from `at` on whose key is not `before`. Cost: the logarithm of the distance.
+fn advance(keys: &[u64], at: usize, before: impl Fn(u64) -> bool) -> usize {
+    let mut step = 1;
+    while at + step <= keys.len() && before(keys[at + step - 1]) {
+        step *= 2;
+    }
+    let from = at + step / 2;
+    from + keys[from..keys.len().min(at + step)].partition_point(|key| before(*key))
 }
 
 /// The segment must get exactly the queries above its first key, up to the first key of the next.
@@ -106,49 +129,54 @@ fn check_routing(probe: &LineProbe<'_>, segment: usize, isa: Isa) -> Result<(), 
         // SAFETY: the CPU has the instruction set that was detected.
         unsafe { with_lanes!(isa, route(probe: &LineProbe<'_>, key: u64) -> usize) }
     };
-    let first = probe.first(segment);
-    let next = if segment + 1 < probe.segment_count() { probe.first(segment + 1) } else { u64::MAX };
-    let ordered =
-        first <= next && probe.base(segment) <= probe.base(segment + 1) && probe.slope(segment) >= 0.0;
+    let (first, last) = (probe.first(segment), last_query(probe, segment));
     // A segment without queries of its own (its successor starts at the same key) is never routed to.
-    let served = first == next || (routed(first + 1) == segment && routed(next) == segment);
-    if ordered && served {
+    let served = first == last || (first < last && routed(first + 1) == segment && routed(last) == segment);
+    let lowest = segment > 0 || (routed(0) == 0 && routed(first) == 0);
+    // Predictions are monotone only on a line that does not fall.
+    if served && lowest && probe.slope(segment) >= 0.0 {
         Ok(())
     } else {
         Err(format!("PLA segment {segment} does not get its own queries"))
     }
 }
 
+/// Replays all queries that `segment` serves; their answers run from `from` to `to`.
 #[inline(always)]
-unsafe fn replay_segment<L: Lanes>(probe: &LineProbe<'_>, segment: usize) -> Walked {
+unsafe fn replay_segment<L: Lanes>(probe: &LineProbe<'_>, segment: usize, from: usize, to: usize) -> Walked {
     let keys = probe.keys;
     let (first, slope) = (probe.first(segment), probe.slope(segment));
     let (base, next_base) = (probe.base(segment), probe.base(segment + 1));
-    let last_query = if segment + 1 < probe.segment_count() { probe.first(segment + 1) } else { u64::MAX };
+    let last_query = last_query(probe, segment);
+    let key_count = keys.len() as u32;
     let lines_from = |key: u64, answer: usize| {
-        let start = start_line(predict(key.saturating_sub(first), slope, base, next_base), keys.len());
-        lines_walked(start as u32, answer as u32, keys.len())
+        let predicted = predict(key.saturating_sub(first), slope, base, next_base);
+        lines_walked(window_start(predicted, key_count), answer as u32, key_count)
     };
     let mut walked = Walked::default();
-
-    // At its borders a segment may share the range of a key with its neighbour.
-    for answer in [base as usize, next_base as usize] {
-        let above = if answer == 0 { first } else { keys[answer - 1].max(first) };
-        let last = keys.get(answer).map_or(last_query, |key| last_query.min(*key));
-        if above < last {
-            let lines = lines_from(last, answer);
-            walked.max = walked.max.max(lines).max(lines_from(above + 1, answer));
+    let mut check = |low: u64, high: u64, answer: usize| {
+        if low < high {
+            let lines = lines_from(high, answer);
+            walked.max = walked.max.max(lines).max(lines_from(low + 1, answer));
             walked.sum += u64::from(lines);
             walked.count += 1;
         }
-        if next_base == base {
-            return walked;
-        }
+    };
+
+    // At its borders a segment may share the range of a key with its neighbours.
+    let high_at = |answer: usize| keys.get(answer).map_or(last_query, |key| last_query.min(*key));
+    check(first, high_at(from), from);
+    if to > from {
+        check(keys[to - 1], high_at(to), to);
+    }
+    if segment == 0 {
+        // Below all segments the distance is cut to 0: one prediction for all.
+        walked.max = walked.max.max(lines_from(0, 0));
     }
 
     // Inside, each key has its range to itself. Blocks of eight keep the compiler in vectors.
-    let mut answer = base as usize + 1;
-    while answer + LINE_KEYS <= next_base as usize {
+    let mut answer = from + 1;
+    while answer + LINE_KEYS <= to {
         let (own, previous) = (&keys[answer..answer + LINE_KEYS], &keys[answer - 1..answer - 1 + LINE_KEYS]);
         let (mut sum, mut count, mut max) = (0, 0, 0);
         for lane in 0..LINE_KEYS {
@@ -165,7 +193,7 @@ unsafe fn replay_segment<L: Lanes>(probe: &LineProbe<'_>, segment: usize) -> Wal
         walked.max = walked.max.max(max);
         answer += LINE_KEYS;
     }
-    for answer in answer..next_base as usize {
+    for answer in answer..to {
         if keys[answer] != keys[answer - 1] {
             let lines = lines_from(keys[answer], answer);
             walked.max = walked.max.max(lines).max(lines_from(keys[answer - 1] + 1, answer));
@@ -176,14 +204,20 @@ unsafe fn replay_segment<L: Lanes>(probe: &LineProbe<'_>, segment: usize) -> Wal
     walked
 }
 
-/// Lines visited beyond `start` until `answer` is proven: to the right up to the line of the answer, to the left up
-/// to the line of the key before it.
+/// Lines visited beyond the window at `start` until `answer` is proven, as the walks count them.
 #[inline(always)]
-fn lines_walked(start: u32, answer: u32, key_count: usize) -> u32 {
-    let line = answer / LINE_KEYS as u32;
-    let line = line.min(((key_count - 1) / LINE_KEYS) as u32);
-    let line_before = answer.saturating_sub(1) / LINE_KEYS as u32;
-    line.saturating_sub(start).max(start.saturating_sub(line_before))
+fn lines_walked(start: u32, answer: u32, key_count: u32) -> u32 {
+    const LINE: u32 = LINE_KEYS as u32;
+    let end = start + WINDOW_KEYS as u32;
+    let left = (start.wrapping_sub(answer) / LINE + 1).min(start.div_ceil(LINE));
+    let right = (answer.wrapping_sub(end) / LINE + 1).min((key_count - end).div_ceil(LINE));
+    if answer <= start {
+        left
+    } else if answer >= end {
+        right
+    } else {
+        0
+    }
 }
 
 fn replay_tree(view: &View<'_>, keys: &[u64], threads: usize) -> Result<Walked, String> {

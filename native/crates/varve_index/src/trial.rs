@@ -71,7 +71,9 @@ unsafe fn run_dependent<L: Lanes>(view: &View<'_>, queries: &[u64]) -> usize {
     let mut found = 0;
     for query in queries {
         // SAFETY: as the caller vouches.
-        found = unsafe { view.locate::<L, ()>(query.wrapping_add(found as u64 >> 63), &mut ()) };
+        found = unsafe {
+            view.locate::<L, ()>(query.wrapping_add(std::hint::black_box(found) as u64 >> 63), &mut ())
+        };
     }
     found
 }
