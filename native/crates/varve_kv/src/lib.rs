@@ -11,19 +11,39 @@
 //!
 //! File formats, the recovery argument and rejected options: `design.md` in this crate.
 
+mod background;
 pub mod batch;
+mod catalogue;
+mod codec;
+mod commit;
+mod cursor;
 pub mod error;
 mod event;
 pub mod files;
+mod hash;
+mod inner;
 pub mod limits;
+mod log;
+mod memtable;
+mod merge_policy;
+mod names;
+mod open;
 mod options;
+mod prefetch;
+mod read;
 mod read_types;
+mod segment;
 mod stats;
 mod store;
+mod telemetry;
+mod verify;
+mod version;
 
 pub use batch::Batch;
+pub use cursor::Cursor;
 pub use event::{Event, Job};
 pub use options::{AckSink, Durability, IndexPolicy, LogMode, OpenOptions, Receipt, Threads};
 pub use read_types::{Fields, Filled, Found, MISSING, PackedKeys, PackedMany, Range};
 pub use stats::{Damage, ReadStats, RepairReport, SegmentStats, Stats, VerifyReport};
-pub use store::{Cursor, Snapshot, Step, Store, repair};
+pub use store::{Step, Store};
+pub use version::Snapshot;

@@ -47,6 +47,11 @@ impl<'a> PackedKeys<'a> {
         self.ends.is_empty()
     }
 
+    /// All keys in order.
+    pub fn iter(&self) -> impl Iterator<Item = &'a [u8]> + '_ {
+        (0..self.len()).map(|at| self.get(at))
+    }
+
     /// Key `at`.
     #[inline]
     pub fn get(&self, at: usize) -> &'a [u8] {

@@ -1,0 +1,241 @@
+//! Opening: lock, catalogue, segments, then the log's replay.
+//!
+//! Invariants
+//! 1. Files are only removed once the catalogue is read and valid, and only those that it does not name.
+//! 2. A new store's catalogue is durable before any other file exists, so data without a catalogue is
+//!    damage, never a new store.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+use parking_lot::{Condvar, Mutex};
+use varve_types::{ErrorCode, Result, VarveError};
+
+use crate::background::Background;
+use crate::catalogue::{Catalogue, Keeper};
+use crate::commit::Queue;
+use crate::error::{argument, damaged, foreign, io};
+use crate::files::{Files, Lock};
+use crate::inner::{Inner, Settings, State, new_memtable};
+use crate::limits::{MEMTABLE_BYTES_MAX, MEMTABLE_BYTES_MIN};
+use crate::log::mark::Mark;
+use crate::log::replay::{End, open_slots, replay};
+use crate::log::{Log, LogCounters, LogStart};
+use crate::memtable::Memtable;
+use crate::names::{self, Kind};
+use crate::segment::Segment;
+use crate::telemetry::ReadCounters;
+use crate::version::Version;
+use crate::{Batch, LogMode, OpenOptions};
+
+/// Opens the store of `dir`, ready for its threads.
+pub fn open(dir: &Path, options: OpenOptions) -> Result<Arc<Inner>> {
+    check(&options)?;
+    let dir: Arc<Path> = dir.into();
+    let files = options.files.clone();
+    if options.create_if_missing {
+        files.create_dir(&dir).map_err(|error| io("create", &dir, error))?;
+    }
+    let directory_lock = take_lock(&*files, &dir)?;
+    let names = files.list(&dir).map_err(|error| io("list", &dir, error))?;
+    let external = options.log != LogMode::Native;
+    let catalogue = match &options.log {
+        LogMode::Native => Catalogue::load(&*files, &dir)?,
+        LogMode::External { catalogue } => {
+            let path = dir.join(names::CATALOGUE);
+            catalogue.as_ref().map(|bytes| Catalogue::decode(bytes, &path)).transpose()?
+        }
+    };
+    let mut catalogue = match catalogue {
+        Some(_) if options.error_if_exists => {
+            let message = format!("{} holds a store", dir.display());
+            return Err(VarveError::new(ErrorCode::StoreExists, message, "open it without errorIfExists"));
+        }
+        Some(catalogue) => catalogue,
+        None => create(&*files, &dir, &names, &options, external)?,
+    };
+    let segments = open_segments(&*files, &dir, &catalogue)?;
+    if !external {
+        catalogue.epoch += 1;
+        catalogue.store(&*files, &dir)?;
+    }
+    remove_orphans(&*files, &dir, &names, &catalogue);
+    let inner = Arc::new(assemble(dir, options, external, catalogue, segments, directory_lock)?);
+    if !external {
+        recover(&inner)?;
+    }
+    Ok(inner)
+}
+
+fn check(options: &OpenOptions) -> Result<()> {
+    if !(MEMTABLE_BYTES_MIN..=MEMTABLE_BYTES_MAX).contains(&options.memtable_bytes) {
+        return Err(argument(format!("memtable bytes must be {MEMTABLE_BYTES_MIN} to {MEMTABLE_BYTES_MAX}")));
+    }
+    if !(4..=24).contains(&options.filter_bits) {
+        return Err(argument("filter bits per key must be 4 to 24"));
+    }
+    Ok(())
+}
+
+fn take_lock(files: &dyn Files, dir: &Path) -> Result<Box<dyn Lock>> {
+    let path = dir.join(names::LOCK);
+    let lock = files.lock(&path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => missing(dir),
+        _ => io("lock", &path, error),
+    })?;
+    lock.ok_or_else(|| {
+        VarveError::new(
+            ErrorCode::StoreLocked,
+            format!("{} is open in this or another process", dir.display()),
+            "close the other store first; one process owns a directory",
+        )
+    })
+}
+
+fn missing(dir: &Path) -> VarveError {
+    let message = format!("{} holds no store", dir.display());
+    VarveError::new(ErrorCode::StoreMissing, message, "open it with createIfMissing")
+}
+
+/// Decides that there is no store yet, and creates one.
+fn create(
+    files: &dyn Files,
+    dir: &Path,
+    names: &[String],
+    options: &OpenOptions,
+    external: bool,
+) -> Result<Catalogue> {
+    for name in names {
+        match names::kind(name) {
+            Kind::Lock | Kind::CatalogueNext => {}
+            Kind::Unknown if external => {}
+            Kind::Unknown => {
+                return Err(foreign(dir, &format!("holds {name}, which is not part of a store")));
+            }
+            _ => {
+                let path = dir.join(names::CATALOGUE);
+                return Err(damaged(
+                    &path,
+                    0,
+                    &format!("the catalogue is missing although {name} exists, expected"),
+                ));
+            }
+        }
+    }
+    if !options.create_if_missing {
+        return Err(missing(dir));
+    }
+    let store_id = files.random().map_err(|error| io("read random bytes for", dir, error))?;
+    let catalogue = Catalogue { store_id, next_file: 1, ..Catalogue::default() };
+    if !external {
+        catalogue.store(files, dir)?;
+    }
+    Ok(catalogue)
+}
+
+fn open_segments(files: &dyn Files, dir: &Path, catalogue: &Catalogue) -> Result<Vec<Arc<Segment>>> {
+    let open = |entry: &crate::catalogue::SegmentEntry| {
+        Segment::open(files, names::segment(dir, entry.id), entry.id, Some(entry.bytes)).map(Arc::new)
+    };
+    catalogue.segments.iter().map(open).collect()
+}
+
+fn remove_orphans(files: &dyn Files, dir: &Path, names: &[String], catalogue: &Catalogue) {
+    for name in names {
+        let orphan = match names::kind(name) {
+            Kind::Segment(id) => catalogue.segments.iter().all(|entry| entry.id != id),
+            Kind::Log(id) => catalogue.logs.iter().all(|entry| entry.id != id),
+            _ => false,
+        };
+        if orphan {
+            // Harmless when it stays: file numbers are never used twice.
+            let _best_effort = files.remove(&dir.join(name));
+        }
+    }
+}
+
+fn assemble(
+    dir: Arc<Path>,
+    options: OpenOptions,
+    external: bool,
+    mut catalogue: Catalogue,
+    segments: Vec<Arc<Segment>>,
+    directory_lock: Box<dyn Lock>,
+) -> Result<Inner> {
+    // Orphans of a failed commit may carry numbers at or above the catalogue's next one.
+    let names = options.files.list(&dir).map_err(|error| io("list", &dir, error))?;
+    let numbers = names.iter().filter_map(|name| match names::kind(name) {
+        Kind::Segment(id) | Kind::Log(id) => Some(id + 1),
+        _ => None,
+    });
+    catalogue.next_file = numbers.max().unwrap_or(0).max(catalogue.next_file);
+    let folded = catalogue.folded;
+    let active = Arc::new(new_memtable(options.memtable_bytes)?);
+    let version = Version { active, frozen: Vec::new(), segments };
+    let files = options.files.clone();
+    Ok(Inner {
+        keeper: Arc::new(Keeper::new(files.clone(), dir.clone(), external, catalogue)),
+        files,
+        dir,
+        settings: Settings {
+            threads: options.threads,
+            external,
+            memtable_bytes: options.memtable_bytes,
+            log_file_bytes: options.log_file_bytes as u64,
+            queue_bytes_max: options.queue_bytes_max,
+            filter_bits: options.filter_bits,
+            acks: options.acks,
+            on_event: options.on_event,
+        },
+        version: ArcSwap::from_pointee(version),
+        visible: AtomicU64::new(folded),
+        folded: Arc::new(AtomicU64::new(folded)),
+        log_counters: Arc::new(LogCounters::default()),
+        reads: ReadCounters::default(),
+        queue: Mutex::new(Queue::default()),
+        queue_filled: Condvar::new(),
+        writer: Mutex::new(None),
+        background: Mutex::new(Background::default()),
+        state: Mutex::new(State { policy: options.index_policy, ..State::default() }),
+        work: Condvar::new(),
+        progress: Condvar::new(),
+        threaded: AtomicBool::new(false),
+        closing: AtomicBool::new(false),
+        poison: OnceLock::new(),
+        directory_lock: Mutex::new(Some(directory_lock)),
+    })
+}
+
+/// Replays the native log into memtables, flushing on the way when they fill up.
+fn recover(inner: &Inner) -> Result<()> {
+    let (files, dir) = (&*inner.files, &*inner.dir);
+    let catalogue = inner.keeper.get();
+    let mark = if catalogue.logs.is_empty() && catalogue.segments.is_empty() && catalogue.folded == 0 {
+        // A store that crashed while it was created has no log yet; its mark may be missing or torn.
+        Mark::create(files, dir, catalogue.store_id, 0)?
+    } else {
+        Mark::open(files, dir, catalogue.store_id)?
+    };
+    let mut slots = open_slots(files, dir, &catalogue)?;
+    let end: End = replay(dir, &catalogue, &mut slots, &mark, |sequence, batch| {
+        let batch = Batch::from_packed(batch.to_vec())?;
+        inner.make_room(Memtable::bytes_needed(batch.len(), batch.bytes().len()))?;
+        inner.insert(&batch, sequence);
+        Ok(())
+    })?;
+    inner.visible.store(end.last, Ordering::Release);
+    let start = LogStart {
+        slots,
+        end,
+        mark,
+        file_bytes_max: inner.settings.log_file_bytes,
+        folded: inner.folded.clone(),
+        counters: inner.log_counters.clone(),
+    };
+    let log = Log::start(inner.files.clone(), inner.dir.clone(), inner.keeper.clone(), start)?;
+    *inner.writer.lock() = Some(log);
+    Ok(())
+}

@@ -1,0 +1,251 @@
+//! Writes a segment file from ascending entries, then reads it back and checks everything.
+//!
+//! Invariants
+//! 1. Memory is bounded: one write buffer, the filter, and the separators.
+//! 2. A finished segment was synced, mapped, and every key in it found through the filter and the
+//!    index that reads will use. If a learned index fails that, plain fences take its place.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use varve_types::Result;
+
+use super::block::{BlockBuilder, write_large};
+use super::fences::FencesBuilder;
+use super::filter::FilterBuilder;
+use super::footer::{BLOCKS_AT, FOOTER_BYTES, Footer, Section, head_page};
+use super::index::{self, BuiltIndex};
+use super::verify::Verification;
+use super::{Segment, block};
+use crate::IndexPolicy;
+use crate::error::{damaged, io};
+use crate::files::{Access, File, Files};
+use crate::hash::{fingerprint, hash};
+use crate::limits::BLOCK_BYTES;
+
+/// Bytes written at once, and the unit of write-back.
+const CHUNK: usize = 1 << 20;
+
+/// What a new segment is.
+#[derive(Clone, Debug)]
+pub struct SegmentPlan {
+    /// File number.
+    pub id: u64,
+    /// Commits that it covers.
+    pub sequences: (u64, u64),
+    /// At most this many entries will come.
+    pub entries_max: u64,
+    /// Filter bits per key.
+    pub filter_bits: u32,
+    /// Which index to build.
+    pub policy: IndexPolicy,
+}
+
+/// A segment being written.
+pub struct SegmentBuilder {
+    plan: SegmentPlan,
+    path: Arc<Path>,
+    file: Box<dyn File>,
+    /// Bytes not written yet; they belong at `offset`.
+    buffer: Vec<u8>,
+    offset: u64,
+    block: BlockBuilder,
+    /// First block of each run, kept only from the first large run on.
+    starts: Vec<u32>,
+    has_large: bool,
+    separators: FencesBuilder,
+    filter: FilterBuilder,
+    footer: Footer,
+    last_key: Vec<u8>,
+    /// Last key of the previous run.
+    run_end: Vec<u8>,
+    first_key: Option<Vec<u8>>,
+}
+
+impl SegmentBuilder {
+    /// Creates the file.
+    pub fn create(files: &dyn Files, path: Arc<Path>, plan: SegmentPlan) -> Result<Self> {
+        let file = files.open(&path, Access::Create).map_err(|error| io("create", &path, error))?;
+        let footer = Footer {
+            id: plan.id,
+            sequence_from: plan.sequences.0,
+            sequence_to: plan.sequences.1,
+            ..Footer::default()
+        };
+        Ok(Self {
+            path,
+            file,
+            buffer: head_page(plan.id),
+            offset: 0,
+            block: BlockBuilder::default(),
+            starts: Vec::new(),
+            has_large: false,
+            separators: FencesBuilder::default(),
+            filter: FilterBuilder::new(plan.entries_max, plan.filter_bits),
+            footer,
+            last_key: Vec::new(),
+            run_end: Vec::new(),
+            first_key: None,
+            plan,
+        })
+    }
+
+    /// Adds the next entry; `None` is a tombstone. Keys ascend strictly.
+    pub fn add(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<()> {
+        debug_assert!(self.first_key.is_none() || key > self.last_key.as_slice());
+        let key_hash = hash(key);
+        self.filter.add(key_hash);
+        self.footer.entries += 1;
+        self.footer.tombstones += u64::from(value.is_none());
+        let value_bytes = value.map_or(0, <[u8]>::len);
+        self.footer.raw_bytes += (key.len() + value_bytes) as u64;
+        if self.first_key.is_none() {
+            self.first_key = Some(key.to_vec());
+        }
+        if BlockBuilder::is_large(key.len(), value_bytes) {
+            self.finish_block()?;
+            self.begin_run(key);
+            let at = self.footer.blocks;
+            self.footer.blocks += write_large(&mut self.buffer, key, value, self.plan.id, at) as u64;
+            self.has_large = true;
+            self.end_run(key);
+            self.write_full_chunks()?;
+        } else {
+            if !self.block.is_empty() && !self.block.add(key, value, fingerprint(key_hash)) {
+                self.finish_block()?;
+            } else if !self.block.is_empty() {
+                self.remember(key);
+                return Ok(());
+            }
+            self.begin_run(key);
+            let added = self.block.add(key, value, fingerprint(key_hash));
+            assert!(added, "an entry that is not large fits an empty block");
+        }
+        self.remember(key);
+        Ok(())
+    }
+
+    /// Entries added.
+    pub fn entries(&self) -> u64 {
+        self.footer.entries
+    }
+
+    /// Writes everything behind the blocks, syncs, and maps the file for its verification.
+    pub fn finish(mut self, files: &dyn Files) -> Result<Verification> {
+        self.finish_block()?;
+        let built = index::build(&self.separators, self.plan.policy)?;
+        self.write_chunks(true)?;
+        let sections_at = BLOCKS_AT as u64 + self.footer.blocks * BLOCK_BYTES as u64;
+        debug_assert_eq!(self.offset, sections_at);
+        let filter = std::mem::replace(&mut self.filter, FilterBuilder::new(0, 1)).finish();
+        let segment = self.write_sections(files, sections_at, &filter, &built)?;
+        let fallback = Fallback { builder: self, sections_at, filter };
+        Ok(Verification::new(segment, Some(Box::new(fallback))))
+    }
+
+    fn write_sections(
+        &mut self,
+        files: &dyn Files,
+        sections_at: u64,
+        filter: &[u8],
+        built: &BuiltIndex,
+    ) -> Result<Arc<Segment>> {
+        let starts: Vec<u8> = match self.has_large {
+            true => self.starts.iter().flat_map(|start| start.to_le_bytes()).collect(),
+            false => Vec::new(),
+        };
+        let mut keys = crate::codec::Writer::default();
+        keys.bytes(self.first_key.as_deref().unwrap_or_default()).bytes(&self.last_key);
+        let mut tail = Vec::new();
+        let mut place = |bytes: &[u8]| {
+            tail.resize(tail.len().next_multiple_of(64), 0);
+            let offset = sections_at + tail.len() as u64;
+            tail.extend_from_slice(bytes);
+            Section { offset, bytes: bytes.len() as u64, crc: crc32c::crc32c(bytes) }
+        };
+        let footer = Footer {
+            runs: self.separators.len() as u64,
+            index_kind: built.kind,
+            filter: place(filter),
+            index: place(&built.image),
+            starts: place(&starts),
+            keys: place(&keys.bytes),
+            error_bound: built.error_bound,
+            hardness: built.hardness,
+            predicted_ns: built.predicted_ns,
+            ..self.footer.clone()
+        };
+        tail.resize((tail.len() + FOOTER_BYTES).next_multiple_of(64) - FOOTER_BYTES, 0);
+        tail.extend(footer.encode());
+        let path = &self.path;
+        self.file.write_at(&tail, sections_at).map_err(|error| io("write", path, error))?;
+        self.file.sync_data().map_err(|error| io("sync", path, error))?;
+        let bytes = sections_at + tail.len() as u64;
+        Segment::open(files, self.path.clone(), self.plan.id, Some(bytes)).map(Arc::new)
+    }
+
+    fn remember(&mut self, key: &[u8]) {
+        self.last_key.clear();
+        self.last_key.extend_from_slice(key);
+    }
+
+    fn begin_run(&mut self, first: &[u8]) {
+        let run = self.separators.len();
+        self.separators.add(if run == 0 { first } else { shortest_between(&self.run_end, first) });
+        self.starts.push(self.footer.blocks as u32);
+    }
+
+    fn end_run(&mut self, last: &[u8]) {
+        self.run_end.clear();
+        self.run_end.extend_from_slice(last);
+    }
+
+    fn finish_block(&mut self) -> Result<()> {
+        if self.block.is_empty() {
+            return Ok(());
+        }
+        self.run_end.clear();
+        self.run_end.extend_from_slice(self.block.last_key());
+        self.block.finish(&mut self.buffer, self.plan.id, self.footer.blocks);
+        self.footer.blocks += 1;
+        self.write_full_chunks()
+    }
+
+    fn write_full_chunks(&mut self) -> Result<()> {
+        if self.buffer.len() >= CHUNK { self.write_chunks(false) } else { Ok(()) }
+    }
+
+    fn write_chunks(&mut self, _last: bool) -> Result<()> {
+        let path = &self.path;
+        self.file.write_at(&self.buffer, self.offset).map_err(|error| io("write", path, error))?;
+        self.file.start_writeback(self.offset, self.buffer.len() as u64);
+        self.offset += self.buffer.len() as u64;
+        self.buffer.clear();
+        Ok(())
+    }
+}
+
+/// Rewrites the sections with plain fences.
+pub struct Fallback {
+    builder: SegmentBuilder,
+    sections_at: u64,
+    filter: Vec<u8>,
+}
+
+impl Fallback {
+    /// Writes, syncs and maps again.
+    pub fn rebuild(mut self, files: &dyn Files) -> Result<Arc<Segment>> {
+        let built = index::build_fences(&self.builder.separators);
+        self.builder.write_sections(files, self.sections_at, &self.filter, &built)
+    }
+}
+
+/// The shortest prefix of `first` that is larger than `previous`.
+fn shortest_between<'a>(previous: &[u8], first: &'a [u8]) -> &'a [u8] {
+    &first[..(block::common(previous, first) + 1).min(first.len())]
+}
+
+/// The error of a segment whose read-back does not match what was written.
+pub fn read_back_failed(path: &Path, offset: u64) -> varve_types::VarveError {
+    damaged(path, offset, "a new segment reads back differently than it was written")
+}

@@ -1,0 +1,351 @@
+//! Immutable sorted files: blocks, a filter, an index, all used from a memory map without decoding.
+//!
+//! Invariants
+//! 1. A segment holds at most one entry per key; tombstones stay until no older segment exists.
+//! 2. A point read touches one filter line, the index, and at most one run of blocks.
+//! 3. A block's checksum is verified the first time it is touched after open, and again after
+//!    [`Segment::forget_checked`].
+
+pub mod block;
+mod builder;
+mod fences;
+pub mod filter;
+pub mod footer;
+mod index;
+mod iter;
+mod verify;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+pub use builder::{SegmentBuilder, SegmentPlan};
+pub use iter::SegIter;
+use varve_types::Result;
+pub use verify::Verification;
+
+use crate::error::{damaged, foreign, io, newer_format};
+use crate::files::{Access, Files, Map};
+use crate::hash::{fingerprint, head};
+use crate::limits::BLOCK_BYTES;
+use crate::stats::SegmentStats;
+use block::{Block, Entry};
+use footer::{BLOCKS_AT, Footer, Unreadable};
+use index::BlockIndex;
+
+/// An open segment.
+pub struct Segment {
+    map: Map,
+    path: Arc<Path>,
+    footer: Footer,
+    index: BlockIndex,
+    key_min: Vec<u8>,
+    key_max: Vec<u8>,
+    heads: (u64, u64),
+    /// One bit per block: its checksum was verified.
+    checked: Box<[AtomicU64]>,
+    /// Telemetry of sampled lookups.
+    pub counters: Counters,
+}
+
+/// Sums over the sampled lookups that reached a segment.
+#[derive(Default)]
+pub struct Counters {
+    pub sampled: AtomicU64,
+    pub ns: AtomicU64,
+    pub lines: AtomicU64,
+    pub false_positives: AtomicU64,
+}
+
+impl Segment {
+    /// Opens the file of segment `id`; `bytes` is the length that the catalogue knows.
+    ///
+    /// Checks head, footer, filter, index and end keys; blocks are checked when touched.
+    pub fn open(files: &dyn Files, path: Arc<Path>, id: u64, bytes: Option<u64>) -> Result<Self> {
+        let file = files.open(&path, Access::Read).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => damaged(&path, 0, "the segment is missing"),
+            _ => io("open", &path, error),
+        })?;
+        let length = file.len().map_err(|error| io("measure", &path, error))?;
+        if let Some(expected) = bytes
+            && expected != length
+        {
+            let what = format!("the file has {length} bytes instead of {expected}, seen");
+            return Err(damaged(&path, length.min(expected), &what));
+        }
+        if (length as usize) < BLOCKS_AT + footer::FOOTER_BYTES {
+            return Err(damaged(&path, length, "the file is too short for a segment, ends"));
+        }
+        let map = file.map(length as usize).map_err(|error| io("map", &path, error))?;
+        map.advise_random();
+        Self::over(map, path, id)
+    }
+
+    fn over(map: Map, path: Arc<Path>, id: u64) -> Result<Self> {
+        let unreadable = |why| match why {
+            Unreadable::Foreign => foreign(&path, "not a Varve segment"),
+            Unreadable::Newer(format) => newer_format(&path, format, footer::SEGMENT_FORMAT),
+            Unreadable::Damaged(offset, what) => damaged(&path, offset, what),
+        };
+        let head_id = footer::read_head(&map).map_err(unreadable)?;
+        let footer = Footer::decode(&map).map_err(unreadable)?;
+        if head_id != id || footer.id != id {
+            return Err(damaged(&path, 0, "the file carries the number of another segment"));
+        }
+        let section = |section: &footer::Section, what| {
+            section.of(&map).ok_or_else(|| damaged(&path, section.offset, what))
+        };
+        let filter = section(&footer.filter, "the filter fails its checksum")?;
+        let image = section(&footer.index, "the index fails its checksum")?;
+        let starts = section(&footer.starts, "the block starts fail their checksum")?;
+        let keys = section(&footer.keys, "the end keys fail their checksum")?;
+        let malformed = |what| damaged(&path, footer.index.offset, what);
+        if filter.is_empty() || filter.len() % filter::FILTER_BLOCK != 0 {
+            return Err(malformed("the filter is malformed"));
+        }
+        let index =
+            BlockIndex::open(footer.index_kind, image).ok_or_else(|| malformed("the index is malformed"))?;
+        if !starts.is_empty() && starts.len() as u64 != footer.runs * 4 || footer.runs == 0 {
+            return Err(malformed("the block starts are malformed"));
+        }
+        let mut reader = crate::codec::Reader::new(keys);
+        let (Some(key_min), Some(key_max)) = (reader.bytes(), reader.bytes()) else {
+            return Err(malformed("the end keys are malformed"));
+        };
+        let (key_min, key_max) = (key_min.to_vec(), key_max.to_vec());
+        Ok(Self {
+            heads: (head(&key_min), head(&key_max)),
+            key_min,
+            key_max,
+            checked: (0..footer.blocks.div_ceil(64)).map(|_| AtomicU64::new(0)).collect(),
+            counters: Counters::default(),
+            index,
+            footer,
+            path,
+            map,
+        })
+    }
+
+    /// The decoded footer.
+    pub fn footer(&self) -> &Footer {
+        &self.footer
+    }
+
+    /// File number.
+    pub fn id(&self) -> u64 {
+        self.footer.id
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Bytes of the file.
+    pub fn file_bytes(&self) -> u64 {
+        self.map.len() as u64
+    }
+
+    /// Smallest and largest key.
+    pub fn key_range(&self) -> (&[u8], &[u8]) {
+        (&self.key_min, &self.key_max)
+    }
+
+    /// Runs of blocks: what the index counts.
+    pub fn runs(&self) -> usize {
+        self.footer.runs as usize
+    }
+
+    /// The entry of `key`: `Some(None)` is a tombstone.
+    #[inline]
+    pub fn get(&self, key: &[u8], key_hash: u64) -> Result<Option<Option<&[u8]>>> {
+        if !self.may_contain(key, key_hash) {
+            return Ok(None);
+        }
+        let run = self.locate(key);
+        self.get_in(run, key, key_hash)
+    }
+
+    /// False when the key range or the filter excludes `key`.
+    #[inline]
+    pub fn may_contain(&self, key: &[u8], key_hash: u64) -> bool {
+        let key_head = head(key);
+        let inside = (key_head > self.heads.0
+            || (key_head == self.heads.0 && key >= self.key_min.as_slice()))
+            && (key_head < self.heads.1 || (key_head == self.heads.1 && key <= self.key_max.as_slice()));
+        inside && filter::may_contain(self.filter(), key_hash)
+    }
+
+    /// Loads the filter line of a key.
+    #[inline]
+    pub fn prefetch_filter(&self, key_hash: u64) {
+        filter::prefetch(self.filter(), key_hash);
+    }
+
+    /// The only run that can hold `key`.
+    #[inline]
+    pub fn locate(&self, key: &[u8]) -> usize {
+        self.index.find(&self.map[self.footer.index.span()], key).min(self.runs() - 1)
+    }
+
+    /// As `locate`, with the index lines walked.
+    pub fn locate_traced(&self, key: &[u8]) -> (usize, u32) {
+        let (run, lines) = self.index.find_traced(&self.map[self.footer.index.span()], key);
+        (run.min(self.runs() - 1), lines)
+    }
+
+    /// Looks `key` up in `run`.
+    #[inline]
+    pub fn get_in(&self, run: usize, key: &[u8], key_hash: u64) -> Result<Option<Option<&[u8]>>> {
+        let (block, bytes) = self.run(run)?;
+        match block.find(bytes, key, fingerprint(key_hash)) {
+            Some(found) => Ok(found.map(|entry| entry.value)),
+            None => Err(self.damaged_block(self.start_of(run))),
+        }
+    }
+
+    /// Loads the first lines of `run`: header and fingerprints.
+    #[inline]
+    pub fn prefetch_run(&self, run: usize) {
+        let at = BLOCKS_AT + self.start_of(run) as usize * BLOCK_BYTES;
+        let address = self.map.as_ptr().wrapping_add(at);
+        crate::prefetch::read(address);
+        crate::prefetch::read(address.wrapping_add(64));
+    }
+
+    /// Loads the lines of the entry that `get_in` will most likely read.
+    #[inline]
+    pub fn prefetch_entry(&self, run: usize, key_hash: u64) {
+        let at = BLOCKS_AT + self.start_of(run) as usize * BLOCK_BYTES;
+        if let Some(bytes) = self.map.get(at..at + BLOCK_BYTES)
+            && let Some(block) = Block::header(bytes)
+        {
+            block.prefetch_entry(bytes, fingerprint(key_hash));
+        }
+    }
+
+    /// The parsed header and the bytes of `run`, verified if this is the first touch.
+    #[inline]
+    pub fn run(&self, run: usize) -> Result<(Block, &[u8])> {
+        let start = self.start_of(run);
+        let at = BLOCKS_AT + start as usize * BLOCK_BYTES;
+        let first = self.map.get(at..at + BLOCK_BYTES).ok_or_else(|| self.damaged_block(start))?;
+        let block = Block::header(first).ok_or_else(|| self.damaged_block(start))?;
+        let bytes = match block.blocks() {
+            1 => first,
+            blocks => {
+                let within = start + blocks as u64 <= self.footer.blocks;
+                within
+                    .then(|| &self.map[at..at + blocks * BLOCK_BYTES])
+                    .ok_or_else(|| self.damaged_block(start))?
+            }
+        };
+        if !self.is_checked(start) {
+            self.check(start, bytes)?;
+        }
+        Ok((block, bytes))
+    }
+
+    /// An entry of a run that `run` returned.
+    #[inline]
+    pub fn entry<'a>(&self, run: usize, block: &Block, bytes: &'a [u8], at: usize) -> Result<Entry<'a>> {
+        block.entry(bytes, at).ok_or_else(|| self.damaged_block(self.start_of(run)))
+    }
+
+    /// First block of `run`.
+    #[inline]
+    pub fn start_of(&self, run: usize) -> u64 {
+        if self.footer.starts.bytes == 0 {
+            return run as u64;
+        }
+        let at = self.footer.starts.offset as usize + 4 * run;
+        u64::from(u32::from_le_bytes([self.map[at], self.map[at + 1], self.map[at + 2], self.map[at + 3]]))
+    }
+
+    /// Tells the system that the blocks of these runs are read next.
+    pub fn read_ahead(&self, runs: std::ops::Range<usize>) {
+        if runs.is_empty() {
+            return;
+        }
+        let last = runs.end.min(self.runs()) - 1;
+        let from = BLOCKS_AT + self.start_of(runs.start.min(last)) as usize * BLOCK_BYTES;
+        let to = BLOCKS_AT + (self.start_of(last) as usize + 1) * BLOCK_BYTES;
+        self.map.advise_soon(from..to);
+    }
+
+    /// Makes every block be verified again at its next touch.
+    pub fn forget_checked(&self) {
+        self.checked.iter().for_each(|word| word.store(0, Ordering::Relaxed));
+    }
+
+    /// Sections that fail their checksum now: (offset, what).
+    pub fn bad_sections(&self) -> Vec<(u64, &'static str)> {
+        let footer = &self.footer;
+        [
+            (&footer.filter, "the filter fails its checksum"),
+            (&footer.index, "the index fails its checksum"),
+            (&footer.starts, "the block starts fail their checksum"),
+            (&footer.keys, "the end keys fail their checksum"),
+        ]
+        .into_iter()
+        .filter(|(section, _)| section.of(&self.map).is_none())
+        .map(|(section, what)| (section.offset, what))
+        .chain(Footer::decode(&self.map).is_err().then_some((self.map.len() as u64, "the footer fails")))
+        .collect()
+    }
+
+    /// The whole file.
+    pub fn map(&self) -> &Map {
+        &self.map
+    }
+
+    /// `STORE_DAMAGED` for a block.
+    #[cold]
+    pub fn damaged_block(&self, block: u64) -> varve_types::VarveError {
+        let offset = BLOCKS_AT as u64 + block * BLOCK_BYTES as u64;
+        damaged(&self.path, offset, "a block fails its checksum or structure")
+    }
+
+    /// Sizes and telemetry.
+    pub fn stats(&self) -> SegmentStats {
+        SegmentStats {
+            id: self.id(),
+            entries: self.footer.entries,
+            tombstones: self.footer.tombstones,
+            blocks: self.footer.blocks,
+            file_bytes: self.file_bytes(),
+            filter_bytes: self.footer.filter.bytes,
+            index_bytes: self.footer.index.bytes,
+            index_kind: self.index.kind_name(),
+            index_error_bound: self.footer.error_bound,
+            hardness: self.footer.hardness,
+            predicted_ns: self.footer.predicted_ns,
+            sampled: self.counters.sampled.load(Ordering::Relaxed),
+            sampled_ns: self.counters.ns.load(Ordering::Relaxed),
+            lines_walked: self.counters.lines.load(Ordering::Relaxed),
+            false_positives: self.counters.false_positives.load(Ordering::Relaxed),
+            key_min: self.key_min.clone(),
+            key_max: self.key_max.clone(),
+        }
+    }
+
+    #[inline]
+    fn filter(&self) -> &[u8] {
+        &self.map[self.footer.filter.span()]
+    }
+
+    #[inline]
+    fn is_checked(&self, block: u64) -> bool {
+        self.checked[(block / 64) as usize].load(Ordering::Relaxed) >> (block % 64) & 1 == 1
+    }
+
+    #[cold]
+    fn check(&self, start: u64, run: &[u8]) -> Result<()> {
+        let stored = u32::from_le_bytes([run[0], run[1], run[2], run[3]]);
+        if block::checksum(run, self.id(), start) != stored || Block::parse(run).is_none() {
+            return Err(self.damaged_block(start));
+        }
+        self.checked[(start / 64) as usize].fetch_or(1 << (start % 64), Ordering::Relaxed);
+        Ok(())
+    }
+}

@@ -1,0 +1,101 @@
+//! Sampled read telemetry: one lookup in [`SAMPLE_EVERY`] is timed and traced.
+//!
+//! Counters are summed with relaxed loads and stores: concurrent readers may lose a few counts, and no
+//! reader ever waits for another.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use varve_types::Result;
+
+use crate::limits::SAMPLE_EVERY;
+use crate::stats::ReadStats;
+use crate::version::Version;
+
+/// Sums over point reads.
+#[derive(Default)]
+pub struct ReadCounters {
+    lookups: AtomicU64,
+    sampled: AtomicU64,
+    sampled_ns: AtomicU64,
+    delta_ns: AtomicU64,
+    from_memtable: AtomicU64,
+    from_segment: AtomicU64,
+    missing: AtomicU64,
+}
+
+/// Adds without a read-modify-write cycle.
+#[inline]
+fn add(counter: &AtomicU64, by: u64) {
+    counter.store(counter.load(Ordering::Relaxed).wrapping_add(by), Ordering::Relaxed);
+}
+
+impl ReadCounters {
+    /// Counts `keys` lookups; true when one of them is to be sampled.
+    #[inline]
+    pub fn count(&self, keys: u64) -> bool {
+        let before = self.lookups.load(Ordering::Relaxed);
+        let after = before.wrapping_add(keys);
+        self.lookups.store(after, Ordering::Relaxed);
+        before / u64::from(SAMPLE_EVERY) != after / u64::from(SAMPLE_EVERY)
+    }
+
+    /// As `Version::get`, timed and traced.
+    #[cold]
+    pub fn sampled_get<'a>(
+        &self,
+        version: &'a Version,
+        key: &[u8],
+        key_hash: u64,
+        sequence: u64,
+    ) -> Result<Option<&'a [u8]>> {
+        let started = Instant::now();
+        let mut found = version.memtables().find_map(|memtable| memtable.get(key, key_hash, sequence));
+        let source = if found.is_some() { &self.from_memtable } else { &self.from_segment };
+        let mut delta_ns = elapsed_ns(started);
+        for (at, segment) in version.segments.iter().enumerate() {
+            if found.is_some() {
+                break;
+            }
+            let entered = Instant::now();
+            let mut lines = 0;
+            let passed = segment.may_contain(key, key_hash);
+            if passed {
+                let (run, walked) = segment.locate_traced(key);
+                lines = u64::from(walked);
+                found = segment.get_in(run, key, key_hash)?;
+            }
+            let ns = elapsed_ns(entered);
+            if at + 1 < version.segments.len() {
+                delta_ns += ns;
+            }
+            add(&segment.counters.sampled, 1);
+            add(&segment.counters.ns, ns);
+            add(&segment.counters.lines, lines);
+            add(&segment.counters.false_positives, u64::from(passed && found.is_none()));
+        }
+        add(&self.sampled, 1);
+        add(&self.sampled_ns, elapsed_ns(started));
+        add(&self.delta_ns, delta_ns);
+        add(if found.flatten().is_some() { source } else { &self.missing }, 1);
+        Ok(found.flatten())
+    }
+
+    /// The sums.
+    pub fn stats(&self) -> ReadStats {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        ReadStats {
+            lookups: read(&self.lookups),
+            sampled: read(&self.sampled),
+            sampled_ns: read(&self.sampled_ns),
+            delta_ns: read(&self.delta_ns),
+            from_memtable: read(&self.from_memtable),
+            from_segment: read(&self.from_segment),
+            missing: read(&self.missing),
+        }
+    }
+}
+
+fn elapsed_ns(since: Instant) -> u64 {
+    since.elapsed().as_nanos() as u64
+}
