@@ -6,7 +6,8 @@
 //! - a run of more than [`RUN_MAX`] separators with one head becomes an entry that redirects to a child node, which
 //!   models their next bytes, down to [`DEPTH_MAX`] levels; deeper runs are searched by their separators.
 //!
-//! The image holds the separators themselves, so a prediction is confirmed without touching the run: a lookup
+//! The first separator is not stored: keys below the second one belong to the first block, whatever it begins with.
+//! The image holds the others, so a prediction is confirmed without touching the run: a lookup
 //! reads exactly one block afterwards. Heads alone decide unless the key shares one with a separator.
 //!
 //! Invariants: zero-padded heads keep the order of the strings up to ties, and ties are decided by whole separators;
@@ -88,7 +89,8 @@ pub struct StrIndex<'a> {
     isa: Isa,
 }
 
-/// The separators without their common prefix.
+/// The separators but the first one, without their common prefix. They count from 0 here, so that the number of
+/// them that are not above a key is its block.
 #[derive(Clone, Copy, Debug)]
 struct Separators<'a> {
     /// Two `u32` per word: where each separator begins in `text`, and the end of the last one.
@@ -113,8 +115,8 @@ struct Node<'a> {
     start: u32,
     end: u32,
     depth: usize,
-    /// Bytes after which the heads are taken: `depth` and what all separators share beyond it.
-    head_at: usize,
+    /// What all of them share beyond `depth`.
+    shared: &'a [u8],
     /// Heads of the entries, ascending.
     heads: &'a [u64],
     /// Two `u32` per word and entry: a position, or a child node with [`CHILD`] set. Empty when entry `e` is
@@ -140,19 +142,20 @@ impl Node<'_> {
         }
     }
 
+    /// Where the heads begin.
+    fn head_at(&self) -> usize {
+        self.depth + self.shared.len()
+    }
+
     /// The head of `key` in this node; `Err` with the answer when the key leaves the shared bytes.
     #[inline(always)]
-    fn head(&self, key: &[u8], separators: &Separators<'_>) -> std::result::Result<u64, usize> {
-        if self.head_at > self.depth {
-            let shared = separators.get(self.start as usize).get(self.depth..self.head_at).unwrap_or(&[]);
-            let own = key.get(self.depth..).unwrap_or(&[]);
-            match own[..own.len().min(shared.len())].cmp(shared) {
-                std::cmp::Ordering::Less => return Err(self.start as usize),
-                std::cmp::Ordering::Greater => return Err(self.end as usize),
-                std::cmp::Ordering::Equal => {}
-            }
+    fn head(&self, key: &[u8]) -> std::result::Result<u64, usize> {
+        let own = key.get(self.depth..).unwrap_or(&[]);
+        match own.strip_prefix(self.shared) {
+            Some(rest) => Ok(head_of(rest)),
+            None if own < self.shared => Err(self.start as usize),
+            None => Err(self.end as usize),
         }
-        Ok(head_of(key.get(self.head_at..).unwrap_or(&[])))
     }
 }
 
@@ -186,9 +189,14 @@ impl<'a> StrIndex<'a> {
         Ok(index)
     }
 
-    /// The number of separators.
+    /// The number of separators, that is of blocks.
     pub fn len(&self) -> usize {
         self.header.key_count as usize
+    }
+
+    /// The largest answer.
+    fn last(&self) -> usize {
+        self.len().saturating_sub(1)
     }
 
     /// Whether there are no separators.
@@ -196,9 +204,10 @@ impl<'a> StrIndex<'a> {
         self.len() == 0
     }
 
-    /// Separator `at`, in two parts: what all separators share, and its own bytes.
-    pub fn separator(&self, at: usize) -> (&'a [u8], &'a [u8]) {
-        (self.prefix, self.separators.get(at))
+    /// Separator `at`, in two parts: what all separators share, and its own bytes. `None` for the first separator,
+    /// on which no answer depends, and beyond the last.
+    pub fn separator(&self, at: usize) -> Option<(&'a [u8], &'a [u8])> {
+        (1..self.len()).contains(&at).then(|| (self.prefix, self.separators.get(at - 1)))
     }
 
     /// The last separator that is not above `key`; 0 when all are above it, and when there are none.
@@ -213,7 +222,7 @@ impl<'a> StrIndex<'a> {
         }
         let index = self;
         // SAFETY: `isa` is available.
-        unsafe { with_lanes!(self.isa, locate(index: &StrIndex<'_>, key: &[u8]) -> usize) }.saturating_sub(1)
+        unsafe { with_lanes!(self.isa, locate(index: &StrIndex<'_>, key: &[u8]) -> usize) }
     }
 
     /// [`Self::find`], with the lines of heads walked beyond the predicted ones, to be compared with
@@ -224,7 +233,7 @@ impl<'a> StrIndex<'a> {
             let mut walked = 0;
             // SAFETY: as the caller vouches.
             let found = unsafe { index.upper_bound::<L, u32>(key, &mut walked) };
-            (found.saturating_sub(1), walked)
+            (found, walked)
         }
         let index = self;
         // SAFETY: `isa` is available.
@@ -249,15 +258,23 @@ impl<'a> StrIndex<'a> {
         unsafe { with_lanes!(self.isa, locate(index: &StrIndex<'_>, keys: &[&[u8]], out: &mut [usize])) }
     }
 
-    /// The number of separators that are not above `key`.
+    /// The number of stored separators that are not above `key`, which is the block of the key.
     #[inline(always)]
     unsafe fn upper_bound<L: Lanes, T: Trace>(&self, key: &[u8], trace: &mut T) -> usize {
-        let Ok(key) = self.strip(key) else { return self.beyond_prefix(key) };
-        let mut at = 0;
+        match self.strip(key) {
+            // SAFETY: as the caller vouches.
+            Ok(key) => unsafe { self.descend::<L, T>(0, key, trace) },
+            Err(()) => self.beyond_prefix(key),
+        }
+    }
+
+    /// The answer for a stripped key that lies in node `at`.
+    #[inline(always)]
+    unsafe fn descend<L: Lanes, T: Trace>(&self, mut at: usize, key: &[u8], trace: &mut T) -> usize {
         // A lying image could redirect in circles; an honest one has no more levels than this.
         for _ in 0..DEPTH_MAX {
             let Some(node) = self.nodes.get(at) else { break };
-            let head = match node.head(key, &self.separators) {
+            let head = match node.head(key) {
                 Ok(head) => head,
                 Err(answer) => return answer,
             };
@@ -276,7 +293,7 @@ impl<'a> StrIndex<'a> {
         let Some(root) = self.nodes.first() else { return out.fill(0) };
         let mut heads = [0; GROUP];
         for (head, key) in heads.iter_mut().zip(keys) {
-            *head = self.strip(key).ok().and_then(|key| root.head(key, &self.separators).ok()).unwrap_or(0);
+            *head = self.strip(key).ok().and_then(|key| root.head(key).ok()).unwrap_or(0);
         }
         // SAFETY: as the caller vouches.
         unsafe { root.index.locate_group::<L>(&heads[..keys.len()], out) };
@@ -286,7 +303,7 @@ impl<'a> StrIndex<'a> {
         }
         for ((key, head), out) in keys.iter().zip(heads).zip(out) {
             let step = match self.strip(key) {
-                Ok(stripped) => match root.head(stripped, &self.separators) {
+                Ok(stripped) => match root.head(stripped) {
                     Ok(_) => self.settle(root, *out, head, stripped),
                     Err(answer) => Step::Found(answer),
                 },
@@ -294,10 +311,11 @@ impl<'a> StrIndex<'a> {
             };
             *out = match step {
                 Step::Found(answer) => answer,
-                // SAFETY: as the caller vouches.
-                Step::Child(_) => unsafe { self.upper_bound::<L, ()>(key, &mut ()) },
-            }
-            .saturating_sub(1);
+                // SAFETY: as the caller vouches. A key that reached a child has the prefix.
+                Step::Child(child) => unsafe {
+                    self.descend::<L, ()>(child, &key[self.prefix.len()..], &mut ())
+                },
+            };
         }
     }
 
@@ -310,7 +328,7 @@ impl<'a> StrIndex<'a> {
     /// The answer for a key without the common prefix: all separators lie on one side of it.
     #[cold]
     fn beyond_prefix(&self, key: &[u8]) -> usize {
-        if key < self.prefix { 0 } else { self.len() }
+        if key < self.prefix { 0 } else { self.last() }
     }
 
     /// Decides ties: `entry` is the first one of `node` whose head is not below `head`.
@@ -328,7 +346,7 @@ impl<'a> StrIndex<'a> {
                 entry = self.search_run(node, entry, head, key);
                 break;
             }
-            if !self.is_not_above(target as usize, node.head_at, key) {
+            if !self.is_not_above(target as usize, node.head_at(), key) {
                 break;
             }
             entry += 1;
@@ -357,7 +375,7 @@ impl<'a> StrIndex<'a> {
         while low < high {
             let middle = low + (high - low) / 2;
             let below = node.heads[middle] == head
-                && self.is_not_above(node.target(middle) as usize, node.head_at, key);
+                && self.is_not_above(node.target(middle) as usize, node.head_at(), key);
             (low, high) = if below { (middle + 1, high) } else { (low, middle) };
         }
         low
@@ -375,7 +393,7 @@ impl<'a> StrIndex<'a> {
         } else {
             self.nodes.get((target & !CHILD) as usize).map_or(node.end, |child| child.start)
         };
-        (position as usize).min(self.len())
+        (position as usize).min(self.last())
     }
 
     /// What the build found out about this index.

@@ -1,5 +1,7 @@
 //! Numeric indexes against their oracle, `partition_point`: every kind, mode, instruction set and way of asking.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use common::{key_sets, queries};

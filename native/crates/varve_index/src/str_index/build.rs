@@ -102,8 +102,9 @@ impl StrIndexBuilder {
     }
 
     fn lay_out(&self, policy: &Policy, clock: &mut dyn FnMut() -> u64) -> Result<(Image, Option<String>)> {
-        let count = self.ends.len();
-        let prefix = if count < 2 { 0 } else { shared_bytes(self.get(0), self.get(count - 1)) };
+        // All but the first separator are stored; see the head of `str_index.rs`.
+        let count = self.ends.len().saturating_sub(1);
+        let prefix = if count == 0 { 0 } else { shared_bytes(self.get(1), self.get(count)) };
         let mut plan =
             Plan { builder: self, prefix, nodes: Vec::new(), heads: Vec::new(), targets: Vec::new() };
         if count > 0 {
@@ -163,8 +164,9 @@ struct Plan<'b> {
 }
 
 impl Plan<'_> {
+    /// Stored separator `at`, without the common prefix.
     fn get(&self, at: usize) -> &[u8] {
-        &self.builder.get(at)[self.prefix..]
+        &self.builder.get(at + 1)[self.prefix..]
     }
 
     /// Plans the node over separators `start .. end`, at least one, and its children. Returns its number.
@@ -210,12 +212,24 @@ impl Plan<'_> {
             indexes.push(build_with_clock(&self.heads[node.entries.clone()], policy, clock)?);
         }
         let mut out = Writer { bytes: vec![0; HEADER_BYTES] };
-        let prefix = self.builder.ends.first().map_or(&[][..], |_| &self.builder.get(0)[..self.prefix]);
+        let prefix = self
+            .builder
+            .ends
+            .last()
+            .map_or(&[][..], |_| &self.builder.get(self.builder.len() - 1)[..self.prefix]);
         out.section(&[prefix.len() as u64]);
         out.section_bytes(prefix);
         let records: Vec<u64> =
             self.nodes.iter().zip(&indexes).flat_map(|(node, built)| self.record(node, built)).collect();
         out.section(&records);
+        let mut text = Vec::new();
+        let mut offsets = vec![0];
+        for at in 0..self.builder.len().saturating_sub(1) {
+            text.extend_from_slice(self.get(at));
+            offsets.push(text.len() as u32);
+        }
+        out.section(&pairs(offsets.into_iter()));
+        out.section_bytes(&text);
         for (node, built) in self.nodes.iter().zip(&indexes) {
             out.section(&self.heads[node.entries.clone()]);
             if self.has_targets(node) {
@@ -223,20 +237,11 @@ impl Plan<'_> {
             }
             out.section_bytes(&built.image[HEADER_BYTES..]);
         }
-        let count = self.builder.ends.len();
-        let mut text = Vec::new();
-        let mut offsets = vec![0];
-        for at in 0..count {
-            text.extend_from_slice(self.get(at));
-            offsets.push(text.len() as u32);
-        }
-        out.section(&pairs(offsets.into_iter()));
-        out.section_bytes(&text);
 
         let mut image = Image::copy_of(&out.bytes);
         let root = indexes.first().map(|built| &built.report);
         image.seal(&Header {
-            key_count: count as u64,
+            key_count: self.builder.len() as u64,
             first_key: text.len() as u64,
             kind: KIND_STRINGS,
             epsilon: root
