@@ -8,3 +8,4 @@ pub mod pla;
 pub mod report;
 pub mod rivals;
 pub mod rng;
+pub mod strings;

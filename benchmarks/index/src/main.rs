@@ -19,6 +19,7 @@ use varve_index_bench::measure::{Effort, build_ns, lookups};
 use varve_index_bench::report::{Case, Run, Value};
 use varve_index_bench::rivals::{Asking, Rival, forced};
 use varve_index_bench::rng::Rng;
+use varve_index_bench::strings;
 
 const SEED: u64 = 42;
 
@@ -59,6 +60,14 @@ fn main() -> ExitCode {
         for name in adversarial::NAMES {
             let count = args.count.min(20_000_000);
             run_adversarial(&mut run, name, &adversarial::keys(name, count, SEED), effort);
+        }
+        print_rows(&run, from);
+    }
+    if wanted("strings") {
+        let from = run.cases.len();
+        let (count, rounds) = if args.real { (1_000_000, 9) } else { (100_000, 3) };
+        for name in strings::NAMES {
+            run.cases.extend(strings::run(name, count, rounds));
         }
         print_rows(&run, from);
     }

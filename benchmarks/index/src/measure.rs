@@ -34,7 +34,10 @@ pub fn lookups(
     for round in 0..=effort.rounds {
         // Round 0 checks and warms up.
         let count = if round == 0 { effort.lookups / 10 + 1 } else { effort.lookups };
-        for ((name, rival), times) in rivals.iter().zip(&mut times) {
+        for turn in 0..rivals.len() {
+            // Each round starts with another rival, so that none always follows the same one.
+            let turn = (round + turn) % rivals.len();
+            let ((name, rival), times) = (&rivals[turn], &mut times[turn]);
             let drawn = draw(keys, count, miss_share, rng);
             let queries: Vec<u64> = drawn.iter().map(|query| query.key).collect();
             let expected = drawn.iter().fold(0usize, |sum, query| sum.wrapping_add(query.position));
