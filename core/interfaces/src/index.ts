@@ -1,7 +1,9 @@
 export {
+  type BytesLimit,
   type Capabilities,
   type Compute,
   type Contract,
+  type CountLimit,
   type Device,
   type Energy,
   type EnergySource,
@@ -12,6 +14,7 @@ export {
   type Storage,
   type Target,
   type Tier,
+  type TimeLimit,
   tierCapabilities,
   type Unit,
 } from './capability/capabilities.js';

@@ -1,0 +1,88 @@
+// Every test of the repository: Vitest over all packages, `cargo test` per crate, abstract-level's exported suite.
+// The last line is `N passed, N failed`; any failure, and any suite that ran nothing, gives a non-zero exit.
+//
+//   node ci/test.mjs               all
+//   node ci/test.mjs varve_index   the suites whose name contains a word
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { cratesOf, isAddon, manifests } from './lib/cargo.mjs';
+import { countCargo, countTap, countVitest, settle } from './lib/counts.mjs';
+import { root, stateFolder } from './lib/paths.mjs';
+import { cargoPhase, run } from './lib/run.mjs';
+
+/** @typedef {import('./lib/counts.mjs').Counts} Counts */
+/** @typedef {{name: string, start: (label: string) => Promise<{counts: Counts, output: string}>}} Suite */
+
+const words = process.argv.slice(2);
+const suites = [vitestSuite(), ...cargoSuites(), ...abstractLevelSuite()].filter(
+  ({ name }) => words.length === 0 || words.some((word) => name.includes(word)),
+);
+
+const total = { passed: 0, failed: 0 };
+for (const [index, { name, start }] of suites.entries()) {
+  const { counts, output } = await start(`${name} (${index + 1} of ${suites.length})`);
+  if (counts.failed > 0) console.log(`${output.trimEnd()}\n`);
+  const skipped = counts.skipped > 0 ? `, ${counts.skipped} skipped` : '';
+  console.log(`  ${name.padEnd(28)} ${counts.passed} passed, ${counts.failed} failed${skipped}`);
+  total.passed += counts.passed;
+  total.failed += counts.failed;
+}
+if (suites.length === 0) total.failed += 1;
+if (total.failed > 0) process.exitCode = 1;
+console.log(`${total.passed} passed, ${total.failed} failed`);
+
+/** @returns {Suite} */
+function vitestSuite() {
+  const report = join(stateFolder, 'vitest.json');
+  return {
+    name: 'vitest',
+    async start(label) {
+      mkdirSync(stateFolder, { recursive: true });
+      const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
+      const { code, output } = await run('npx', ['--no-install', 'vitest', 'run', ...reporters], {
+        label,
+        phase: (line) => /(?:✓|❯|×)\s+(\S+\.test\.\w+)/.exec(line)?.[1],
+        allowFailure: true,
+      });
+      const counts = code === 127 ? { passed: 0, failed: 1, skipped: 0 } : countVitest(readReport(report));
+      return { counts: settle(counts, code), output };
+    },
+  };
+}
+
+/** One suite per crate, so that a crate without tests shows. @returns {Suite[]} */
+function cargoSuites() {
+  return manifests().flatMap((manifest) =>
+    cratesOf(manifest)
+      .filter((crate) => !isAddon(crate))
+      .map(({ name }) => ({
+        name: `cargo ${name}`,
+        async start(label) {
+          const args = ['test', '--no-fail-fast', '--locked', '--manifest-path', manifest, '-p', name];
+          const { code, output } = await run('cargo', args, { label, phase: cargoPhase, allowFailure: true });
+          return { counts: settle(countCargo(output), code), output };
+        },
+      })),
+  );
+}
+
+/** @returns {Suite[]} */
+function abstractLevelSuite() {
+  const scripts = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).scripts;
+  if (scripts['test:abstract-level'] === undefined) return [];
+  return [
+    {
+      name: 'abstract-level',
+      async start(label) {
+        const args = ['run', '--silent', 'test:abstract-level'];
+        const { code, output } = await run('npm', args, { label, allowFailure: true });
+        return { counts: settle(countTap(output), code), output };
+      },
+    },
+  ];
+}
+
+/** @param {string} path */
+function readReport(path) {
+  return JSON.parse(readFileSync(path, 'utf8'));
+}
