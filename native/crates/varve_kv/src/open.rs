@@ -38,6 +38,10 @@ pub fn open(dir: &Path, options: OpenOptions) -> Result<Arc<Inner>> {
     let files = options.files.clone();
     if options.create_if_missing {
         files.create_dir(&dir).map_err(|error| io("create", &dir, error))?;
+        // The directory's own name must be as durable as what it will hold.
+        if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            files.sync_dir(parent).map_err(|error| io("sync", parent, error))?;
+        }
     }
     let directory_lock = take_lock(&*files, &dir)?;
     let names = files.list(&dir).map_err(|error| io("list", &dir, error))?;
@@ -80,7 +84,7 @@ fn check(options: &OpenOptions) -> Result<()> {
     Ok(())
 }
 
-fn take_lock(files: &dyn Files, dir: &Path) -> Result<Box<dyn Lock>> {
+pub fn take_lock(files: &dyn Files, dir: &Path) -> Result<Box<dyn Lock>> {
     let path = dir.join(names::LOCK);
     let lock = files.lock(&path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => missing(dir),
@@ -220,7 +224,8 @@ fn recover(inner: &Inner) -> Result<()> {
         Mark::open(files, dir, catalogue.store_id)?
     };
     let mut slots = open_slots(files, dir, &catalogue)?;
-    let end: End = replay(dir, &catalogue, &mut slots, &mark, |sequence, batch| {
+    let known = mark.known();
+    let end: End = replay(dir, &catalogue, &mut slots, known, |sequence, batch| {
         let batch = Batch::from_packed(batch.to_vec())?;
         inner.make_room(Memtable::bytes_needed(batch.len(), batch.bytes().len()))?;
         inner.insert(&batch, sequence);

@@ -1,5 +1,9 @@
 //! What the store tells about itself: sizes, work, and the telemetry of the self-tuning loop.
 
+use std::path::Path;
+
+use varve_types::VarveError;
+
 /// A point-in-time report; counters start at open.
 #[derive(Clone, Debug, Default)]
 pub struct Stats {
@@ -121,6 +125,16 @@ pub struct Damage {
     pub offset: u64,
     /// What is wrong.
     pub what: String,
+}
+
+impl Damage {
+    /// The place that a `STORE_DAMAGED` names: its message is `PATH: what at offset N`.
+    pub(crate) fn of(error: &VarveError) -> Self {
+        let (path, what) = error.message().rsplit_once(": ").unwrap_or(("", error.message()));
+        let offset = what.rsplit(' ').next().and_then(|word| word.parse().ok()).unwrap_or(0);
+        let file = Path::new(path).file_name().map(|name| name.to_string_lossy().into_owned());
+        Self { file: file.unwrap_or_default(), offset, what: what.to_owned() }
+    }
 }
 
 /// What [`crate::repair`] found, saved and lost.

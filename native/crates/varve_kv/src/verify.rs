@@ -28,7 +28,7 @@ pub fn verify(inner: &Inner, mut progress: impl FnMut(u64, u64)) -> Result<Verif
                 Ok(true) => break,
                 Ok(false) => {}
                 Err(error) => {
-                    report.damage.push(damage_of(&error, segment.path())?);
+                    report.damage.push(damage_of(&error)?);
                     check.skip();
                 }
             }
@@ -59,15 +59,15 @@ fn verify_log(inner: &Inner, report: &mut VerifyReport) -> Result<()> {
     let catalogue = inner.keeper.get();
     let Some(log) = writer.as_ref() else { return Ok(()) };
     if let Err(error) = Mark::open(&*inner.files, &inner.dir, catalogue.store_id) {
-        report.damage.push(damage_of(&error, &inner.dir.join(names::MARK))?);
+        report.damage.push(damage_of(&error)?);
     }
     if let Err(error) = crate::catalogue::Catalogue::load(&*inner.files, &inner.dir) {
-        report.damage.push(damage_of(&error, &inner.dir.join(names::CATALOGUE))?);
+        report.damage.push(damage_of(&error)?);
     }
     let slots = match open_slots(&*inner.files, &inner.dir, &catalogue) {
         Ok(slots) => slots,
         Err(error) => {
-            report.damage.push(damage_of(&error, &inner.dir)?);
+            report.damage.push(damage_of(&error)?);
             return Ok(());
         }
     };
@@ -105,12 +105,9 @@ fn file_name(path: &std::path::Path) -> String {
 }
 
 /// The place that a `STORE_DAMAGED` names; other errors stay errors.
-fn damage_of(error: &VarveError, path: &std::path::Path) -> Result<Damage> {
-    if error.code() != ErrorCode::StoreDamaged {
-        return Err(crate::error::Failure::of(error).to_error());
+fn damage_of(error: &VarveError) -> Result<Damage> {
+    match error.code() {
+        ErrorCode::StoreDamaged => Ok(Damage::of(error)),
+        _ => Err(crate::error::Failure::of(error).to_error()),
     }
-    let message = error.message();
-    let offset = message.rsplit(' ').next().and_then(|word| word.parse().ok()).unwrap_or(0);
-    let file = message.split(": ").next().map(|file| file_name(std::path::Path::new(file)));
-    Ok(Damage { file: file.unwrap_or_else(|| file_name(path)), offset, what: message.to_owned() })
 }

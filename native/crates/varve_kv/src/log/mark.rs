@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use varve_types::Result;
 
+use super::replay::Known;
 use crate::codec::{Reader, Writer};
 use crate::error::{damaged, io};
 use crate::files::{Access, File, Files};
@@ -69,6 +70,11 @@ impl Mark {
     /// The last commit known to be synced.
     pub fn synced(&self) -> u64 {
         self.synced
+    }
+
+    /// What it proves.
+    pub fn known(&self) -> Known {
+        Known { synced: self.synced, is_clean: self.clean }
     }
 
     /// True when the store was closed in order and not opened since.

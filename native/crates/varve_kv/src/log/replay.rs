@@ -18,7 +18,6 @@ use std::path::Path;
 
 use varve_types::Result;
 
-use super::mark::Mark;
 use super::record::{self, HEADER, Head, Header, Place, RECORDS_AT};
 use crate::catalogue::Catalogue;
 use crate::error::{damaged, io, newer_format};
@@ -32,6 +31,15 @@ pub struct Slot {
     pub file: Box<dyn File>,
     /// Last commit in it; 0 when it is free.
     pub last: u64,
+}
+
+/// What the mark says.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Known {
+    /// The last commit proven to be synced.
+    pub synced: u64,
+    /// No record lies behind it.
+    pub is_clean: bool,
 }
 
 /// Where the chain ends.
@@ -70,12 +78,12 @@ fn open_slot(files: &dyn Files, dir: &Path, catalogue: &Catalogue, id: u64, byte
 
 /// Walks the chain behind `catalogue.folded` and hands each commit to `apply` with its number.
 ///
-/// The mark tells what was synced, and whether anything can lie behind the chain at all.
+/// `known` tells what was synced, and whether anything can lie behind the chain at all.
 pub fn replay(
     dir: &Path,
     catalogue: &Catalogue,
     slots: &mut [Slot],
-    mark: &Mark,
+    known: Known,
     mut apply: impl FnMut(u64, &[u8]) -> Result<()>,
 ) -> Result<End> {
     let mut walk = Walk { dir, catalogue, loaded: None };
@@ -105,9 +113,9 @@ pub fn replay(
         }
         next = pick(&firsts, expected, epoch).filter(|&at| at != slot_at && expected == end.last + 1);
     }
-    let mut proven = mark.synced().max(catalogue.durable);
+    let mut proven = known.synced.max(catalogue.durable);
     let mut leftovers = Vec::new();
-    if !(mark.is_clean() && mark.synced() == end.last) {
+    if !(known.is_clean && known.synced == end.last) {
         for at in 0..slots.len() {
             let headers = walk.every_header(&slots[at])?;
             proven = headers.iter().map(|header| header.synced).max().unwrap_or(0).max(proven);

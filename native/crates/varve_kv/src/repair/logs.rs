@@ -1,0 +1,157 @@
+//! The log of a damaged store: replayed when it is sound, else salvaged record by record.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use varve_types::{ErrorCode, Result};
+
+use super::note;
+use crate::IndexPolicy;
+use crate::batch::{Batch, Ops};
+use crate::catalogue::Catalogue;
+use crate::error::io;
+use crate::files::{Access, Files};
+use crate::inner::new_memtable;
+use crate::log::mark::Mark;
+use crate::log::record::{Place, batches};
+use crate::log::replay::{Known, open_slots, replay, scan};
+use crate::memtable::Memtable;
+use crate::names;
+use crate::segment::{Segment, SegmentBuilder, SegmentPlan};
+use crate::stats::RepairReport;
+
+/// The log's commits as a segment.
+pub struct Folded {
+    /// `None` when there was no commit behind the folded ones.
+    pub segment: Option<Arc<Segment>>,
+    /// Last commit known to have existed.
+    pub known: u64,
+}
+
+/// Reads all commits behind `catalogue.folded` and writes them into one segment.
+pub fn salvage(
+    files: &dyn Files,
+    dir: &Path,
+    catalogue: &mut Catalogue,
+    report: &mut RepairReport,
+) -> Result<Folded> {
+    let known = match Mark::open(files, dir, catalogue.store_id) {
+        Ok(mark) => mark.known(),
+        Err(error) => {
+            note(report, &error)?;
+            Known::default()
+        }
+    };
+    let mut commits: BTreeMap<u64, Vec<u8>> = BTreeMap::new();
+    let replayed = open_slots(files, dir, catalogue).and_then(|mut slots| {
+        replay(dir, catalogue, &mut slots, known, |sequence, batch| {
+            commits.insert(sequence, batch.to_vec());
+            Ok(())
+        })
+    });
+    let known = match replayed {
+        Ok(end) => end.last.max(known.synced),
+        Err(error) => {
+            note(report, &error)?;
+            commits.clear();
+            pick_up(files, dir, catalogue, known, &mut commits)?
+        }
+    };
+    let mut next = catalogue.folded + 1;
+    for &sequence in commits.keys().chain([&(known + 1)]) {
+        if sequence > next {
+            report.lost_sequences.push((next, sequence - 1));
+        }
+        next = next.max(sequence + 1);
+    }
+    report.kept_commits = commits.len() as u64;
+    let segment = fold(files, dir, catalogue, &commits, known)?;
+    Ok(Folded { segment, known })
+}
+
+/// Takes every whole record from every log file; returns the last commit known to have existed.
+fn pick_up(
+    files: &dyn Files,
+    dir: &Path,
+    catalogue: &Catalogue,
+    known: Known,
+    commits: &mut BTreeMap<u64, Vec<u8>>,
+) -> Result<u64> {
+    let mut last = known.synced.max(catalogue.durable);
+    let mut records = Vec::new();
+    let mut contents = Vec::new();
+    for log in &catalogue.logs {
+        let path = names::log(dir, log.id);
+        let mut bytes = Vec::new();
+        match files.open(&path, Access::Read) {
+            Ok(file) => {
+                bytes.resize(file.len().map_err(|error| io("measure", &path, error))? as usize, 0);
+                file.read_at(&mut bytes, 0).map_err(|error| io("read", &path, error))?;
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(io("open", &path, error)),
+        }
+        let place = Place { store_id: catalogue.store_id, file: log.id };
+        let file = contents.len();
+        for header in scan(&bytes, place).filter(|header| header.epoch <= catalogue.epoch) {
+            last = last.max(header.synced);
+            if header.last() > catalogue.folded {
+                records.push((header.first, std::cmp::Reverse(header.epoch), file, header));
+            }
+        }
+        contents.push(bytes);
+    }
+    records.sort_by_key(|record| (record.0, record.1));
+    let mut next = catalogue.folded + 1;
+    for (_, _, file, header) in records {
+        let Some(payload) = header.payload(&contents[file]).filter(|_| header.last() >= next) else {
+            continue;
+        };
+        for (sequence, batch) in (header.first..).zip(batches(payload)) {
+            if let Some(batch) = batch.filter(|_| sequence >= next) {
+                commits.insert(sequence, batch.to_vec());
+            }
+        }
+        next = header.last() + 1;
+    }
+    Ok(last.max(next - 1))
+}
+
+fn fold(
+    files: &dyn Files,
+    dir: &Path,
+    catalogue: &mut Catalogue,
+    commits: &BTreeMap<u64, Vec<u8>>,
+    known: u64,
+) -> Result<Option<Arc<Segment>>> {
+    let sizes = commits.values().map(|batch| Memtable::bytes_needed(Ops::of(batch).count(), batch.len()));
+    let memtable = Arc::new(new_memtable(sizes.sum::<usize>().max(1 << 16))?);
+    for (&sequence, batch) in commits {
+        match Batch::from_packed(batch.clone()) {
+            Ok(batch) => batch.ops().for_each(|op| memtable.insert(op, sequence)),
+            Err(error) if error.code() == ErrorCode::ArgumentInvalid => {}
+            Err(error) => return Err(error),
+        }
+    }
+    if memtable.is_empty() {
+        return Ok(None);
+    }
+    let plan = SegmentPlan {
+        id: catalogue.take_file_number(),
+        sequences: (catalogue.folded + 1, known),
+        entries_max: memtable.entries(),
+        filter_bits: 10,
+        policy: IndexPolicy::Auto,
+    };
+    let mut builder = SegmentBuilder::create(files, names::segment(dir, plan.id), plan)?;
+    let mut iter = memtable.iter(u64::MAX);
+    iter.seek(&[]);
+    while iter.valid() {
+        builder.add(iter.key(), iter.value())?;
+        iter.next();
+    }
+    let mut check = builder.finish(files)?;
+    while !check.step(files, usize::MAX / 2)? {}
+    Ok(Some(check.into_segment()))
+}
