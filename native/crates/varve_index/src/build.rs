@@ -57,13 +57,14 @@ pub fn build_with_clock(keys: &[u64], policy: &Policy, clock: &mut dyn FnMut() -
         let header = Header { stride: affine.stride(), ..Header::default() };
         return Ok(seal(keys, Draft::affine(), header, Walked::default(), None));
     }
-    let mut choice = chooser::choose(keys, policy, threads, clock);
-    if policy.choice == Choice::Forced(Kind::Affine) {
-        choice.fallback = Some("the keys have no constant stride".to_owned());
-    }
+    let choice = chooser::choose(keys, policy, threads, clock);
     let draft = choice.draft;
+    let fallback = match policy.choice {
+        Choice::Forced(wanted) if wanted != draft.kind => Some(format!("these keys do not allow {wanted}")),
+        _ => None,
+    };
     let mut built = match replay(&draft.view(keys)?, keys, draft.epsilon(), threads) {
-        Ok(walked) => seal(keys, draft, Header::default(), walked, choice.fallback),
+        Ok(walked) => seal(keys, draft, Header::default(), walked, fallback),
         Err(why) => seal_fallback(keys, &why, threads)?,
     };
     built.report.candidates = choice.candidates;

@@ -14,13 +14,13 @@ use varve_types::Result;
 use crate::image::{HEADER_BYTES, Header, Image};
 use crate::index::View;
 use crate::kind::Kind;
-use crate::line_probe::LineProbe;
+use crate::line_probe::{LineProbe, WINDOW_KEYS};
 use crate::line_train;
 use crate::policy::{Choice, Mode, Policy};
 use crate::report::{Candidate, per_key};
 use crate::sparse_fences::SparseFences;
 use crate::splus_tree::SplusTree;
-use crate::trial::trial;
+use crate::trial::{Questions, trial};
 
 /// Above this hardness a line probe needs half a byte per key and loses its advantage.
 pub(crate) const SEGMENTS_PER_MILLION_MAX: f64 = 29_000.0;
@@ -81,7 +81,6 @@ impl Draft {
 pub(crate) struct Chosen {
     pub(crate) draft: Draft,
     pub(crate) candidates: Vec<Candidate>,
-    pub(crate) fallback: Option<String>,
 }
 
 /// Chooses among all kinds but the affine one. `keys` is not empty.
@@ -94,9 +93,11 @@ pub(crate) fn choose(
     match policy.choice {
         Choice::Forced(kind) => {
             let draft = match kind {
-                Kind::LineProbe { epsilon } => Draft::line_probe(keys, epsilon, threads),
+                Kind::LineProbe { epsilon } if keys.len() >= WINDOW_KEYS => {
+                    Draft::line_probe(keys, epsilon, threads)
+                }
                 Kind::SparseFences => Draft::sparse_fences(keys),
-                Kind::SplusTree | Kind::Affine => Draft::splus_tree(keys, threads),
+                _ => Draft::splus_tree(keys, threads),
             };
             chosen(draft, Vec::new())
         }
@@ -115,7 +116,7 @@ fn chosen(draft: Draft, others: Vec<Draft>) -> Chosen {
             ns: draft.ns,
         })
         .collect();
-    Chosen { draft, candidates, fallback: None }
+    Chosen { draft, candidates }
 }
 
 fn fits(bytes: usize, keys: &[u64], policy: &Policy) -> bool {
@@ -129,7 +130,7 @@ fn by_count(keys: &[u64], policy: &Policy, threads: usize) -> Chosen {
         return chosen(Draft::splus_tree(keys, threads), Vec::new());
     }
     // A tight bound means fewer lines walked, which batches feel; a wide one means less memory.
-    let epsilons = policy.epsilons.iter().copied();
+    let epsilons = policy.epsilons.iter().copied().filter(|_| keys.len() >= WINDOW_KEYS);
     let epsilon = if policy.mode == Mode::Batch { epsilons.min() } else { epsilons.max() };
     let probe = epsilon.map(|epsilon| Draft::line_probe(keys, epsilon, threads));
     let is_easy = |draft: &Draft| {
@@ -144,14 +145,15 @@ fn by_count(keys: &[u64], policy: &Policy, threads: usize) -> Chosen {
 }
 
 fn by_trial(keys: &[u64], policy: &Policy, threads: usize, clock: &mut dyn FnMut() -> u64) -> Chosen {
-    let mut drafts: Vec<Draft> =
-        policy.epsilons.iter().map(|epsilon| Draft::line_probe(keys, *epsilon, threads)).collect();
+    let questions = Questions::draw(keys, policy.epsilons.len() + 2);
+    let epsilons = policy.epsilons.iter().filter(|_| keys.len() >= WINDOW_KEYS);
+    let mut drafts: Vec<Draft> = epsilons.map(|epsilon| Draft::line_probe(keys, *epsilon, threads)).collect();
     if fits(SplusTree::bytes(keys.len()), keys, policy) {
         drafts.push(Draft::splus_tree(keys, threads));
     }
     drafts.push(Draft::sparse_fences(keys));
     drop_over_budget(&mut drafts, keys, policy);
-    trial(&mut drafts, keys, policy.mode, clock);
+    trial(&mut drafts, keys, &questions, policy.mode, clock);
     let tree_ns =
         drafts.iter().find(|draft| draft.kind == Kind::SplusTree).map_or(f64::INFINITY, |tree| tree.ns);
     let winner = (0..drafts.len())

@@ -11,6 +11,47 @@ use crate::report::Report;
 use crate::sparse_fences::SparseFences;
 use crate::splus_tree::SplusTree;
 
+/// Runs `$call` with the kind inside `$view`. Each kind is compiled apart, so that a fast one does not save registers
+/// for a slow one.
+macro_rules! each_kind {
+    ($view:expr, $kind:ident => $call:expr) => {
+        match $view {
+            View::Affine($kind) => $call,
+            View::LineProbe($kind) => $call,
+            View::SplusTree($kind) => $call,
+            View::SparseFences($kind) => $call,
+        }
+    };
+}
+
+/// # Safety
+/// `isa` is available.
+#[inline(always)]
+unsafe fn lower_bound<K: Lookup>(isa: Isa, kind: &K, key: u64) -> usize {
+    #[inline(always)]
+    unsafe fn locate<L: Lanes, K: Lookup>(kind: &K, key: u64) -> usize {
+        // SAFETY: as the caller vouches.
+        unsafe { kind.locate::<L, ()>(key, &mut ()) }
+    }
+    // SAFETY: as the caller vouches.
+    unsafe { with_lanes!(isa, locate<K>(kind: &K, key: u64) -> usize) }
+}
+
+/// # Safety
+/// `isa` is available; `keys` and `out` are equally long.
+#[inline(always)]
+unsafe fn lower_bound_batch<K: Lookup>(isa: Isa, kind: &K, keys: &[u64], out: &mut [usize]) {
+    #[inline(always)]
+    unsafe fn locate<L: Lanes, K: Lookup>(kind: &K, keys: &[u64], out: &mut [usize]) {
+        for (keys, out) in keys.chunks(GROUP).zip(out.chunks_mut(GROUP)) {
+            // SAFETY: as the caller vouches.
+            unsafe { kind.locate_group::<L>(keys, out) };
+        }
+    }
+    // SAFETY: as the caller vouches.
+    unsafe { with_lanes!(isa, locate<K>(kind: &K, keys: &[u64], out: &mut [usize])) }
+}
+
 /// A learned index, read in place: borrows the image and the keys, owns nothing, may be shared by threads.
 #[derive(Clone, Copy, Debug)]
 pub struct Index<'a> {
@@ -55,14 +96,8 @@ impl<'a> Index<'a> {
     /// Cost: by kind; no allocation.
     #[inline]
     pub fn lower_bound(&self, key: u64) -> usize {
-        #[inline(always)]
-        unsafe fn locate<L: Lanes>(view: &View<'_>, key: u64) -> usize {
-            // SAFETY: as the caller vouches.
-            unsafe { view.locate::<L, ()>(key, &mut ()) }
-        }
-        let view = &self.view;
         // SAFETY: `isa` is available, by `detect` or `with_isa`.
-        unsafe { with_lanes!(self.isa, locate(view: &View<'_>, key: u64) -> usize) }
+        unsafe { each_kind!(&self.view, kind => lower_bound(self.isa, kind, key)) }
     }
 
     /// [`Self::lower_bound`], with the number of lines of keys visited beyond the first one, to be compared with
@@ -86,17 +121,9 @@ impl<'a> Index<'a> {
     /// # Panics
     /// When `keys` and `out` are not equally long.
     pub fn lower_bound_batch(&self, keys: &[u64], out: &mut [usize]) {
-        #[inline(always)]
-        unsafe fn locate<L: Lanes>(view: &View<'_>, keys: &[u64], out: &mut [usize]) {
-            for (keys, out) in keys.chunks(GROUP).zip(out.chunks_mut(GROUP)) {
-                // SAFETY: as the caller vouches.
-                unsafe { view.locate_group::<L>(keys, out) };
-            }
-        }
         assert_eq!(keys.len(), out.len(), "one answer per key");
-        let view = &self.view;
         // SAFETY: `isa` is available, by `detect` or `with_isa`.
-        unsafe { with_lanes!(self.isa, locate(view: &View<'_>, keys: &[u64], out: &mut [usize])) }
+        unsafe { each_kind!(&self.view, kind => lower_bound_batch(self.isa, kind, keys, out)) }
     }
 
     /// What the build found out about this index.
@@ -193,26 +220,12 @@ impl Lookup for View<'_> {
     #[inline(always)]
     unsafe fn locate<L: Lanes, T: Trace>(&self, key: u64, trace: &mut T) -> usize {
         // SAFETY: as the caller vouches.
-        unsafe {
-            match self {
-                Self::Affine(affine) => affine.locate::<L, T>(key, trace),
-                Self::LineProbe(probe) => probe.locate::<L, T>(key, trace),
-                Self::SplusTree(tree) => tree.locate::<L, T>(key, trace),
-                Self::SparseFences(fences) => fences.locate::<L, T>(key, trace),
-            }
-        }
+        unsafe { each_kind!(self, kind => kind.locate::<L, T>(key, trace)) }
     }
 
     #[inline(always)]
     unsafe fn locate_group<L: Lanes>(&self, keys: &[u64], out: &mut [usize]) {
         // SAFETY: as the caller vouches.
-        unsafe {
-            match self {
-                Self::Affine(affine) => affine.locate_group::<L>(keys, out),
-                Self::LineProbe(probe) => probe.locate_group::<L>(keys, out),
-                Self::SplusTree(tree) => tree.locate_group::<L>(keys, out),
-                Self::SparseFences(fences) => fences.locate_group::<L>(keys, out),
-            }
-        }
+        unsafe { each_kind!(self, kind => kind.locate_group::<L>(keys, out)) }
     }
 }

@@ -87,20 +87,21 @@ impl Isa {
 
 /// Calls `generic::<Lanes>(arguments)` compiled for `isa`, which must be available.
 ///
-/// `generic` is `unsafe fn` and `#[inline(always)]`, so that its body takes on the features of the caller.
+/// `generic` is `unsafe fn` and `#[inline(always)]`, so that its body takes on the features of the caller. It may
+/// have one more type parameter, a [`crate::kind::Lookup`].
 macro_rules! with_lanes {
-    ($isa:expr, $generic:ident ( $($arg:ident : $ty:ty),* $(,)? ) $(-> $ret:ty)?) => {{
+    ($isa:expr, $generic:ident $(<$kind:ident>)? ( $($arg:ident : $ty:ty),* $(,)? ) $(-> $ret:ty)?) => {{
         #[cfg(target_arch = "x86_64")]
         #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,bmi1,bmi2,popcnt")]
-        unsafe fn avx512($($arg: $ty),*) $(-> $ret)? {
+        unsafe fn avx512$(<$kind: $crate::kind::Lookup>)?($($arg: $ty),*) $(-> $ret)? {
             // SAFETY: the caller of the macro vouches for the arguments, `isa` for the features.
-            unsafe { $generic::<$crate::lanes::Avx512>($($arg),*) }
+            unsafe { $generic::<$crate::lanes::Avx512 $(, $kind)?>($($arg),*) }
         }
         #[cfg(target_arch = "x86_64")]
         #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
-        unsafe fn avx2($($arg: $ty),*) $(-> $ret)? {
+        unsafe fn avx2$(<$kind: $crate::kind::Lookup>)?($($arg: $ty),*) $(-> $ret)? {
             // SAFETY: as above.
-            unsafe { $generic::<$crate::lanes::Avx2>($($arg),*) }
+            unsafe { $generic::<$crate::lanes::Avx2 $(, $kind)?>($($arg),*) }
         }
         match $isa {
             #[cfg(target_arch = "x86_64")]
@@ -108,8 +109,8 @@ macro_rules! with_lanes {
             #[cfg(target_arch = "x86_64")]
             $crate::lanes::Isa::Avx2 => avx2($($arg),*),
             #[cfg(target_arch = "aarch64")]
-            $crate::lanes::Isa::Neon => $generic::<$crate::lanes::Neon>($($arg),*),
-            _ => $generic::<$crate::lanes::Scalar>($($arg),*),
+            $crate::lanes::Isa::Neon => $generic::<$crate::lanes::Neon $(, $kind)?>($($arg),*),
+            _ => $generic::<$crate::lanes::Scalar $(, $kind)?>($($arg),*),
         }
     }};
 }

@@ -18,7 +18,7 @@ use crate::kind::{GROUP, Lookup, Trace};
 use crate::lanes::{LINE_KEYS, Lanes, prefetch};
 use crate::line_train::Segment;
 
-/// Never over an empty array.
+/// Never over fewer than [`WINDOW_KEYS`] keys.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LineProbe<'a> {
     pub(crate) keys: &'a [u64],
@@ -58,8 +58,8 @@ impl<'a> LineProbe<'a> {
     }
 
     pub(crate) fn open(sections: &mut Sections<'a>, keys: &'a [u64], segment_count: usize) -> Result<Self> {
-        if segment_count == 0 || segment_count > keys.len() * 2 + 1 {
-            return Err(damaged("the number of PLA segments is impossible"));
+        if keys.len() < WINDOW_KEYS || segment_count == 0 || segment_count > keys.len() * 2 + 1 {
+            return Err(damaged("the number of keys or PLA segments is impossible"));
         }
         let lines = segment_count.div_ceil(LINE_KEYS);
         let params = sections.words(param_words(segment_count))?;
@@ -134,55 +134,46 @@ impl<'a> LineProbe<'a> {
         if below.wrapping_sub(1) < WINDOW_KEYS - 1 {
             return start + below;
         }
-        // SAFETY: all keys of the window lie on one side.
-        unsafe {
-            if below == 0 {
-                self.walk_left::<L, T>(key, start, trace)
-            } else {
-                self.walk_right::<L, T>(key, start + WINDOW_KEYS, trace)
-            }
-        }
+        let (found, lines) = if below == 0 {
+            walk_left(self.keys, key, start)
+        } else {
+            walk_right(self.keys, key, start + WINDOW_KEYS)
+        };
+        trace.walked(lines);
+        found
     }
+}
 
-    /// All keys before `at` are below `key`.
-    unsafe fn walk_right<L: Lanes, T: Trace>(&self, key: u64, mut at: usize, trace: &mut T) -> usize {
-        for _ in 0..WALK_MAX {
-            if at + LINE_KEYS > self.keys.len() {
-                break;
-            }
-            trace.walked(1);
-            // SAFETY: eight keys are left.
-            let below = unsafe { L::rank(self.keys.as_ptr().add(at), key) };
-            at += below;
-            if below < LINE_KEYS {
-                return at;
-            }
+/// The lower bound of `key`, which is above all keys before `at`, and the lines visited.
+///
+/// One lookup in ten comes here. It is out of line and in plain code, so that the others save no registers for it.
+#[cold]
+#[inline(never)]
+fn walk_right(keys: &[u64], key: u64, mut at: usize) -> (usize, usize) {
+    for walked in 0..WALK_MAX {
+        let line = &keys[at..keys.len().min(at + LINE_KEYS)];
+        let below = line.partition_point(|k| *k < key);
+        at += below;
+        if below < LINE_KEYS {
+            return (at, walked + usize::from(!line.is_empty()));
         }
-        if at < self.keys.len() {
-            trace.walked(1);
-        }
-        at + self.keys[at..].partition_point(|k| *k < key)
     }
+    (at + keys[at..].partition_point(|k| *k < key), WALK_MAX)
+}
 
-    /// No key from `at` on is below `key`.
-    unsafe fn walk_left<L: Lanes, T: Trace>(&self, key: u64, mut at: usize, trace: &mut T) -> usize {
-        for _ in 0..WALK_MAX {
-            if at < LINE_KEYS {
-                break;
-            }
-            at -= LINE_KEYS;
-            trace.walked(1);
-            // SAFETY: eight keys follow.
-            let below = unsafe { L::rank(self.keys.as_ptr().add(at), key) };
-            if below > 0 {
-                return at + below;
-            }
+/// The lower bound of `key`, which is not above any key from `at` on, and the lines visited.
+#[cold]
+#[inline(never)]
+fn walk_left(keys: &[u64], key: u64, mut at: usize) -> (usize, usize) {
+    for walked in 0..WALK_MAX {
+        let start = at.saturating_sub(LINE_KEYS);
+        let below = keys[start..at].partition_point(|k| *k < key);
+        if below > 0 || start == 0 {
+            return (start + below, walked + usize::from(at > 0));
         }
-        if at > 0 {
-            trace.walked(1);
-        }
-        self.keys[..at].partition_point(|k| *k < key)
+        at = start;
     }
+    (keys[..at].partition_point(|k| *k < key), WALK_MAX)
 }
 
 /// The position predicted `distance` above the first key of a segment, never beyond the base of the next one.
@@ -210,9 +201,6 @@ pub(crate) fn window_start(predicted: u32, key_count: u32) -> u32 {
 impl Lookup for LineProbe<'_> {
     #[inline(always)]
     unsafe fn locate<L: Lanes, T: Trace>(&self, key: u64, trace: &mut T) -> usize {
-        if self.keys.len() < WINDOW_KEYS {
-            return self.keys.partition_point(|k| *k < key);
-        }
         // SAFETY: routing yields a segment, prediction a window of `keys`.
         unsafe {
             let routed = self.router.descend::<L>(key);
@@ -225,9 +213,6 @@ impl Lookup for LineProbe<'_> {
     #[inline(always)]
     unsafe fn locate_group<L: Lanes>(&self, keys: &[u64], out: &mut [usize]) {
         debug_assert!(keys.len() <= GROUP);
-        if self.keys.len() < WINDOW_KEYS {
-            return keys.iter().zip(out).for_each(|(key, out)| *out = self.keys.partition_point(|k| k < key));
-        }
         // SAFETY: as above.
         unsafe {
             self.router.descend_group::<L>(keys, out, |line| {

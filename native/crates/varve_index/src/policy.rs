@@ -22,7 +22,8 @@ pub enum Choice {
     Measured,
     /// Counted properties alone, no clock: the same keys always give the same image.
     Counted,
-    /// The caller. A forced [`Kind::Affine`] that does not fit the keys becomes an S+ tree, and the report says so.
+    /// The caller. A kind that the keys do not allow (affine without a constant stride, a line probe over fewer than
+    /// 24 keys) becomes an S+ tree, and the report says so.
     Forced(Kind),
 }
 

@@ -75,9 +75,6 @@ fn in_parallel(
 fn replay_line_probe(probe: &LineProbe<'_>, epsilon: u32, threads: usize) -> Result<Walked, String> {
     let limit = walked_limit(epsilon);
     let isa = Isa::detect();
-    if probe.keys.len() < WINDOW_KEYS {
-        return Ok(Walked::default()); // searched without the model
-    }
     let walked = in_parallel(probe.segment_count(), threads, |segments| {
         let mut walked = Walked::default();
         // The answer for queries just above the first key of the segment.

@@ -1,7 +1,9 @@
 //! The trial: some 10,000 lookups on each candidate, timed by the caller's clock in the caller's mode.
 //!
 //! Rounds of the candidates are interleaved, so that a disturbance hits all of them, and the median round counts.
-//! Every round draws other keys: repeated ones would be found in the cache.
+//! Every round asks for other keys, because repeated ones would be found in the cache. The keys are drawn *before*
+//! the candidates are built: drawing touches the very lines that a lookup must wait for, and building, which reads
+//! all keys, drives them out of the cache again.
 
 use crate::chooser::Draft;
 use crate::index::View;
@@ -9,24 +11,49 @@ use crate::kind::{GROUP, Lookup};
 use crate::lanes::{Isa, Lanes, with_lanes};
 use crate::policy::Mode;
 
-const ROUNDS: usize = 9;
-const LOOKUPS: usize = 1152; // 9 rounds: 10,368 lookups
+const ROUNDS: usize = 5;
+const LOOKUPS: usize = 2048;
+/// Lookups before the clock starts, to bring code and upper levels back.
+const WARM_UP: usize = 256;
 
-/// Sets `ns` of every draft.
-pub(crate) fn trial(drafts: &mut [Draft], keys: &[u64], mode: Mode, clock: &mut dyn FnMut() -> u64) {
-    let mut draw = Draw { state: 0x9e37_79b9_7f4a_7c15, keys };
+/// The keys that a trial asks for.
+pub(crate) struct Questions(Vec<u64>);
+
+impl Questions {
+    /// Draws for a number of candidates, uniformly over `keys`, at least one; the same in every run.
+    pub(crate) fn draw(keys: &[u64], candidates: usize) -> Self {
+        let mut state = 0x9e37_79b9_7f4a_7c15u64;
+        let mut draw = || {
+            // SplitMix64.
+            state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mut mixed = state;
+            mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            mixed ^= mixed >> 31;
+            keys[((u128::from(mixed) * keys.len() as u128) >> 64) as usize]
+        };
+        Self((0..candidates * ROUNDS * (WARM_UP + LOOKUPS)).map(|_| draw()).collect())
+    }
+}
+
+/// Sets `ns` of every draft, of which there are at most as many as candidates were drawn for.
+pub(crate) fn trial(
+    drafts: &mut [Draft],
+    keys: &[u64],
+    questions: &Questions,
+    mode: Mode,
+    clock: &mut dyn FnMut() -> u64,
+) {
     let mut rounds = vec![Vec::with_capacity(ROUNDS); drafts.len()];
-    for round in 0..=ROUNDS {
-        for (draft, times) in drafts.iter().zip(&mut rounds) {
+    let mut questions = questions.0.chunks_exact(WARM_UP + LOOKUPS);
+    for _ in 0..ROUNDS {
+        for ((draft, times), asked) in drafts.iter().zip(&mut rounds).zip(&mut questions) {
             let Ok(view) = draft.view(keys) else { continue };
-            let queries: Vec<u64> = (0..LOOKUPS).map(|_| draw.next_key()).collect();
+            let (warm_up, asked) = asked.split_at(WARM_UP);
+            std::hint::black_box(run(&view, warm_up, mode));
             let start = clock();
-            std::hint::black_box(run(&view, &queries, mode));
-            let ns = clock().saturating_sub(start) as f64 / LOOKUPS as f64;
-            // Round 0 warms up the code and the upper levels.
-            if round > 0 {
-                times.push(ns);
-            }
+            std::hint::black_box(run(&view, asked, mode));
+            times.push(clock().saturating_sub(start) as f64 / LOOKUPS as f64);
         }
     }
     for (draft, times) in drafts.iter_mut().zip(&mut rounds) {
@@ -76,22 +103,4 @@ unsafe fn run_dependent<L: Lanes>(view: &View<'_>, queries: &[u64]) -> usize {
         };
     }
     found
-}
-
-/// Uniform draws from the keys, the same in every run.
-struct Draw<'a> {
-    state: u64,
-    keys: &'a [u64],
-}
-
-impl Draw<'_> {
-    fn next_key(&mut self) -> u64 {
-        // SplitMix64.
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.state;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^= mixed >> 31;
-        self.keys[((u128::from(mixed) * self.keys.len() as u128) >> 64) as usize]
-    }
 }

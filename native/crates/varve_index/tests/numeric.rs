@@ -139,7 +139,7 @@ fn the_chooser_obeys_its_rules() {
             budget if budget < 1.0 => vec![ns[0], ns[1], ns[3]],
             _ => ns.to_vec(),
         };
-        let ticks: Vec<u64> = present.iter().map(|ns| ns * 1152).collect();
+        let ticks: Vec<u64> = present.iter().map(|ns| ns * 2048).collect();
         let report = build_with_clock(&keys, &policy, &mut scripted(&ticks)).unwrap().report;
         assert_eq!(report.kind, *expected, "{name}: {report:#?}");
         assert_eq!(report.candidates.len(), present.len(), "{name}");

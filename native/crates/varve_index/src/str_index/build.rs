@@ -7,6 +7,7 @@ use crate::build::{Built, build_with_clock};
 use crate::image::{HEADER_BYTES, Header, Image, LINE_BYTES};
 use crate::index::kind_code;
 use crate::kind::Kind;
+use crate::line_probe::WINDOW_KEYS;
 use crate::policy::{Choice, Policy};
 
 /// Words of a node record: see `open.rs`.
@@ -67,7 +68,8 @@ impl StrIndexBuilder {
     }
 
     /// Builds the image and replays it on every separator and both its neighbours. `policy` decides over the index
-    /// of heads in each node; trials run on the machine's clock.
+    /// of heads in each node; a forced kind is not forced on nodes of fewer than 24 heads, and trials, on the
+    /// machine's clock, are held for the root only.
     ///
     /// # Errors
     /// `INDEX_DAMAGED` when not even S+ trees can be verified, which means broken memory.
@@ -206,9 +208,10 @@ impl Plan<'_> {
         let mut indexes = Vec::with_capacity(self.nodes.len());
         let counted = Policy { choice: Choice::Counted, ..policy.clone() };
         for (number, node) in self.nodes.iter().enumerate() {
-            // A trial pays for the root; children are small.
+            // A trial pays for the root; children are small, and some too small for the kind that was forced.
+            let forced = matches!(policy.choice, Choice::Forced(_)) && node.entries.len() >= WINDOW_KEYS;
             let policy =
-                if number == 0 || matches!(policy.choice, Choice::Forced(_)) { policy } else { &counted };
+                if forced || number == 0 && policy.choice == Choice::Measured { policy } else { &counted };
             indexes.push(build_with_clock(&self.heads[node.entries.clone()], policy, clock)?);
         }
         let mut out = Writer { bytes: vec![0; HEADER_BYTES] };
