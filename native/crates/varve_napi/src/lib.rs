@@ -1,1 +1,9 @@
-//! Placeholder of one commit.
+//! The Node-API face of Varve's native crates: converts, calls, converts back.
+//!
+//! It decides nothing. Expected failures cross as data ([`outcome::Outcome`]); one TypeScript file throws them.
+//! Calls that may wait for a disk run on a native thread of their own and settle a promise; calls on the hot
+//! path are plain Node-API callbacks bound to one store ([`kv::hot`]).
+
+mod kv;
+mod outcome;
+mod work;
