@@ -35,3 +35,26 @@ export type {
 } from './control/controller.js';
 export { type ErrorCode, errorCodes } from './errors/error-codes.js';
 export { VarveError, type VarveErrorDetails } from './errors/varve-error.js';
+export type { DurableLog, LoggedCommit } from './store/durable-log.js';
+export {
+  type Acknowledgement,
+  createPacked,
+  type Damage,
+  type Durability,
+  type KeyValueStore,
+  type Packed,
+  type PackedKey,
+  packedMissing,
+  type PackedOperation,
+  type PackedRange,
+  type PackedScan,
+  type RepairReport,
+  type SegmentStats,
+  type StoreControl,
+  type StoreEvent,
+  type StoreJob,
+  type StoreSnapshot,
+  type StoreStats,
+  type VerifyReport,
+  type ViewOptions,
+} from './store/key-value-store.js';

@@ -1,0 +1,51 @@
+/** The one JSON format of every suite's results. */
+
+/** Median, distance of the quartiles, and number of measurements. */
+export interface Value {
+  readonly median: number;
+  readonly iqr: number;
+  readonly n: number;
+}
+
+/** The same question to Varve and to its rivals. */
+export interface Case {
+  /** What was done, in words that also appear in goals.json. */
+  readonly case: string;
+  /** What was measured. */
+  readonly metric: string;
+  readonly unit: string;
+  readonly better: 'higher' | 'lower';
+  /** By engine; Varve's own is named `varve`. */
+  readonly values: Readonly<Record<string, Value>>;
+  /** True when the row names no winner, for example the size of the data. */
+  readonly remark?: boolean;
+}
+
+/** What one goal came to. */
+export interface GoalOutcome {
+  readonly id: string;
+  readonly target: Target;
+  /** Absent when the run did not measure it. */
+  readonly value?: number;
+  readonly met: boolean;
+}
+
+/** A bound that a figure must keep; inclusive. */
+export type Target = { readonly atLeast: number } | { readonly atMost: number };
+
+export type Size = 'small' | 'real';
+
+/** One run of one suite. */
+export interface Run {
+  readonly suite: string;
+  readonly size: Size;
+  /** Abbreviated hash of the commit that was measured; `+` at the end when files differed from it. */
+  readonly commit: string;
+  readonly machine: string;
+  readonly seed: number;
+  readonly cases: readonly Case[];
+  readonly goals: readonly GoalOutcome[];
+}
+
+/** A suite measures and returns its cases; the harness adds the rest. */
+export type Suite = (size: Size, seed: number) => Promise<readonly Case[]>;

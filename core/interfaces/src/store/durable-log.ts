@@ -1,0 +1,37 @@
+/**
+ * The durable log's contract: what is acknowledged but not yet folded into segments.
+ *
+ * Invariants
+ * 1. `append` with `synced` resolves only when the batch survives power loss.
+ * 2. Batches replay in the order of their sequences, without gaps; what fails its checksum is reported
+ *    (`STORE_DAMAGED`), never left out.
+ * 3. `fold` stores the catalogue and drops the folded batches in one durable step.
+ * 4. After a failed sync every later write fails with `STORE_POISONED`.
+ */
+import type { Durability } from './key-value-store.js';
+
+/** One logged commit. */
+export interface LoggedCommit {
+  readonly sequence: number;
+  /** A packed batch, byte for byte what was appended; valid until the next one is read. */
+  readonly batch: Uint8Array;
+}
+
+export interface DurableLog {
+  /** Opens or creates the log. Errors: `STORE_LOCKED`, `STORE_DAMAGED`, `STORE_FOREIGN`, `STORE_NEWER_FORMAT`. */
+  open(): Promise<void>;
+  /** The catalogue stored last; undefined in a new log. */
+  catalogue(): Uint8Array | undefined;
+  /** Every commit after the folded ones, oldest first. */
+  replay(): AsyncIterable<LoggedCommit>;
+  /**
+   * Appends commits in order; calls that arrive together share one sync.
+   *
+   * @param commit its sequence is the last one plus 1
+   * @returns what was reached
+   */
+  append(commit: LoggedCommit, durability: Durability): Promise<Durability>;
+  /** Stores `catalogue` and drops every commit up to `foldedSequence`. */
+  fold(catalogue: Uint8Array, foldedSequence: number): Promise<void>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,272 @@
+/**
+ * The key-value store's contract beyond abstract-level: packed reads without allocation, durability by name,
+ * what the store tells of itself, verification and repair.
+ *
+ * Keys order by their bytes. A key may also be a number or bigint in 0..2^64-1: it stands for its 8 bytes,
+ * big-endian, so that numeric order and byte order agree.
+ */
+import type { JournalEntry } from '../control/controller.js';
+
+/** How far a write is on its way to the disk when it is acknowledged: `synced` survives power loss, `fast` does not. */
+export type Durability = 'synced' | 'fast';
+
+/** The acknowledgement of one commit. */
+export interface Acknowledgement {
+  /** Number of the commit; commits are numbered 1, 2, 3, … without gaps. */
+  readonly sequence: number;
+  /** What was reached; a `fast` write that shared a synced group says `synced`. */
+  readonly durability: Durability;
+}
+
+/** A key as bytes, or as an unsigned 64-bit integer (a number must be a safe integer). */
+export type PackedKey = Uint8Array | number | bigint;
+
+/** One operation of a commit. */
+export type PackedOperation =
+  | { readonly type: 'put'; readonly key: PackedKey; readonly value: Uint8Array }
+  | { readonly type: 'del'; readonly key: PackedKey };
+
+/**
+ * Answers one after another in buffers of the caller, who owns them and may use them again for the next call.
+ *
+ * Field `i` spans `ends[i - 1]..ends[i]` of `bytes` (`0..ends[0]` for the first). `packedMissing` is set in `ends[i]`
+ * when key `i` of `getManyPacked` is not there; the other bits still hold the end.
+ */
+export interface Packed {
+  /** At most 2 GiB are used. */
+  readonly bytes: Uint8Array;
+  /** One item per answer, two (key, value) per entry of `scanPacked` with both fields. */
+  readonly ends: Uint32Array;
+  /** Set by the call: keys answered, or entries written. */
+  count: number;
+  /** Set by the call: bytes used. */
+  byteCount: number;
+  /** Set by `getManyPacked`: keys that exist. */
+  found: number;
+  /** Set by the call: true when nothing is left to answer. */
+  done: boolean;
+  /** Set by the call: bytes that the next answer needs when not one fitted, else 0. */
+  bytesNeeded: number;
+}
+
+/** The bit of `Packed.ends` that marks a missing key. */
+export const packedMissing: number = 2 ** 31;
+
+/** Creates buffers for packed answers. */
+export function createPacked(size: { readonly byteCount: number; readonly endCount: number }): Packed {
+  return {
+    bytes: new Uint8Array(size.byteCount),
+    ends: new Uint32Array(size.endCount),
+    count: 0,
+    byteCount: 0,
+    found: 0,
+    done: false,
+    bytesNeeded: 0,
+  };
+}
+
+/** A range of keys in byte order; an absent bound is open. */
+export interface PackedRange {
+  readonly gt?: PackedKey;
+  /** Not used when `gt` is there. */
+  readonly gte?: PackedKey;
+  readonly lt?: PackedKey;
+  /** Not used when `lt` is there. */
+  readonly lte?: PackedKey;
+  /** Descending keys. */
+  readonly reverse?: boolean;
+  /** Entries at most; absent or negative for all. */
+  readonly limit?: number;
+  /** What is written per entry; `both` by default. */
+  readonly fields?: 'keys' | 'values' | 'both';
+}
+
+/** A consistent view of the store. It stays valid through flushes and merges until it is closed. */
+export interface StoreSnapshot {
+  /** Last commit in the view. */
+  readonly sequence: number;
+  close(): Promise<void>;
+}
+
+/** The view that a read asks for; the latest state by default. */
+export interface ViewOptions {
+  readonly snapshot?: StoreSnapshot;
+}
+
+/** A packed scan under way; holds a snapshot until it is closed. */
+export interface PackedScan {
+  /**
+   * Fills `out` with the next entries and returns it; `out.done` tells that the range is exhausted.
+   *
+   * Cost: one native call; no allocation. Errors: `STORE_CLOSED`, `STORE_DAMAGED`.
+   */
+  next(out: Packed): Packed;
+  close(): void;
+}
+
+/** One immutable sorted segment. */
+export interface SegmentStats {
+  readonly id: number;
+  readonly entryCount: number;
+  readonly tombstoneCount: number;
+  readonly blockCount: number;
+  readonly fileBytes: number;
+  readonly filterBytes: number;
+  readonly indexBytes: number;
+  /** Kind of its index, as `IndexKind` names it. */
+  readonly indexKind: string;
+  /** Largest distance between predicted and true position, in separators; 0 when exact. */
+  readonly indexErrorBound: number;
+  /** Model segments per million separators at build. */
+  readonly hardness: number;
+  /** Time of one index lookup measured at build, ns; 0 when nothing was timed. */
+  readonly predictedNs: number;
+  readonly sampledLookups: number;
+  readonly sampledNs: number;
+  readonly sampledLines: number;
+  /** Sampled lookups that the filter let through in vain. */
+  readonly falsePositives: number;
+  readonly keyMin: Uint8Array;
+  readonly keyMax: Uint8Array;
+}
+
+/** A reading of the store; counters start at open. */
+export interface StoreStats {
+  /** Last commit that reads see. */
+  readonly sequence: number;
+  /** Every commit up to this one lives in segments. */
+  readonly foldedSequence: number;
+  readonly memtableBytes: number;
+  readonly memtableEntries: number;
+  readonly logBytes: number;
+  readonly commits: number;
+  readonly groupCommits: number;
+  readonly syncs: number;
+  readonly flushes: number;
+  readonly merges: number;
+  readonly segmentBytesWritten: number;
+  readonly lookups: number;
+  readonly sampledLookups: number;
+  readonly sampledNs: number;
+  readonly sampledDeltaNs: number;
+  /** Newest first. */
+  readonly segments: readonly SegmentStats[];
+  /** Why writes are refused, when they are. */
+  readonly poisoned?: string;
+}
+
+/** One damaged place. */
+export interface Damage {
+  /** File name inside the directory. */
+  readonly file: string;
+  /** Byte offset. */
+  readonly offset: number;
+  readonly what: string;
+}
+
+/** What `verify` read and found. */
+export interface VerifyReport {
+  readonly segments: number;
+  readonly blocks: number;
+  readonly entries: number;
+  readonly logRecords: number;
+  /** Empty when all is well. */
+  readonly damage: readonly Damage[];
+}
+
+/** What a repair found, saved and lost. */
+export interface RepairReport {
+  readonly damage: readonly Damage[];
+  /** Commits that are gone, inclusive. */
+  readonly lostSequences: readonly (readonly [first: number, last: number])[];
+  /** Keys in these inclusive ranges may be gone or older than they were. */
+  readonly lostKeys: readonly (readonly [low: Uint8Array, high: Uint8Array])[];
+  readonly keptEntries: number;
+  readonly keptCommits: number;
+}
+
+/** What the store tells while it works. */
+export type StoreEvent =
+  | { readonly type: 'progress'; readonly job: StoreJob; readonly done: number; readonly total: number }
+  | {
+      readonly type: 'flush';
+      readonly segment: number;
+      readonly entryCount: number;
+      readonly fileBytes: number;
+      readonly elapsedMs: number;
+    }
+  | {
+      readonly type: 'merge';
+      readonly inputs: readonly number[];
+      readonly segment: number;
+      readonly entryCount: number;
+      readonly fileBytes: number;
+      readonly elapsedMs: number;
+    }
+  | { readonly type: 'background-failed'; readonly job: StoreJob; readonly error: Error }
+  | { readonly type: 'poisoned'; readonly cause: string };
+
+export type StoreJob = 'flush' | 'merge' | 'verify';
+
+/** The self-tuning loop of a store, as far as a user sees it. */
+export interface StoreControl {
+  /** Every decision with evidence, prediction and measurement, oldest first. */
+  journal(): readonly JournalEntry[];
+  /** Closes a window when enough samples came in, and takes at most one decision further; runs by itself too. */
+  step(): Promise<void>;
+}
+
+/**
+ * What a key-value store of Varve has beyond abstract-level's API, which it implements whole.
+ *
+ * Every call throws or rejects with a `VarveError`; its code is named where it is not obvious.
+ */
+export interface KeyValueStore {
+  /**
+   * Applies all operations as one commit, or none. Later operations on a key win.
+   *
+   * Errors: `KEY_TOO_LARGE`, `VALUE_TOO_LARGE`, `LIMIT_EXCEEDED`, `STORE_POISONED`, `STORE_FULL`.
+   */
+  commit(
+    operations: Iterable<PackedOperation>,
+    options?: { readonly durability?: Durability },
+  ): Promise<Acknowledgement>;
+
+  /**
+   * Copies the value of `key` to the start of `buffer`, synchronously and without allocation.
+   *
+   * @returns the value's length in bytes; more than `buffer.length` when it did not fit, and `buffer` is then
+   *   untouched; -1 when there is no such key
+   */
+  getInto(key: PackedKey, buffer: Uint8Array, options?: ViewOptions): number;
+
+  /**
+   * Looks many keys up at one moment, synchronously, in groups with prefetch.
+   *
+   * @param keys the keys one after another, or one 64-bit integer per key
+   * @param offsets where each key ends in `keys`, ascending, shape [n]; undefined for integers
+   * @param out receives the values; `ends` must hold n items. It stops early when a value does not fit: ask again
+   *   from key `out.count` on
+   */
+  getManyPacked(
+    keys: Uint8Array | BigUint64Array,
+    offsets: Uint32Array | undefined,
+    out: Packed,
+    options?: ViewOptions,
+  ): Packed;
+
+  /** Fills `out` with the first entries of `range`, synchronously. `openScan` goes on where a call ended. */
+  scanPacked(range: PackedRange, out: Packed, options?: ViewOptions): Packed;
+
+  /** Opens a scan over `range` that is read in packed chunks. */
+  openScan(range: PackedRange, options?: ViewOptions): PackedScan;
+
+  stats(): StoreStats;
+  /** Reads and checks every block, filter, index and log record; damage is in the report, not an error. */
+  verify(): Promise<VerifyReport>;
+  /** Folds everything written so far into segments. */
+  flush(): Promise<void>;
+  /** Folds and merges everything into one segment. */
+  compact(): Promise<void>;
+  readonly control: StoreControl;
+}
