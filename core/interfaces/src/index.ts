@@ -35,6 +35,16 @@ export type {
 } from './control/controller.js';
 export { type ErrorCode, errorCodes } from './errors/error-codes.js';
 export { VarveError, type VarveErrorDetails } from './errors/varve-error.js';
+export {
+  type Clock,
+  type Disk,
+  delayMsMax,
+  type MemoryGauge,
+  type MemoryPressure,
+  memoryPressureFrom,
+  type Platform,
+  type Random,
+} from './platform/platform.js';
 export type { DurableLog, LoggedCommit } from './store/durable-log.js';
 export {
   type Acknowledgement,
@@ -44,10 +54,10 @@ export {
   type KeyValueStore,
   type Packed,
   type PackedKey,
-  packedMissing,
   type PackedOperation,
   type PackedRange,
   type PackedScan,
+  packedMissing,
   type RepairReport,
   type SegmentStats,
   type StoreControl,
@@ -58,3 +68,13 @@ export {
   type VerifyReport,
   type ViewOptions,
 } from './store/key-value-store.js';
+export {
+  type Telemetry,
+  type TelemetryLimits,
+  type TelemetryListener,
+  type TelemetryRecord,
+  type TelemetrySnapshot,
+  type TemplateSummary,
+  telemetryNameLengthMax,
+  workNamesMax,
+} from './telemetry/telemetry.js';
