@@ -1,0 +1,291 @@
+// Generated from native/crates/varve_napi by build.mjs; do not edit.
+import type { HotReads } from './hot-reads.js';
+
+/** A range of keys in byte order; an absent bound is open. */
+export interface KeyRange {
+  /** Greater than. */
+  gt?: Uint8Array;
+  /** Greater than or equal; not used when `gt` is there. */
+  gte?: Uint8Array;
+  /** Less than. */
+  lt?: Uint8Array;
+  /** Less than or equal; not used when `lt` is there. */
+  lte?: Uint8Array;
+  /** Descending keys. */
+  reverse?: boolean;
+  /** Entries at most; absent or negative for all. */
+  limit?: number;
+}
+
+/** Iterates one snapshot's range; `close` lets go of it. */
+export declare class NativeCursor {
+  private constructor();
+  /** Moves to the first entry at or after `key` in the cursor's direction. */
+  seek(key: Uint8Array): Failed | undefined;
+  /**
+   * Copies as many next entries as fit into `bytes`, with one end per field in `ends`.
+   *
+   * `fields` is 0 for keys, 1 for values, 2 for both. `filled` receives entries, bytes, 1 when the range is
+   * exhausted, and the bytes that the next entry needs when not one fitted; shape [4].
+   */
+  fill(fields: number, bytes: Uint8Array, ends: Uint32Array, filled: Uint32Array): Failed | undefined;
+  /** Lets go of the snapshot; later calls answer `STORE_CLOSED`. */
+  close(): void;
+}
+
+/** One event; which fields are set follows from `type`. */
+export interface StoreEvent {
+  /** `progress`, `flush`, `merge`, `fold`, `background-failed` or `poisoned`. */
+  type: string;
+  /** `progress`, `background-failed`: `flush`, `merge` or `verify`. */
+  job?: string;
+  /** `progress`: entries done. */
+  done?: number;
+  /** `progress`: entries in all. */
+  total?: number;
+  /** `flush`, `merge`: file number of the new segment; 0 when every entry cancelled out. */
+  segment?: number;
+  /** `merge`: file numbers of the inputs. */
+  inputs?: Array<number>;
+  /** `flush`, `merge`: entries of the new segment. */
+  entries?: number;
+  /** `flush`, `merge`: bytes of its file. */
+  bytes?: number;
+  /** `flush`, `merge`: wall time. */
+  elapsedMs?: number;
+  /** `fold`: names the fold. */
+  ticket?: number;
+  /** `fold`: the new catalogue, opaque. */
+  catalogue?: Uint8Array;
+  /** `fold`: every commit up to this one lives in segments from then on. */
+  foldedSequence?: number;
+  /** `background-failed`: why. */
+  failure?: Failure;
+  /** `poisoned`: why. */
+  cause?: string;
+}
+
+/** How a store is opened; what is absent has the default of `varve_kv::OpenOptions`. */
+export interface StoreOptions {
+  /** Creates the directory and the store when there is none. */
+  createIfMissing?: boolean;
+  /** Fails with `STORE_EXISTS` when there is one. */
+  errorIfExists?: boolean;
+  /** Bytes of one memtable. */
+  memtableBytes?: number;
+  /** Largest preallocated log file, in bytes. */
+  logFileBytes?: number;
+  /** Bytes of waiting batches after which a write fails with `LIMIT_EXCEEDED`. */
+  queueBytesMax?: number;
+  /** Filter bits per key. */
+  filterBits?: number;
+  /** The caller keeps the log: batches come in by `apply`, folds go out by event. */
+  externalLog?: boolean;
+  /** With `externalLog`: the catalogue that the caller stored last; absent for a new store. */
+  catalogue?: Uint8Array;
+  /** `auto`, `learned` or `fences`. */
+  indexPolicy?: string;
+}
+
+/** Sizes, counters and telemetry; counters start at open. */
+export interface StoreStats {
+  /** Last commit that reads see. */
+  sequence: number;
+  /** Every commit up to this one lives in segments. */
+  foldedSequence: number;
+  /** Last commit known to be on disk (native log). */
+  syncedSequence: number;
+  /** Bytes used in memtables. */
+  memtableBytes: number;
+  /** Entries in memtables, versions and tombstones included. */
+  memtableEntries: number;
+  /** Memtables waiting for their flush. */
+  frozenMemtables: number;
+  /** Bytes of log files on disk. */
+  logBytes: number;
+  /** Bytes of batches waiting in the log's queue. */
+  queuedBytes: number;
+  /** Commits since open. */
+  commits: number;
+  /** Group commits since open. */
+  groups: number;
+  /** `fdatasync` calls of the log since open. */
+  syncs: number;
+  /** Flushes since open. */
+  flushes: number;
+  /** Merges since open. */
+  merges: number;
+  /** Bytes written by flushes and merges since open. */
+  segmentBytesWritten: number;
+  /** Point reads since open. */
+  lookups: number;
+  /** Point reads that were sampled. */
+  sampledLookups: number;
+  /** Nanoseconds that the sampled reads took in all. */
+  sampledNs: number;
+  /** Of those, nanoseconds in memtables and all segments but the oldest. */
+  sampledDeltaNs: number;
+  /** Live segments, newest first. */
+  segments: Array<SegmentStats>;
+  /** Why writes are refused, when they are. */
+  poisoned?: string;
+}
+
+/** One live segment. */
+export interface SegmentStats {
+  /** File number. */
+  id: number;
+  /** Entries, tombstones included. */
+  entries: number;
+  /** Tombstones among them. */
+  tombstones: number;
+  /** 4 KiB blocks. */
+  blocks: number;
+  /** Bytes of the file. */
+  fileBytes: number;
+  /** Bytes of its filter. */
+  filterBytes: number;
+  /** Bytes of its index. */
+  indexBytes: number;
+  /** Kind of its index. */
+  indexKind: string;
+  /** Largest distance, in blocks, between prediction and truth; 0 when exact. */
+  indexErrorBound: number;
+  /** Model segments per million separators at build. */
+  hardness: number;
+  /** Time of one index lookup measured at build, in nanoseconds. */
+  predictedNs: number;
+  /** Sampled lookups that reached this segment. */
+  sampledLookups: number;
+  /** Nanoseconds that they spent in it. */
+  sampledNs: number;
+  /** Index lines walked by them. */
+  sampledLines: number;
+  /** Sampled lookups that the filter let through in vain. */
+  falsePositives: number;
+  /** Smallest key. */
+  keyMin: Uint8Array;
+  /** Largest key. */
+  keyMax: Uint8Array;
+}
+
+/** What `verify` checked. */
+export interface VerifyReport {
+  /** Segments read. */
+  segments: number;
+  /** Blocks read. */
+  blocks: number;
+  /** Entries whose filter and index answers were checked. */
+  entries: number;
+  /** Log records read. */
+  logRecords: number;
+  /** Every damage found; empty when all is well. */
+  damage: Array<Damage>;
+}
+
+/** One damaged place. */
+export interface Damage {
+  /** File name inside the directory. */
+  file: string;
+  /** Byte offset. */
+  offset: number;
+  /** What is wrong. */
+  what: string;
+}
+
+/** What `repair` found, saved and lost. */
+export interface RepairReport {
+  /** Damaged places. */
+  damage: Array<Damage>;
+  /** Commits that are gone, as inclusive pairs. */
+  lostSequences: Array<Array<number>>;
+  /** Keys in these inclusive ranges may be gone or older than they were. */
+  lostKeys: Array<Array<Uint8Array>>;
+  /** Entries of segments kept. */
+  keptEntries: number;
+  /** Commits of the log kept. */
+  keptCommits: number;
+}
+
+/**
+ * Opens or creates the store in `dir` on a thread of its own.
+ * 
+ * `onEvent` hears of background work. `onAcks` hears of every group commit: token, sequence and 1 (synced) or 0
+ * (fast) for each batch in it, or the tokens and the failure that all of them share.
+ */
+export declare function openStore(dir: string, options: StoreOptions, onEvent: (arg0: StoreEvent) => void, onAcks: (arg0: Float64Array, arg1?: Failure | undefined | null) => void): Promise<NativeStore | Failed>;
+
+/** Salvages a damaged store in place and says exactly what is gone. */
+export declare function repairStore(dir: string): Promise<RepairReport | Failed>;
+
+/** An open store. */
+export declare class NativeStore {
+  private constructor();
+  /** Binds the hot reads to this store, and to `snapshot` when there is one. Keys go through `scratch`. */
+  hotReads(scratch: Uint8Array, snapshot?: NativeSnapshot): HotReads | Failed;
+  /**
+   * Looks packed keys up at one moment: key `i` ends at `keyEnds[i]` of `keys`, its value at `valueEnds[i]` of
+   * `values`, or bit 31 is set there when it is missing. `done` receives keys answered, keys found, bytes used,
+   * and bytes that the next value needs when it did not fit; shape [4].
+   */
+  getMany(snapshot: NativeSnapshot | undefined | null, keys: Uint8Array, keyEnds: Uint32Array, values: Uint8Array, valueEnds: Uint32Array, done: Uint32Array): Failed | undefined;
+  /** Queues a packed batch for the next group commit; `onAcks` learns its outcome under `token`. */
+  write(batch: Uint8Array, synced: boolean, token: number): Failed | undefined;
+  /** External log: applies a batch that the caller has logged as commit `sequence`. */
+  apply(batch: Uint8Array, sequence: number): Failed | undefined;
+  /** External log: true when `apply` of this packed batch would not wait for a flush. */
+  canApply(batch: Uint8Array): boolean | Failed;
+  /** External log: the catalogue of the fold is durable. */
+  foldCommitted(ticket: number): Failed | undefined;
+  /** External log: the catalogue of the fold could not be stored. */
+  foldFailed(ticket: number): Failed | undefined;
+  /** External log: the catalogue as it stands. */
+  catalogue(): Uint8Array;
+  /** A view of everything acknowledged so far. */
+  snapshot(): NativeSnapshot;
+  /** Opens a cursor on `range`, of `snapshot` or of a fresh one. */
+  cursor(range: KeyRange, snapshot?: NativeSnapshot | undefined | null): NativeCursor | Failed;
+  /** Deletes every key of `range` by logged writes; resolves with how many. */
+  clearRange(range: KeyRange, synced: boolean): Promise<number | Failed>;
+  /** Bytes that the entries of `[start, end)` take in segments, from the index alone. */
+  approximateSize(start: Uint8Array, end: Uint8Array): number;
+  /** Folds everything written so far into segments. */
+  flush(): Promise<undefined | Failed>;
+  /** Flushes and merges everything into one segment. */
+  compact(): Promise<undefined | Failed>;
+  /** Reads and checks everything; damage is in the report, and progress goes to `onEvent`. */
+  verify(): Promise<VerifyReport | Failed>;
+  /** Sizes, counters and telemetry. */
+  stats(): StoreStats;
+  /** Index kind of the segments that later flushes and merges build. */
+  setIndexPolicy(name: string): Failed | undefined;
+  /** Commits what is queued, syncs, marks the clean end and stops the threads. */
+  close(): Promise<undefined | Failed>;
+}
+
+/** A consistent view; `close` lets go of it. */
+export declare class NativeSnapshot {
+  private constructor();
+  /** Last commit in this view; -1 when closed. */
+  get sequence(): number;
+  /** Lets go of the view; later reads of it answer `STORE_CLOSED`. */
+  close(): void;
+}
+
+/** A failure as data; the addon's TypeScript turns it into a `VarveError`. */
+export interface Failure {
+  /** A code of `errorCodes`. */
+  code: string;
+  /** What happened. */
+  message: string;
+  /** The next step; may be empty. */
+  hint: string;
+  /** The underlying failure as text, when there is one. */
+  cause?: string;
+}
+
+/** What a failed call returns: an object that nothing else looks like. */
+export interface Failed {
+  /** Why the call failed. */
+  failure: Failure;
+}
