@@ -8,11 +8,6 @@ pub struct Writer {
 }
 
 impl Writer {
-    pub fn u8(&mut self, value: u8) -> &mut Self {
-        self.bytes.push(value);
-        self
-    }
-
     pub fn u32(&mut self, value: u32) -> &mut Self {
         self.bytes.extend_from_slice(&value.to_le_bytes());
         self
@@ -54,10 +49,6 @@ impl<'a> Reader<'a> {
 
     fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         self.raw(N)?.try_into().ok()
-    }
-
-    pub fn u8(&mut self) -> Option<u8> {
-        self.array::<1>().map(|raw| raw[0])
     }
 
     pub fn u32(&mut self) -> Option<u32> {

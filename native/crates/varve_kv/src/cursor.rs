@@ -33,6 +33,9 @@ pub(crate) struct Merge {
     reverse: bool,
 }
 
+/// A key and its value; no value is a tombstone.
+type Versioned<'a> = (&'a [u8], Option<&'a [u8]>);
+
 enum Kind {
     Mem(MemIter),
     Seg(Box<SegIter>),
@@ -139,9 +142,9 @@ impl Merge {
         Ok(())
     }
 
-    /// The current entry; `None` at the end. A `None` value is a tombstone.
+    /// The current entry; `None` at the end.
     #[inline]
-    pub fn entry(&self) -> Result<Option<(&[u8], Option<&[u8]>)>> {
+    pub fn entry(&self) -> Result<Option<Versioned<'_>>> {
         let Some(at) = self.current else { return Ok(None) };
         let source = &self.sources[at];
         Ok(Some((source.key(), source.value()?)))

@@ -34,6 +34,8 @@ mod read;
 mod read_types;
 mod repair;
 mod segment;
+#[cfg(feature = "simulate")]
+pub mod simulate;
 mod stats;
 mod store;
 mod telemetry;

@@ -1,5 +1,7 @@
 //! A store on the real disk: write, read, flush, reopen, lock.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use varve_kv::{Batch, Durability, OpenOptions, Range, Store};
 use varve_types::ErrorCode;
 

@@ -116,8 +116,8 @@ pub fn replay(
     let mut proven = known.synced.max(catalogue.durable);
     let mut leftovers = Vec::new();
     if !(known.is_clean && known.synced == end.last) {
-        for at in 0..slots.len() {
-            let headers = walk.every_header(&slots[at])?;
+        for (at, slot) in slots.iter().enumerate() {
+            let headers = walk.every_header(slot)?;
             proven = headers.iter().map(|header| header.synced).max().unwrap_or(0).max(proven);
             let behind = headers.iter().filter(|header| header.last() > end.last);
             leftovers.extend(behind.map(|header| (at, header.offset)));

@@ -38,7 +38,6 @@ pub struct Memtable {
     arena: Arena,
     order: Order,
     entries: AtomicU64,
-    tombstones: AtomicU64,
     last_sequence: AtomicU64,
 }
 
@@ -49,7 +48,6 @@ impl Memtable {
             arena: Arena::new(bytes)?,
             order: Order::new(),
             entries: AtomicU64::new(0),
-            tombstones: AtomicU64::new(0),
             last_sequence: AtomicU64::new(0),
         })
     }
@@ -69,9 +67,6 @@ impl Memtable {
     pub fn insert(&self, op: Op<'_>, sequence: u64) {
         self.arena.insert(op, sequence, hash(op.key));
         self.entries.fetch_add(1, Ordering::Relaxed);
-        if op.value.is_none() {
-            self.tombstones.fetch_add(1, Ordering::Relaxed);
-        }
         self.note_sequence(sequence);
     }
 
@@ -116,11 +111,6 @@ impl Memtable {
     /// Versions in it.
     pub fn entries(&self) -> u64 {
         self.entries.load(Ordering::Relaxed)
-    }
-
-    /// Tombstones among them.
-    pub fn tombstones(&self) -> u64 {
-        self.tombstones.load(Ordering::Relaxed)
     }
 
     /// Bytes of nodes.

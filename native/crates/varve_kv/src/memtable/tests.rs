@@ -17,7 +17,10 @@ fn visible(versions: &Versions, sequence: u64) -> Vec<(Vec<u8>, Option<Vec<u8>>)
     versions.iter().filter_map(|(key, list)| Some((key.clone(), newest(list)?))).collect()
 }
 
-fn check(ops: &[(Vec<u8>, Option<Vec<u8>>, bool)], settle_every: usize) {
+/// Key, value or tombstone, and whether it belongs to the commit of the step before.
+type Step = (Vec<u8>, Option<Vec<u8>>, bool);
+
+fn check(ops: &[Step], settle_every: usize) {
     let table = Arc::new(Memtable::new(1 << 20).unwrap());
     let mut versions = Versions::new();
     let mut sequence = 0;

@@ -34,16 +34,11 @@ impl FilterBuilder {
         self.keys += 1;
     }
 
-    /// Bytes of the image so far.
-    pub fn bytes(&self) -> usize {
-        self.words.len() * FILTER_BLOCK
-    }
-
     /// The image. When far fewer keys came than were announced, halves are folded onto each other:
     /// the multiplicative place of a key in half the blocks is exactly half its place.
     pub fn finish(mut self) -> Vec<u8> {
         let wanted = blocks_for(self.keys, self.bits_per_key);
-        while self.words.len() % 2 == 0 && self.words.len() / 2 >= wanted {
+        while self.words.len().is_multiple_of(2) && self.words.len() / 2 >= wanted {
             self.words =
                 self.words.chunks(2).map(|pair| std::array::from_fn(|i| pair[0][i] | pair[1][i])).collect();
         }

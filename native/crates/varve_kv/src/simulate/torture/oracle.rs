@@ -6,9 +6,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use varve_kv::{Batch, Durability};
+use crate::{Batch, Durability};
 
-use crate::random::Random;
+use crate::simulate::Random;
 
 /// The contents of a store.
 pub type Contents = BTreeMap<Vec<u8>, Vec<u8>>;

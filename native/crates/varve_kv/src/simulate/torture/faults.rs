@@ -6,9 +6,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::disk::{Action, Plan, Verdict};
-use crate::oracle::Loss;
-use crate::session::{Met, Outcome, Session, file_name};
+use super::oracle::Loss;
+use super::session::{Met, Outcome, Session, file_name};
+use crate::simulate::{Action, Plan, Verdict};
 
 /// The disk fills up in the middle of work, then space is freed.
 pub fn full(seed: u64) -> Outcome<Met> {
@@ -150,7 +150,7 @@ fn started(seed: u64) -> Outcome<Session> {
     Ok(session)
 }
 
-fn fail(session: &mut Session, plan: impl FnMut(&crate::disk::Call<'_>) -> Verdict + Send + 'static) {
+fn fail(session: &mut Session, plan: impl FnMut(&crate::simulate::Call<'_>) -> Verdict + Send + 'static) {
     session.disk.set_plan(Some(Box::new(plan)));
 }
 

@@ -5,13 +5,12 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use varve_kv::{Durability, PackedKeys, RepairReport, Store};
-fn repair(_: &str, _: Arc<crate::disk::Disk>) -> Result<RepairReport, VarveError> { Err(VarveError::new(varve_types::ErrorCode::StoreIo, "x", "")) }
+use crate::{Durability, PackedKeys, RepairReport, Store, repair};
 use varve_types::VarveError;
 
-use crate::oracle::{Contents, Sent, brief, compare, probe_keys};
-use crate::random::Random;
-use crate::session::{DIR, Met, Outcome, Session, contents_of, file_name};
+use super::oracle::{Contents, Sent, brief, compare, probe_keys};
+use super::session::{DIR, Met, Outcome, Session, contents_of, file_name};
+use crate::simulate::Random;
 
 /// Damages one file of a fresh store.
 pub fn rot(seed: u64) -> Outcome<Met> {
@@ -189,8 +188,8 @@ fn many(store: &Store, keys: &[Vec<u8>], truth: &Contents, name: &str) -> Outcom
             Ok(_) => {
                 let mut start = 0;
                 for (key, end) in group.iter().zip(&value_ends) {
-                    let found = (end & varve_kv::MISSING == 0).then(|| &values[start..*end as usize]);
-                    start = (end & !varve_kv::MISSING) as usize;
+                    let found = (end & crate::MISSING == 0).then(|| &values[start..*end as usize]);
+                    start = (end & !crate::MISSING) as usize;
                     if found != truth.get(key).map(Vec::as_slice) {
                         return Err(format!("SILENT: a packed read of {} is wrong", brief(key)));
                     }

@@ -1,9 +1,9 @@
 //! Power loss: at any call, in the middle of whatever the store is doing, several times in a row.
 
-use crate::disk::{Action, Call, Plan, Verdict};
-use crate::oracle::Loss;
-use crate::random::Random;
-use crate::session::{Met, Outcome, Session, file_name};
+use super::oracle::Loss;
+use super::session::{Met, Outcome, Session, file_name};
+use crate::simulate::Random;
+use crate::simulate::{Action, Call, Plan, Verdict};
 
 /// One store through several power cuts.
 pub fn power(seed: u64) -> Outcome<Met> {

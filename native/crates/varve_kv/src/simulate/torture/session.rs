@@ -3,12 +3,12 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use varve_kv::{AckSink, Durability, Event, OpenOptions, Range, Receipt, Store, Threads};
+use crate::{AckSink, Durability, Event, OpenOptions, Range, Receipt, Store, Threads};
 use varve_types::VarveError;
 
-use crate::disk::Disk;
-use crate::oracle::{Contents, Fate, Loss, Oracle, compare, probe_keys};
-use crate::random::Random;
+use super::oracle::{Contents, Fate, Loss, Oracle, compare, probe_keys};
+use crate::simulate::Disk;
+use crate::simulate::Random;
 
 /// Where every store lies on its disk.
 pub const DIR: &str = "/store";
@@ -156,7 +156,7 @@ impl Session {
 
     fn step_did_something(&mut self) -> Outcome<bool> {
         match self.store()?.step() {
-            Ok(step) => Ok(step != varve_kv::Step::Idle),
+            Ok(step) => Ok(step != crate::Step::Idle),
             Err(error) => {
                 self.note(&error);
                 Ok(false)
@@ -206,7 +206,7 @@ impl Session {
                     let (found, wanted) = (value.map(|v| v.len()), visible.get(&key).map(Vec::len));
                     return Err(format!(
                         "while running, key {} reads {found:?} bytes, acknowledged are {wanted:?}",
-                        crate::oracle::brief(&key)
+                        super::oracle::brief(&key)
                     ));
                 }
                 // Without power nothing can be read.
@@ -275,7 +275,7 @@ impl Session {
         for key in probe_keys().chain(found.keys().cloned()) {
             let value = store.get(None, &key).map_err(|error| format!("get: {error}"))?;
             if value.as_ref() != found.get(&key) {
-                return Err(format!("get of {} differs from the scan", crate::oracle::brief(&key)));
+                return Err(format!("get of {} differs from the scan", super::oracle::brief(&key)));
             }
         }
         Ok(())
@@ -289,14 +289,14 @@ pub fn contents_of(store: &Store, reverse: bool) -> Result<Contents, VarveError>
     while let Some((key, value)) = cursor.next_entry()? {
         if let Some((last, _)) = entries.last() {
             let ordered = if reverse { key < last.as_slice() } else { key > last.as_slice() };
-            assert!(ordered, "a scan gives {} out of order", crate::oracle::brief(key));
+            assert!(ordered, "a scan gives {} out of order", super::oracle::brief(key));
         }
         entries.push((key.to_vec(), value.to_vec()));
     }
     Ok(entries.into_iter().collect())
 }
 
-/// The store's files that exist, by name.
+/// The last part of a path.
 pub fn file_name(path: &Path) -> String {
     path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
 }
