@@ -1,0 +1,12 @@
+export type { Case } from './case.js';
+export { keyValueStoreCases } from './key-value-store/cases.js';
+export type { StoreFactory, StoreUnderTest } from './key-value-store/factory.js';
+export { ReferencePlace, ReferenceStore, referenceLimits } from './reference/key-value-store.js';
+export { createSeededRandom, forSeeds, type SeededRandom } from './simulated/seeded-random.js';
+export { SimulatedClock } from './simulated/simulated-clock.js';
+export { type DiskOperation, SimulatedDisk } from './simulated/simulated-disk.js';
+export {
+  createSimulatedPlatform,
+  SimulatedMemory,
+  type SimulatedPlatform,
+} from './simulated/simulated-platform.js';
