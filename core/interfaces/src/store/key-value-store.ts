@@ -67,11 +67,11 @@ export function createPacked(size: { readonly byteCount: number; readonly endCou
 
 /** A range of keys in byte order; an absent bound is open. */
 export interface PackedRange {
+  /** Not used when `gte` is there. */
   readonly gt?: PackedKey;
-  /** Not used when `gt` is there. */
   readonly gte?: PackedKey;
+  /** Not used when `lte` is there. */
   readonly lt?: PackedKey;
-  /** Not used when `lt` is there. */
   readonly lte?: PackedKey;
   /** Descending keys. */
   readonly reverse?: boolean;

@@ -3,13 +3,13 @@ import type { HotReads } from './hot-reads.js';
 
 /** A range of keys in byte order; an absent bound is open. */
 export interface KeyRange {
-  /** Greater than. */
+  /** Greater than; not used when `gte` is there. */
   gt?: Uint8Array;
-  /** Greater than or equal; not used when `gt` is there. */
+  /** Greater than or equal. */
   gte?: Uint8Array;
-  /** Less than. */
+  /** Less than; not used when `lte` is there. */
   lt?: Uint8Array;
-  /** Less than or equal; not used when `lt` is there. */
+  /** Less than or equal. */
   lte?: Uint8Array;
   /** Descending keys. */
   reverse?: boolean;

@@ -55,7 +55,7 @@ pub fn open(dir: &Path, options: OpenOptions) -> Result<Arc<Inner>> {
     };
     let mut catalogue = match catalogue {
         Some(_) if options.error_if_exists => {
-            let message = format!("{} holds a store", dir.display());
+            let message = format!("a store in {} already exists", dir.display());
             return Err(VarveError::new(ErrorCode::StoreExists, message, "open it without errorIfExists"));
         }
         Some(catalogue) => catalogue,
@@ -100,7 +100,7 @@ pub fn take_lock(files: &dyn Files, dir: &Path) -> Result<Box<dyn Lock>> {
 }
 
 fn missing(dir: &Path) -> VarveError {
-    let message = format!("{} holds no store", dir.display());
+    let message = format!("a store in {} does not exist", dir.display());
     VarveError::new(ErrorCode::StoreMissing, message, "open it with createIfMissing")
 }
 

@@ -52,7 +52,11 @@ impl<T> Outcome<T> {
                 .or_else(|| panic.downcast_ref::<&str>().copied())
                 .unwrap_or("a panic");
             let message = format!("an invariant of Varve is broken: {what}");
-            Err(VarveError::new(ErrorCode::StoreIo, message, "close the store, run verify(), and report this"))
+            Err(VarveError::new(
+                ErrorCode::StoreIo,
+                message,
+                "close the store, run verify(), and report this",
+            ))
         }))
     }
 }

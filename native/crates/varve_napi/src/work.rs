@@ -21,7 +21,8 @@ where
         settle.resolve(move |_| Ok(outcome));
     });
     if let Err(cause) = started {
-        let error = VarveError::new(ErrorCode::StoreIo, "no thread could be started", "raise the limit on threads");
+        let error =
+            VarveError::new(ErrorCode::StoreIo, "no thread could be started", "raise the limit on threads");
         return Err(napi::Error::from_reason(error.caused_by(cause).to_string()));
     }
     Ok(promise)

@@ -14,13 +14,13 @@ use crate::outcome::{Nothing, Outcome};
 #[napi(object)]
 #[derive(Default)]
 pub struct KeyRange {
-    /// Greater than.
+    /// Greater than; not used when `gte` is there.
     pub gt: Option<Uint8Array>,
-    /// Greater than or equal; not used when `gt` is there.
+    /// Greater than or equal.
     pub gte: Option<Uint8Array>,
-    /// Less than.
+    /// Less than; not used when `lte` is there.
     pub lt: Option<Uint8Array>,
-    /// Less than or equal; not used when `lt` is there.
+    /// Less than or equal.
     pub lte: Option<Uint8Array>,
     /// Descending keys.
     pub reverse: Option<bool>,
@@ -31,8 +31,8 @@ pub struct KeyRange {
 impl From<KeyRange> for Range {
     fn from(range: KeyRange) -> Self {
         let bound = |open: Option<Uint8Array>, closed: Option<Uint8Array>| match (open, closed) {
-            (Some(key), _) => Bound::Excluded(key.to_vec()),
-            (None, Some(key)) => Bound::Included(key.to_vec()),
+            (_, Some(key)) => Bound::Included(key.to_vec()),
+            (Some(key), None) => Bound::Excluded(key.to_vec()),
             (None, None) => Bound::Unbounded,
         };
         Self {

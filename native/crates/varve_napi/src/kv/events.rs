@@ -46,8 +46,7 @@ pub struct StoreEvent {
 }
 
 /// Carries events to JavaScript; never keeps the event loop alive.
-pub type EventFunction =
-    ThreadsafeFunction<StoreEvent, (), FnArgs<(StoreEvent,)>, Status, false, true>;
+pub type EventFunction = ThreadsafeFunction<StoreEvent, (), FnArgs<(StoreEvent,)>, Status, false, true>;
 
 /// Builds the callback that `varve_kv` calls on its own threads.
 pub fn event_sink(
@@ -79,10 +78,11 @@ pub struct Acks {
 impl Acks {
     /// `on_acks(numbers, failure?)`: see [`AckMessage`].
     pub fn new(on_acks: &Function<'_, AckArgs, ()>) -> napi::Result<Self> {
-        let function = on_acks.build_threadsafe_function::<AckMessage>().weak::<true>().build_callback(|context| {
-            let AckMessage { numbers, failure } = context.value;
-            Ok(FnArgs::from((Float64Array::new(numbers), failure)))
-        })?;
+        let function =
+            on_acks.build_threadsafe_function::<AckMessage>().weak::<true>().build_callback(|context| {
+                let AckMessage { numbers, failure } = context.value;
+                Ok(FnArgs::from((Float64Array::new(numbers), failure)))
+            })?;
         Ok(Self { function })
     }
 }

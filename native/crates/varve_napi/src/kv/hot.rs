@@ -96,7 +96,14 @@ unsafe fn bound(
     // SAFETY: as the caller vouches; `data` is given back by `release` when the function is collected.
     unsafe {
         let length = name.count_bytes() as isize;
-        check(sys::napi_create_function(env, name.as_ptr(), length, Some(callback), data, &raw mut function))?;
+        check(sys::napi_create_function(
+            env,
+            name.as_ptr(),
+            length,
+            Some(callback),
+            data,
+            &raw mut function,
+        ))?;
         check(sys::napi_add_finalizer(env, function, data, Some(release), ptr::null_mut(), ptr::null_mut()))?;
         let hidden = sys::napi_property_descriptor {
             utf8name: c"scratch".as_ptr(),

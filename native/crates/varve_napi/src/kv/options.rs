@@ -73,8 +73,11 @@ fn bytes(name: &str, value: Option<f64>) -> Result<Option<usize>> {
     value
         .map(|value| {
             let whole = value.fract() == 0.0 && (0.0..9.0e15).contains(&value);
-            if whole { Ok(value as usize) } else { Err(argument(format!("{name} is not a whole number of bytes"))) }
+            if whole {
+                Ok(value as usize)
+            } else {
+                Err(argument(format!("{name} is not a whole number of bytes")))
+            }
         })
         .transpose()
 }
-

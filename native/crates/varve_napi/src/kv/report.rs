@@ -208,7 +208,9 @@ impl From<kv::RepairReport> for RepairReport {
                 .into_iter()
                 .map(|(first, last)| vec![first as f64, last as f64])
                 .collect(),
-            lost_keys: lost_keys.map(|(low, high)| vec![Uint8Array::new(low), Uint8Array::new(high)]).collect(),
+            lost_keys: lost_keys
+                .map(|(low, high)| vec![Uint8Array::new(low), Uint8Array::new(high)])
+                .collect(),
             kept_entries: report.kept_entries as f64,
             kept_commits: report.kept_commits as f64,
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use napi::Env;
 use napi::bindgen_prelude::{
-    FnArgs, Float64Array, Function, JsValue, Object, ToNapiValue, Uint8Array, Uint8ArraySlice,
+    Float64Array, FnArgs, Function, JsValue, Object, ToNapiValue, Uint8Array, Uint8ArraySlice,
     Uint32ArraySlice, sys,
 };
 use napi_derive::napi;
@@ -97,7 +97,10 @@ impl ToNapiValue for Raw {
 #[napi]
 impl NativeStore {
     /// Binds the hot reads to this store, and to `snapshot` when there is one. Keys go through `scratch`.
-    #[napi(ts_args_type = "scratch: Uint8Array, snapshot?: NativeSnapshot", ts_return_type = "HotReads | Failed")]
+    #[napi(
+        ts_args_type = "scratch: Uint8Array, snapshot?: NativeSnapshot",
+        ts_return_type = "HotReads | Failed"
+    )]
     pub fn hot_reads(
         &self,
         env: &Env,
@@ -201,7 +204,12 @@ impl NativeStore {
 
     /// Deletes every key of `range` by logged writes; resolves with how many.
     #[napi(ts_return_type = "Promise<number | Failed>")]
-    pub fn clear_range<'env>(&self, env: &'env Env, range: KeyRange, synced: bool) -> napi::Result<Object<'env>> {
+    pub fn clear_range<'env>(
+        &self,
+        env: &'env Env,
+        range: KeyRange,
+        synced: bool,
+    ) -> napi::Result<Object<'env>> {
         let store = Arc::clone(&self.store);
         let range = range.into();
         promise_of(env, "varve-clear", move || {

@@ -1,0 +1,57 @@
+/** Options of a store, checked once at the edge. */
+import { type Durability, VarveError } from '@varve/interfaces';
+import type { StoreOptions as NativeOptions } from '@varve/native-embedded';
+
+/** How a store is opened. Unknown names are ignored, as abstract-level does with options of other stores. */
+export interface StoreOptions {
+  /** Creates the directory and the store when there is none. Default true. */
+  readonly createIfMissing?: boolean;
+  /** Fails with `STORE_EXISTS` when there is one. Default false. */
+  readonly errorIfExists?: boolean;
+  /** What a write waits for unless it says otherwise. Default `synced`: it survives power loss. */
+  readonly durability?: Durability;
+  /** Who keeps the durable log. Default `native`. */
+  readonly log?: 'native' | 'level';
+  /** Bytes of one memtable, 64 KiB to 1 GiB; up to two and a spare exist. Default 16 MiB. */
+  readonly memtableBytes?: number;
+  /** Largest preallocated log file, in bytes. Default 16 MiB. */
+  readonly logFileBytes?: number;
+  /** Filter bits per key, 4 to 24. Default 10: one false positive in a hundred. */
+  readonly filterBits?: number;
+}
+
+/** The same with every default filled in. */
+export interface Settings {
+  readonly durability: Durability;
+  readonly log: 'native' | 'level';
+  readonly native: NativeOptions;
+}
+
+/** Own properties only, so that nothing comes in through a prototype. @throws VarveError ARGUMENT_INVALID */
+export function readOptions(options: StoreOptions): Settings {
+  const own: StoreOptions = Object.assign(Object.create(null), options);
+  const native: NativeOptions = {
+    createIfMissing: own.createIfMissing !== false,
+    errorIfExists: own.errorIfExists === true,
+  };
+  for (const name of ['memtableBytes', 'logFileBytes', 'filterBits'] as const) {
+    const value = own[name];
+    if (value === undefined) continue;
+    if (!Number.isSafeInteger(value) || value < 0) throw invalid(`${name} must be a whole number`);
+    native[name] = value;
+  }
+  const log = own.log ?? 'native';
+  if (log !== 'native' && log !== 'level') throw invalid('log is not native or level');
+  return { durability: durabilityOf(own.durability, 'synced'), log, native };
+}
+
+/** The durability of one write. @throws VarveError ARGUMENT_INVALID */
+export function durabilityOf(asked: unknown, standard: Durability): Durability {
+  if (asked === undefined) return standard;
+  if (asked !== 'synced' && asked !== 'fast') throw invalid('durability is not synced or fast');
+  return asked;
+}
+
+function invalid(message: string): VarveError {
+  return new VarveError('ARGUMENT_INVALID', { message, hint: 'see StoreOptions' });
+}

@@ -1,0 +1,57 @@
+/** An explicit snapshot: abstract-level's token around a native view. */
+
+import { type StoreSnapshot, VarveError, type ViewOptions } from '@varve/interfaces';
+import type { NativeSnapshot, NativeStore } from '@varve/native-embedded';
+import { type AbstractLevel, AbstractSnapshot } from 'abstract-level';
+import { PointReads } from './point-reads.js';
+
+// abstract-level's types leave out the constructor's option.
+const Base = AbstractSnapshot as new (options: {
+  readonly owner: AbstractLevel<Uint8Array, unknown, unknown>;
+}) => AbstractSnapshot;
+
+export class Snapshot extends Base implements StoreSnapshot {
+  readonly #store: NativeStore;
+  readonly #view: NativeSnapshot;
+  #reads: PointReads | undefined;
+
+  constructor(store: NativeStore, options: { readonly owner: AbstractLevel<Uint8Array, unknown, unknown> }) {
+    super(options);
+    this.#store = store;
+    this.#view = store.snapshot();
+  }
+
+  get sequence(): number {
+    return this.#view.sequence;
+  }
+
+  get isOpen(): boolean {
+    return this.#view.sequence >= 0;
+  }
+
+  /** For native calls; they answer `STORE_CLOSED` once it is closed. */
+  get view(): NativeSnapshot {
+    return this.#view;
+  }
+
+  /** Bound on first use: most snapshots serve iterators only. */
+  get reads(): PointReads {
+    this.#reads ??= new PointReads(this.#store, this.#view);
+    return this.#reads;
+  }
+
+  async _close(): Promise<void> {
+    this.#reads = undefined;
+    this.#view.close();
+  }
+}
+
+/** The snapshot of a read's options. @throws VarveError ARGUMENT_INVALID when it is another store's kind of snapshot */
+export function snapshotOf(options: ViewOptions | undefined): Snapshot | undefined {
+  const snapshot = options?.snapshot;
+  if (snapshot === undefined || snapshot instanceof Snapshot) return snapshot;
+  throw new VarveError('ARGUMENT_INVALID', {
+    message: 'the snapshot was not made by a Varve store',
+    hint: 'pass what db.snapshot() returned',
+  });
+}

@@ -1,0 +1,338 @@
+/**
+ * The key-value store: abstract-level's whole API over the native engine, and what the contract adds to it.
+ *
+ * It is not a server and holds no data itself: reads are native calls on the JavaScript thread (memory-mapped, they
+ * wait only for pages that are not in memory), writes are packed batches handed to a log that has its own thread.
+ *
+ * Invariants
+ * 1. A write is acknowledged only by its log; with `synced`, the default, it then survives power loss.
+ * 2. Everything that crosses to the native side is copied before the call returns: callers own their buffers.
+ * 3. Errors are `VarveError`s, except those that abstract-level itself throws (`LEVEL_…`); its "failed to open" keeps
+ *    ours as `cause`.
+ */
+
+import {
+  type Acknowledgement,
+  type Durability,
+  type KeyValueStore,
+  type Packed,
+  type PackedKey,
+  type PackedOperation,
+  type PackedRange,
+  type PackedScan,
+  type RepairReport,
+  type StoreStats,
+  VarveError,
+  type VerifyReport,
+  type ViewOptions,
+} from '@varve/interfaces';
+import {
+  binding,
+  type KeyRange,
+  type StoreEvent as NativeEvent,
+  type NativeSnapshot,
+  type NativeStore,
+  unwrap,
+} from '@varve/native-embedded';
+import { type AbstractDatabaseOptions, AbstractLevel } from 'abstract-level';
+import { BatchBuilder } from './batch-builder.js';
+import { CursorIterator, type Format, type IteratorOptions } from './iterator.js';
+import { keyBytes } from './key-bytes.js';
+import { type BatchWriter, NativeWriter } from './native-writer.js';
+import { durabilityOf, readOptions, type Settings, type StoreOptions } from './options.js';
+import { CursorScan, getManyPacked } from './packed-reads.js';
+import { PointReads } from './point-reads.js';
+import { eventOf, repairReportOf, statsOf, verifyReportOf } from './report.js';
+import { Snapshot, snapshotOf } from './snapshot.js';
+
+/** Options of the constructor: abstract-level's encodings, and ours. */
+export type VarveStoreOptions<K, V> = StoreOptions & AbstractDatabaseOptions<K, V>;
+
+/** What abstract-level hands to the private methods. */
+interface ReadOptions {
+  readonly keyEncoding?: Format;
+  readonly valueEncoding: Format;
+  readonly snapshot?: Snapshot;
+}
+interface WriteOptions {
+  readonly durability?: Durability;
+}
+interface BatchOperation {
+  readonly type: 'put' | 'del';
+  readonly key: Bytes;
+  readonly value: Bytes;
+}
+type Bytes = string | Uint8Array;
+interface RangeOptions extends Partial<Record<'gt' | 'gte' | 'lt' | 'lte', Bytes>> {
+  readonly reverse: boolean;
+  readonly limit: number;
+  readonly snapshot?: Snapshot;
+}
+
+/** Keys deleted per commit of `clear`. */
+const clearKeys = 4096;
+
+const manifest = {
+  encodings: { utf8: true, buffer: true, view: true },
+  implicitSnapshots: true,
+  explicitSnapshots: true,
+  has: true,
+  getSync: true,
+  seek: true,
+  permanence: true,
+  createIfMissing: true,
+  errorIfExists: true,
+  streams: false,
+  events: { progress: true, flush: true, merge: true, 'background-failed': true, poisoned: true },
+  signals: { iterators: true },
+  additionalMethods: {
+    commit: true,
+    getInto: true,
+    getManyPacked: true,
+    scanPacked: true,
+    openScan: true,
+    stats: true,
+    verify: true,
+    flush: true,
+    compact: true,
+    approximateSize: true,
+  },
+};
+
+/** What exists only while the store is open. */
+interface Open {
+  readonly store: NativeStore;
+  readonly writer: BatchWriter;
+  readonly reads: PointReads;
+  readonly settings: Settings;
+  readonly close: () => Promise<void>;
+}
+
+/** A store in the directory `location`. Opens by itself, as every abstract-level does; `open()` waits for it. */
+export class VarveStore<K = string, V = string>
+  extends AbstractLevel<Uint8Array, K, V>
+  implements Omit<KeyValueStore, 'control'>
+{
+  readonly location: string;
+  readonly #batch = new BatchBuilder();
+  #open: Open | undefined;
+
+  constructor(location: string, options: VarveStoreOptions<K, V> = {}) {
+    if (typeof location !== 'string' || location === '')
+      throw new VarveError('ARGUMENT_INVALID', {
+        message: 'the location must be a path',
+        hint: 'new VarveStore(path)',
+      });
+    super(manifest, options);
+    this.location = location;
+  }
+
+  commit(
+    operations: Iterable<PackedOperation>,
+    options?: { readonly durability?: Durability },
+  ): Promise<Acknowledgement> {
+    return this.#write(options, (batch) => {
+      for (const operation of operations) {
+        if (operation.type === 'put') batch.put(operation.key, operation.value);
+        else if (operation.type === 'del') batch.del(operation.key);
+        else throw new VarveError('ARGUMENT_INVALID', { message: 'an operation is neither put nor del' });
+      }
+    });
+  }
+
+  getInto(key: PackedKey, buffer: Uint8Array, options?: ViewOptions): number {
+    return this.#readsOf(options).getInto(key, buffer);
+  }
+
+  getManyPacked(
+    keys: Uint8Array | BigUint64Array,
+    offsets: Uint32Array | undefined,
+    out: Packed,
+    options?: ViewOptions,
+  ): Packed {
+    return getManyPacked(this.#opened.store, viewOf(options), keys, offsets, out);
+  }
+
+  scanPacked(range: PackedRange, out: Packed, options?: ViewOptions): Packed {
+    const scan = this.openScan(range, options);
+    try {
+      return scan.next(out);
+    } finally {
+      scan.close();
+    }
+  }
+
+  openScan(range: PackedRange, options?: ViewOptions): PackedScan {
+    return new CursorScan(this.#opened.store, viewOf(options), range);
+  }
+
+  stats(): StoreStats {
+    return statsOf(this.#opened.store.stats());
+  }
+
+  async verify(): Promise<VerifyReport> {
+    return verifyReportOf(unwrap(await this.#opened.store.verify()));
+  }
+
+  async flush(): Promise<void> {
+    unwrap(await this.#opened.store.flush());
+  }
+
+  async compact(): Promise<void> {
+    unwrap(await this.#opened.store.compact());
+  }
+
+  /** Bytes that the entries of `[start, end)` take in segments, from the index alone. */
+  approximateSize(start: PackedKey | string, end: PackedKey | string): number {
+    return this.#opened.store.approximateSize(keyBytes(start), keyBytes(end));
+  }
+
+  async _open(options: StoreOptions): Promise<void> {
+    const settings = readOptions(options);
+    const writer = new NativeWriter();
+    const store = unwrap(
+      await binding.openStore(this.location, settings.native, this.#onEvent, writer.onAcks),
+    ) as NativeStore;
+    writer.attach(store);
+    const close = async (): Promise<void> => {
+      const closed = await store.close();
+      writer.detach();
+      unwrap(closed);
+    };
+    this.#open = { store, writer, settings, reads: new PointReads(store), close };
+  }
+
+  async _close(): Promise<void> {
+    const open = this.#open;
+    this.#open = undefined;
+    await open?.close();
+  }
+
+  async _get(key: Bytes, options: ReadOptions): Promise<Bytes | undefined> {
+    return this._getSync(key, options);
+  }
+
+  _getSync(key: Bytes, { snapshot, valueEncoding }: ReadOptions): Bytes | undefined {
+    const reads = snapshot?.reads ?? this.#opened.reads;
+    return valueEncoding === 'utf8' ? reads.getText(key) : reads.get(key);
+  }
+
+  async _getMany(keys: readonly Bytes[], options: ReadOptions): Promise<(Bytes | undefined)[]> {
+    return keys.map((key) => this._getSync(key, options));
+  }
+
+  async _has(key: Bytes, { snapshot }: ReadOptions): Promise<boolean> {
+    return (snapshot?.reads ?? this.#opened.reads).has(key);
+  }
+
+  async _hasMany(keys: readonly Bytes[], { snapshot }: ReadOptions): Promise<boolean[]> {
+    const reads = snapshot?.reads ?? this.#opened.reads;
+    return keys.map((key) => reads.has(key));
+  }
+
+  async _put(key: Bytes, value: Bytes, options: WriteOptions): Promise<void> {
+    await this.#write(options, (batch) => batch.put(key, value));
+  }
+
+  async _del(key: Bytes, options: WriteOptions): Promise<void> {
+    await this.#write(options, (batch) => batch.del(key));
+  }
+
+  async _batch(operations: readonly BatchOperation[], options: WriteOptions): Promise<void> {
+    await this.#write(options, (batch) => {
+      for (const { type, key, value } of operations) {
+        if (type === 'put') batch.put(key, value);
+        else batch.del(key);
+      }
+    });
+  }
+
+  async _clear(options: RangeOptions & WriteOptions): Promise<void> {
+    const { store } = this.#opened;
+    const cursor = unwrap(store.cursor(rangeOf(options), options.snapshot?.view));
+    try {
+      const filled = new Uint32Array(4);
+      let [bytes, ends] = [Buffer.allocUnsafe(256 * 1024), new Uint32Array(clearKeys)];
+      for (let done = false; !done; ) {
+        unwrap(cursor.fill(0, bytes, ends, filled));
+        const [count = 0, , end = 0, bytesNeeded = 0] = filled;
+        if (count === 0 && bytesNeeded > 0) bytes = Buffer.allocUnsafe(bytesNeeded);
+        done = end === 1;
+        if (count > 0)
+          await this.#write(options, (batch) => {
+            for (let at = 0; at < count; at++)
+              batch.del(bytes.subarray(at === 0 ? 0 : (ends[at - 1] as number), ends[at] as number));
+          });
+      }
+    } finally {
+      cursor.close();
+    }
+  }
+
+  _iterator(options: IteratorOptions & RangeOptions): CursorIterator<K, V> {
+    // abstract-level counts the limit itself, over seeks too.
+    const { store } = this.#opened;
+    const { snapshot } = options;
+    const cursor =
+      snapshot === undefined || snapshot.isOpen
+        ? unwrap(store.cursor(rangeOf({ ...options, limit: -1 }), snapshot?.view))
+        : undefined;
+    return new CursorIterator(this, options, cursor);
+  }
+
+  _snapshot(options: { readonly owner: AbstractLevel<Uint8Array, unknown, unknown> }): Snapshot {
+    return new Snapshot(this.#opened.store, options);
+  }
+
+  /** Packs one batch and hands it to the log. */
+  async #write(
+    options: WriteOptions | undefined,
+    pack: (batch: BatchBuilder) => void,
+  ): Promise<Acknowledgement> {
+    const { writer, settings } = this.#opened;
+    const durability = durabilityOf(options?.durability, settings.durability);
+    try {
+      pack(this.#batch);
+    } catch (error) {
+      this.#batch.reset();
+      throw error;
+    }
+    return writer.write(this.#batch.finish(), durability);
+  }
+
+  get #opened(): Open {
+    if (this.#open === undefined)
+      throw new VarveError('STORE_CLOSED', {
+        message: 'the store is not open',
+        hint: 'await db.open() first',
+      });
+    return this.#open;
+  }
+
+  #readsOf(options: ViewOptions | undefined): PointReads {
+    return options === undefined ? this.#opened.reads : (snapshotOf(options)?.reads ?? this.#opened.reads);
+  }
+
+  readonly #onEvent = (native: NativeEvent): void => {
+    const event = eventOf(native);
+    if (event !== undefined) this.emit(event.type, event);
+  };
+}
+
+/** Salvages a damaged store in place and says exactly what is gone. The store must not be open. */
+export async function repairStore(location: string): Promise<RepairReport> {
+  return repairReportOf(unwrap(await binding.repairStore(location)));
+}
+
+function viewOf(options: ViewOptions | undefined): NativeSnapshot | undefined {
+  return snapshotOf(options)?.view;
+}
+
+function rangeOf({ gt, gte, lt, lte, reverse, limit }: RangeOptions): KeyRange {
+  const range: KeyRange = { reverse, limit };
+  if (gt !== undefined) range.gt = keyBytes(gt);
+  if (gte !== undefined) range.gte = keyBytes(gte);
+  if (lt !== undefined) range.lt = keyBytes(lt);
+  if (lte !== undefined) range.lte = keyBytes(lte);
+  return range;
+}
