@@ -1,6 +1,9 @@
 export type { Case } from './case.js';
+export { durableLogCases } from './durable-log/cases.js';
+export type { LogFactory, LogPlace } from './durable-log/factory.js';
 export { keyValueStoreCases } from './key-value-store/cases.js';
 export type { StoreFactory, StoreUnderTest } from './key-value-store/factory.js';
+export { ReferenceLog, type ReferenceLogPlace } from './reference/durable-log.js';
 export { ReferencePlace, ReferenceStore, referenceLimits } from './reference/key-value-store.js';
 export { createSeededRandom, forSeeds, type SeededRandom } from './simulated/seeded-random.js';
 export { SimulatedClock } from './simulated/simulated-clock.js';

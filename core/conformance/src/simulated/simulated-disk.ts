@@ -27,6 +27,7 @@ export class SimulatedDisk implements Disk {
   readonly #files = new Map<string, File>();
   readonly #failures: { operation: DiskOperation; code: ErrorCode; inCalls: number }[] = [];
   readonly #byteCountMax: number;
+  #hasPower = true;
   syncCount = 0;
 
   /** @param byteCountMax size of the disk; writes beyond it answer `STORE_FULL` */
@@ -95,18 +96,21 @@ export class SimulatedDisk implements Disk {
       .toSorted();
   }
 
-  /** The power goes: what was not synced is dropped, torn or turned into garbage, sector by sector. */
-  loseUnsynced(random: SeededRandom): void {
+  /**
+   * The power goes: what was not synced is dropped, torn or turned into garbage, sector by sector.
+   *
+   * @returns the disk as the next start finds it; this one refuses every call from now on
+   */
+  losePower(random: SeededRandom): SimulatedDisk {
+    const after = new SimulatedDisk({ byteCountMax: this.#byteCountMax });
     for (const [path, { bytes, durable }] of this.#files) {
-      if (durable === undefined && random.oneIn(2)) {
-        this.#files.delete(path);
-        continue;
-      }
+      if (durable === undefined && random.oneIn(2)) continue;
       const kept = durable ?? new Uint8Array();
-      const rest = torn(bytes.subarray(kept.length), random);
-      const after = concatenated(kept, rest);
-      this.#files.set(path, { bytes: after, durable: after });
+      const found = concatenated(kept, torn(bytes.subarray(kept.length), random));
+      after.#files.set(path, { bytes: found, durable: found });
     }
+    this.#hasPower = false;
+    return after;
   }
 
   /** Flips one bit of a stored file. @returns where, or undefined when nothing is stored */
@@ -129,6 +133,7 @@ export class SimulatedDisk implements Disk {
   }
 
   #enter(operation: DiskOperation): void {
+    if (!this.#hasPower) throw new VarveError('STORE_IO', { message: `${operation} failed: no power` });
     for (const failure of this.#failures) {
       if (failure.operation !== operation) continue;
       failure.inCalls -= 1;
