@@ -16,6 +16,8 @@ export interface StoreOptions {
   readonly memtableBytes?: number;
   /** Largest preallocated log file, in bytes. Default 16 MiB. */
   readonly logFileBytes?: number;
+  /** Bytes of batches that may wait for the log; further writes wait before they are queued. Default 256 MiB. */
+  readonly queueBytesMax?: number;
   /** Filter bits per key, 4 to 24. Default 10: one false positive in a hundred. */
   readonly filterBits?: number;
 }
@@ -34,7 +36,7 @@ export function readOptions(options: StoreOptions): Settings {
     createIfMissing: own.createIfMissing !== false,
     errorIfExists: own.errorIfExists === true,
   };
-  for (const name of ['memtableBytes', 'logFileBytes', 'filterBits'] as const) {
+  for (const name of ['memtableBytes', 'logFileBytes', 'queueBytesMax', 'filterBits'] as const) {
     const value = own[name];
     if (value === undefined) continue;
     if (!Number.isSafeInteger(value) || value < 0) throw invalid(`${name} must be a whole number`);

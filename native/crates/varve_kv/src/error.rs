@@ -41,7 +41,7 @@ pub fn io(action: &str, path: &Path, source: io::Error) -> VarveError {
         Some(libc::EMFILE | libc::ENFILE) => {
             (ErrorCode::StoreDescriptors, "close other files or raise the descriptor limit")
         }
-        Some(libc::EACCES | libc::EPERM | libc::EROFS | libc::ENOTDIR) => {
+        Some(libc::EACCES | libc::EPERM | libc::EROFS | libc::ENOTDIR | libc::EEXIST) => {
             (ErrorCode::StoreUnwritable, "choose a directory that this user can create and write")
         }
         _ => (ErrorCode::StoreIo, "check the disk and its log"),
