@@ -3,7 +3,7 @@
  *
  * Whoever implements a contract maps them in one line, here for Vitest:
  *
- *     it.each(keyValueStoreCases)('$name', ({ run }) => run(factory));
+ *     for (const { name, run } of keyValueStoreCases) it(name, () => run(factory));
  *
  * Invariants
  * 1. A case throws when the subject breaks the contract, and leaves nothing open when it does not.

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { referenceLogFactory } from './reference-log.js';
 
 describe('the reference log', () => {
-  it.each(durableLogCases)('$name', ({ run }) => run(referenceLogFactory()));
+  for (const { name, run } of durableLogCases) it(name, () => run(referenceLogFactory()));
 });
 
 type LogClass = new (place: ReferenceLogPlace) => DurableLog;
@@ -132,7 +132,7 @@ describe('a factory that says it cannot bring a fault about', () => {
     },
   };
 
-  it.each(durableLogCases)('has its word checked: $name', ({ run }) => run(unable));
+  for (const { name, run } of durableLogCases) it(`has its word checked: ${name}`, () => run(unable));
 
   it('is caught when it can after all', async () => {
     const modest: LogFactory = { ...able, supports: unable.supports };

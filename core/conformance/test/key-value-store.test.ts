@@ -3,5 +3,5 @@ import { describe, it } from 'vitest';
 import { referenceFactory } from './reference-store.js';
 
 describe('the reference store', () => {
-  it.each(keyValueStoreCases)('$name', ({ run }) => run(referenceFactory()));
+  for (const { name, run } of keyValueStoreCases) it(name, () => run(referenceFactory()));
 });

@@ -143,9 +143,9 @@ const faults: readonly (readonly [string, new (place: ReferencePlace) => Referen
     /between its/,
   ],
   [
-    'gte wins over gt',
-    ranging(({ gt, ...rest }) => (rest.gte ? rest : { ...rest, ...(gt && { gt }) })),
-    /gt wins/,
+    'gt wins over gte',
+    ranging(({ gte, ...rest }) => (rest.gt ? rest : { ...rest, ...(gte && { gte }) })),
+    /gte wins/,
   ],
   ['ignores reverse', ranging(({ reverse: _, ...rest }) => rest), /between its bounds/],
   ['ignores the limit', ranging(({ limit: _, ...rest }) => rest), /limit and fields hold/],
@@ -322,7 +322,7 @@ const faults: readonly (readonly [string, new (place: ReferencePlace) => Referen
   [
     'throws a bare TypeError for a bad key',
     reading((get, _, key) => {
-      if (typeof key === 'string') throw new TypeError('bad key');
+      if (typeof key === 'boolean') throw new TypeError('bad key');
       return get();
     }),
     /refused by every call/,

@@ -30,8 +30,8 @@ export class KeyScratch {
   }
 
   #putBytes(key: Uint8Array): number {
-    const { length } = key;
     if (!(key instanceof Uint8Array)) throw notAKey(key);
+    const { length } = key;
     if (length > keyBytesMax) throw keyTooLarge(length);
     // A loop beats `set` for the short keys that are usual (measured: 16 bytes, 9 ns against 24 ns).
     if (length <= 24) for (let at = 0; at < length; at++) this.bytes[at] = key[at] as number;

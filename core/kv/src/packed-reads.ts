@@ -22,6 +22,7 @@ export function getManyPacked(
   offsets: Uint32Array | undefined,
   out: Packed,
 ): Packed {
+  checkPacked(out, 0);
   const packed = keys instanceof BigUint64Array ? packIntegers(keys) : { bytes: keys, ends: offsets };
   if (!(packed.bytes instanceof Uint8Array) || !(packed.ends instanceof Uint32Array))
     throw new VarveError('ARGUMENT_INVALID', {
@@ -31,7 +32,7 @@ export function getManyPacked(
   out.count = counters[0] as number;
   out.found = counters[1] as number;
   out.byteCount = counters[2] as number;
-  out.bytesNeeded = counters[3] as number;
+  out.bytesNeeded = out.count === 0 ? (counters[3] as number) : 0;
   out.done = out.count === packed.ends.length;
   return out;
 }
@@ -40,15 +41,24 @@ export function getManyPacked(
 export class CursorScan implements PackedScan {
   readonly #cursor: NativeCursor;
   readonly #fields: number;
+  readonly #checkOpen: () => void;
 
-  constructor(store: NativeStore, view: NativeSnapshot | undefined, range: PackedRange) {
-    this.#fields = fieldNumbers[range.fields ?? 'both'];
-    if (this.#fields === undefined)
-      throw new VarveError('ARGUMENT_INVALID', { message: 'fields is not keys, values or both' });
-    this.#cursor = unwrap(store.cursor(nativeRange(range), view));
+  /** @param checkOpen throws when the store is closed: the cursor alone would go on reading its snapshot */
+  constructor(
+    store: NativeStore,
+    view: NativeSnapshot | undefined,
+    range: PackedRange,
+    checkOpen: () => void,
+  ) {
+    const checked = nativeRange(range);
+    this.#fields = fieldNumberOf(range.fields ?? 'both');
+    this.#cursor = unwrap(store.cursor(checked, view));
+    this.#checkOpen = checkOpen;
   }
 
   next(out: Packed): Packed {
+    this.#checkOpen();
+    checkPacked(out, this.#fields === fieldNumbers.both ? 2 : 1);
     unwrap(this.#cursor.fill(this.#fields, out.bytes, out.ends, counters));
     out.count = counters[0] as number;
     out.found = out.count;
@@ -63,8 +73,30 @@ export class CursorScan implements PackedScan {
   }
 }
 
-function nativeRange({ gt, gte, lt, lte, reverse, limit }: PackedRange): KeyRange {
-  const range: KeyRange = { reverse: reverse === true };
+/** The buffers of a caller, who may be untyped. @param endCountMin items that the answer has at least */
+function checkPacked(out: Packed, endCountMin: number): void {
+  if (!(out?.bytes instanceof Uint8Array) || !(out.ends instanceof Uint32Array))
+    throw invalid('the answer goes into what createPacked made: bytes as Uint8Array, ends as Uint32Array');
+  if (out.ends.length < endCountMin)
+    throw invalid(`ends has ${out.ends.length} items, one entry needs ${endCountMin}`);
+}
+
+/** Only the three names: an inherited one such as `constructor` is none. */
+function fieldNumberOf(fields: string): number {
+  if (fields === 'keys' || fields === 'values' || fields === 'both') return fieldNumbers[fields];
+  throw invalid('fields is not keys, values or both');
+}
+
+function invalid(message: string): VarveError {
+  return new VarveError('ARGUMENT_INVALID', { message, hint: 'see KeyValueStore' });
+}
+
+function nativeRange(given: PackedRange): KeyRange {
+  if (typeof given !== 'object' || given === null) throw invalid('the range is not an object');
+  const { gt, gte, lt, lte, reverse = false, limit } = given;
+  if (typeof reverse !== 'boolean') throw invalid('reverse is not a boolean');
+  if (limit !== undefined && !Number.isInteger(limit)) throw invalid('limit is not an integer');
+  const range: KeyRange = { reverse };
   if (gt !== undefined) range.gt = keyBytes(gt);
   if (gte !== undefined) range.gte = keyBytes(gte);
   if (lt !== undefined) range.lt = keyBytes(lt);

@@ -11,7 +11,8 @@ export class PointReads {
   readonly #scratch: KeyScratch;
   readonly #shared = Buffer.allocUnsafeSlow(sharedBytes);
   readonly #hot: HotReads;
-  #out: Uint8Array | undefined;
+  /** The registered buffer; before the first one, an array that no caller has. */
+  #out: Uint8Array = new Uint8Array();
   #outLength = 0;
 
   /** @param view the latest state when absent */

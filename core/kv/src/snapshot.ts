@@ -11,12 +11,14 @@ const Base = AbstractSnapshot as new (options: {
 }) => AbstractSnapshot;
 
 export class Snapshot extends Base implements StoreSnapshot {
+  readonly owner: object;
   readonly #store: NativeStore;
   readonly #view: NativeSnapshot;
   #reads: PointReads | undefined;
 
   constructor(store: NativeStore, options: { readonly owner: AbstractLevel<Uint8Array, unknown, unknown> }) {
     super(options);
+    this.owner = options.owner;
     this.#store = store;
     this.#view = store.snapshot();
   }
@@ -46,12 +48,12 @@ export class Snapshot extends Base implements StoreSnapshot {
   }
 }
 
-/** The snapshot of a read's options. @throws VarveError ARGUMENT_INVALID when it is another store's kind of snapshot */
-export function snapshotOf(options: ViewOptions | undefined): Snapshot | undefined {
+/** The snapshot of a read's options. @throws VarveError ARGUMENT_INVALID when another store made it */
+export function snapshotOf(store: object, options: ViewOptions | undefined): Snapshot | undefined {
   const snapshot = options?.snapshot;
-  if (snapshot === undefined || snapshot instanceof Snapshot) return snapshot;
+  if (snapshot === undefined || (snapshot instanceof Snapshot && snapshot.owner === store)) return snapshot;
   throw new VarveError('ARGUMENT_INVALID', {
-    message: 'the snapshot was not made by a Varve store',
+    message: 'the snapshot was not made by this store',
     hint: 'pass what db.snapshot() returned',
   });
 }

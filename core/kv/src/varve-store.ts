@@ -132,9 +132,11 @@ export class VarveStore<K = string, V = string>
     options?: { readonly durability?: Durability },
   ): Promise<Acknowledgement> {
     return this.#write(options, (batch) => {
+      if (typeof operations?.[Symbol.iterator] !== 'function')
+        throw new VarveError('ARGUMENT_INVALID', { message: 'the operations are not iterable' });
       for (const operation of operations) {
-        if (operation.type === 'put') batch.put(operation.key, operation.value);
-        else if (operation.type === 'del') batch.del(operation.key);
+        if (operation?.type === 'put') batch.put(operation.key, operation.value);
+        else if (operation?.type === 'del') batch.del(operation.key);
         else throw new VarveError('ARGUMENT_INVALID', { message: 'an operation is neither put nor del' });
       }
     });
@@ -150,7 +152,7 @@ export class VarveStore<K = string, V = string>
     out: Packed,
     options?: ViewOptions,
   ): Packed {
-    return getManyPacked(this.#opened.store, viewOf(options), keys, offsets, out);
+    return getManyPacked(this.#opened.store, viewOf(this, options), keys, offsets, out);
   }
 
   scanPacked(range: PackedRange, out: Packed, options?: ViewOptions): Packed {
@@ -163,7 +165,15 @@ export class VarveStore<K = string, V = string>
   }
 
   openScan(range: PackedRange, options?: ViewOptions): PackedScan {
-    return new CursorScan(this.#opened.store, viewOf(options), range);
+    const open = this.#opened;
+    return new CursorScan(open.store, viewOf(this, options), range, () => {
+      if (this.#open !== open) throw notOpen();
+    });
+  }
+
+  /** A consistent view of this moment, for every kind of read; see `StoreSnapshot`. */
+  override snapshot(options?: object): Snapshot {
+    return super.snapshot(options) as Snapshot;
   }
 
   stats(): StoreStats {
@@ -301,16 +311,14 @@ export class VarveStore<K = string, V = string>
   }
 
   get #opened(): Open {
-    if (this.#open === undefined)
-      throw new VarveError('STORE_CLOSED', {
-        message: 'the store is not open',
-        hint: 'await db.open() first',
-      });
+    if (this.#open === undefined) throw notOpen();
     return this.#open;
   }
 
   #readsOf(options: ViewOptions | undefined): PointReads {
-    return options === undefined ? this.#opened.reads : (snapshotOf(options)?.reads ?? this.#opened.reads);
+    return options === undefined
+      ? this.#opened.reads
+      : (snapshotOf(this, options)?.reads ?? this.#opened.reads);
   }
 
   readonly #onEvent = (native: NativeEvent): void => {
@@ -324,8 +332,12 @@ export async function repairStore(location: string): Promise<RepairReport> {
   return repairReportOf(unwrap(await binding.repairStore(location)));
 }
 
-function viewOf(options: ViewOptions | undefined): NativeSnapshot | undefined {
-  return snapshotOf(options)?.view;
+function viewOf(store: object, options: ViewOptions | undefined): NativeSnapshot | undefined {
+  return snapshotOf(store, options)?.view;
+}
+
+function notOpen(): VarveError {
+  return new VarveError('STORE_CLOSED', { message: 'the store is not open', hint: 'await db.open() first' });
 }
 
 function rangeOf({ gt, gte, lt, lte, reverse, limit }: RangeOptions): KeyRange {

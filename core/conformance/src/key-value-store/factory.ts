@@ -1,8 +1,8 @@
 /** What the suite of the key-value store needs to know of its subject. */
 import type { KeyValueStore, StoreSnapshot } from '@varve/interfaces';
 
-/** A store with a lifecycle, as abstract-level names it. */
-export interface StoreUnderTest extends KeyValueStore {
+/** A store with a lifecycle, as abstract-level names it. Its control loop is the controller suite's concern. */
+export interface StoreUnderTest extends Omit<KeyValueStore, 'control'> {
   open(): Promise<void>;
   close(): Promise<void>;
   snapshot(): StoreSnapshot;

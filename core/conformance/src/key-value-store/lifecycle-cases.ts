@@ -211,12 +211,4 @@ export const lifecycleCases: readonly Case<StoreFactory>[] = [
         assert.ok(inSegment.blocks > 0);
       }),
   },
-  {
-    name: 'the journal of the control loop is a list, and a step with nothing to learn changes nothing',
-    run: (factory) =>
-      withStore(factory, async (store) => {
-        await store.control.step();
-        assert.deepEqual(store.control.journal(), []);
-      }),
-  },
 ];

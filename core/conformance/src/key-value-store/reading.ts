@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import {
   createPacked,
-  type KeyValueStore,
   type Packed,
   type PackedKey,
   type PackedRange,
@@ -11,9 +10,10 @@ import {
   type ViewOptions,
 } from '@varve/interfaces';
 import { hex } from '../checks.js';
+import type { StoreUnderTest } from './factory.js';
 
 /** The value of a key by `getInto`, or undefined. */
-export function read(store: KeyValueStore, key: PackedKey, options?: ViewOptions): string | undefined {
+export function read(store: StoreUnderTest, key: PackedKey, options?: ViewOptions): string | undefined {
   const buffer = new Uint8Array(256);
   const length = store.getInto(key, buffer, options);
   if (length === -1) return undefined;
@@ -42,7 +42,7 @@ export function packKeys(keys: readonly Uint8Array[]): {
  * Goes on after every early stop, with a buffer of `byteCount` bytes that grows only when not one value fits.
  */
 export function readMany(
-  store: KeyValueStore,
+  store: StoreUnderTest,
   keys: readonly Uint8Array[],
   { byteCount, ...options }: ViewOptions & { readonly byteCount: number },
 ): readonly (string | undefined)[] {
@@ -89,7 +89,7 @@ export interface ScanSize {
 
 /** All entries of a range by `openScan`, chunk after chunk. */
 export function scan(
-  store: KeyValueStore,
+  store: StoreUnderTest,
   range: PackedRange,
   { byteCount, endCount, ...options }: ScanSize & ViewOptions,
 ): readonly Scanned[] {

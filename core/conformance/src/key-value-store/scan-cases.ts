@@ -65,10 +65,10 @@ function expected({
   const holds = (bound: PackedRange['gt'], accept: (order: number) => boolean) => (key: Uint8Array) =>
     bound === undefined || accept(compareBytes(key, keyBytes(bound)));
   const inRange = keys
-    .filter(holds(gt, (order) => order > 0))
-    .filter(holds(gt === undefined ? gte : undefined, (order) => order >= 0))
-    .filter(holds(lt, (order) => order < 0))
-    .filter(holds(lt === undefined ? lte : undefined, (order) => order <= 0));
+    .filter(holds(gte === undefined ? gt : undefined, (order) => order > 0))
+    .filter(holds(gte, (order) => order >= 0))
+    .filter(holds(lte === undefined ? lt : undefined, (order) => order < 0))
+    .filter(holds(lte, (order) => order <= 0));
   const ordered = reverse ? inRange.toReversed() : inRange;
   return ordered.slice(0, limit < 0 ? undefined : limit).map((key) => {
     const value = hex(utf8(`value of ${hex(key)}`));
@@ -120,15 +120,15 @@ export const scanCases: readonly Case<StoreFactory>[] = [
       ),
   },
   {
-    name: 'gt wins over gte, and lt over lte',
+    name: 'gte wins over gt, and lte over lt',
     run: (factory) =>
       withStore(factory, async (store) => {
         await load(store);
         for (const reverse of [false, true]) {
           for (const wide of [new Uint8Array(), utf8('b')]) {
-            const low = { gt: utf8('a'), gte: wide, reverse };
+            const low = { gte: utf8('a'), gt: wide, reverse };
             assert.deepEqual(scan(store, low, ample), expected(low));
-            const high = { lt: utf8('b'), lte: wide, reverse };
+            const high = { lte: utf8('b'), lt: wide, reverse };
             assert.deepEqual(scan(store, high, ample), expected(high));
           }
         }

@@ -67,13 +67,13 @@ export function checkRange(range: PackedRange): CheckedRange {
   if (typeof reverse !== 'boolean') throw invalid('reverse is a boolean');
   if (!Number.isInteger(limit)) throw invalid('limit is an integer');
   if (!fieldNames.includes(fields)) throw invalid(`fields is one of ${fieldNames.join(', ')}`);
-  const above = gt === undefined ? gte : gt;
-  const below = lt === undefined ? lte : lt;
+  const above = gte === undefined ? gt : gte;
+  const below = lte === undefined ? lt : lte;
   const lower = above === undefined ? undefined : keyBytes(above);
   const upper = below === undefined ? undefined : keyBytes(below);
   const contains = (key: Uint8Array): boolean =>
-    (lower === undefined || compareBytes(key, lower) >= (gt === undefined ? 0 : 1)) &&
-    (upper === undefined || compareBytes(key, upper) <= (lt === undefined ? 0 : -1));
+    (lower === undefined || compareBytes(key, lower) >= (gte === undefined ? 1 : 0)) &&
+    (upper === undefined || compareBytes(key, upper) <= (lte === undefined ? -1 : 0));
   return { contains, reverse, limit: limit < 0 ? Number.POSITIVE_INFINITY : limit, fields };
 }
 

@@ -75,7 +75,7 @@ export interface PackedRange {
   readonly lte?: PackedKey;
   /** Descending keys. */
   readonly reverse?: boolean;
-  /** Entries at most; absent or negative for all. */
+  /** Entries at most, an integer; absent or negative for all. */
   readonly limit?: number;
   /** What is written per entry; `both` by default. */
   readonly fields?: 'keys' | 'values' | 'both';
@@ -96,9 +96,11 @@ export interface ViewOptions {
 /** A packed scan under way; holds a snapshot until it is closed. */
 export interface PackedScan {
   /**
-   * Fills `out` with the next entries and returns it; `out.done` tells that the range is exhausted.
+   * Fills `out` with the next entries and returns it; `out.done` tells that the range is exhausted. An entry that
+   * does not fit is the first of the next call.
    *
-   * Cost: one native call; no allocation. Errors: `STORE_CLOSED`, `STORE_DAMAGED`.
+   * Cost: one native call; no allocation. Errors: `STORE_CLOSED`, `STORE_DAMAGED`,
+   * `ARGUMENT_INVALID` when `out.ends` has no place for one entry.
    */
   next(out: Packed): Packed;
   close(): void;
@@ -234,6 +236,8 @@ export interface KeyValueStore {
 
   /**
    * Copies the value of `key` to the start of `buffer`, synchronously and without allocation.
+   *
+   * A key over the limit is missing, or refused with `KEY_TOO_LARGE`.
    *
    * @returns the value's length in bytes; more than `buffer.length` when it did not fit, and `buffer` is then
    *   untouched; -1 when there is no such key
