@@ -135,7 +135,7 @@ fn the_chooser_obeys_its_rules() {
             ..Policy::default()
         };
         let present: Vec<u64> = match *bytes_per_key_max {
-            budget if budget == 0.0 => vec![ns[1]],
+            0.0 => vec![ns[1]],
             budget if budget < 1.0 => vec![ns[0], ns[1], ns[3]],
             _ => ns.to_vec(),
         };
