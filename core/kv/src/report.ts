@@ -1,5 +1,12 @@
 /** Native reports and events in the words of the contract. */
-import type { RepairReport, StoreEvent, StoreJob, StoreStats, VerifyReport } from '@varve/interfaces';
+import type {
+  RepairReport,
+  SegmentStats,
+  StoreEvent,
+  StoreJob,
+  StoreStats,
+  VerifyReport,
+} from '@varve/interfaces';
 import {
   errorOf,
   type StoreEvent as NativeEvent,
@@ -13,8 +20,9 @@ export function statsOf(native: NativeStats): StoreStats {
   return {
     ...same,
     groupCommits: groups,
-    segments: segments.map(({ entries, tombstones, blocks, ...rest }) => ({
+    segments: segments.map(({ entries, tombstones, blocks, indexKind, ...rest }) => ({
       ...rest,
+      indexKind: indexKind as SegmentStats['indexKind'],
       entryCount: entries,
       tombstoneCount: tombstones,
       blockCount: blocks,

@@ -164,10 +164,13 @@ export class ReferenceStore implements KeyValueStore {
       syncs: this.#commits,
       flushes: this.#flushes,
       merges: 0,
+      entriesWritten: 0,
+      writingNs: 0,
       segmentBytesWritten: isFolded ? byteCount : 0,
       lookups: this.#lookups,
       sampledLookups: 0,
       sampledNs: 0,
+      sampledNsSquared: 0,
       sampledDeltaNs: 0,
       segments:
         !isFolded || first === undefined || last === undefined
@@ -246,6 +249,7 @@ const oneSegment = {
   indexErrorBound: 0,
   hardness: 0,
   predictedNs: 0,
+  linesAtBuild: 1,
   sampledLookups: 0,
   sampledNs: 0,
   sampledLines: 0,

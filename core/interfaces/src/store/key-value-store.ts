@@ -5,7 +5,7 @@
  * Keys order by their bytes. A key may also be a number or bigint in 0..2^64-1: it stands for its 8 bytes,
  * big-endian, so that numeric order and byte order agree.
  */
-import type { JournalEntry } from '../control/controller.js';
+import type { IndexKind, JournalEntry } from '../control/controller.js';
 
 /** How far a write is on its way to the disk when it is acknowledged: `synced` survives power loss, `fast` does not. */
 export type Durability = 'synced' | 'fast';
@@ -115,16 +115,19 @@ export interface SegmentStats {
   readonly fileBytes: number;
   readonly filterBytes: number;
   readonly indexBytes: number;
-  /** Kind of its index, as `IndexKind` names it. */
-  readonly indexKind: string;
-  /** Largest distance between predicted and true position, in separators; 0 when exact. */
+  /** Kind of its index, as `IndexKind` names it; `binary-search` when no learned one could be verified. */
+  readonly indexKind: Exclude<IndexKind, 'auto'> | 'binary-search';
+  /** Error bound of a line probe, in separators; 0 when exact. */
   readonly indexErrorBound: number;
-  /** Model segments per million separators at build. */
+  /** Model segments per million separators at the reference error bound, whatever kind was built. */
   readonly hardness: number;
   /** Time of one index lookup measured at build, ns; 0 when nothing was timed. */
   readonly predictedNs: number;
+  /** Mean lines of separators that a lookup compares, counted at build. */
+  readonly linesAtBuild: number;
   readonly sampledLookups: number;
   readonly sampledNs: number;
+  /** Lines of separators that the sampled lookups compared. */
   readonly sampledLines: number;
   /** Sampled lookups that the filter let through in vain. */
   readonly falsePositives: number;
@@ -146,10 +149,18 @@ export interface StoreStats {
   readonly syncs: number;
   readonly flushes: number;
   readonly merges: number;
+  /** Entries written by flushes and merges. */
+  readonly entriesWritten: number;
+  /** Nanoseconds that flushes and merges took, waiting included. */
+  readonly writingNs: number;
   readonly segmentBytesWritten: number;
   readonly lookups: number;
   readonly sampledLookups: number;
+  /** Nanoseconds of the sampled lookups; one above 50 us was interrupted and counts as that. */
   readonly sampledNs: number;
+  /** Sum of their squares. */
+  readonly sampledNsSquared: number;
+  /** Of `sampledNs`, what went into memtables and all segments but the oldest. */
   readonly sampledDeltaNs: number;
   /** Newest first. */
   readonly segments: readonly SegmentStats[];

@@ -83,8 +83,8 @@ export interface StoreOptions {
   externalLog?: boolean;
   /** With `externalLog`: the catalogue that the caller stored last; absent for a new store. */
   catalogue?: Uint8Array;
-  /** `auto`, `learned` or `fences`. */
-  indexPolicy?: string;
+  /** How the index of new segments is built; `auto` by default. */
+  indexPolicy?: IndexPolicy;
 }
 
 /** Sizes, counters and telemetry; counters start at open. */
@@ -115,15 +115,21 @@ export interface StoreStats {
   flushes: number;
   /** Merges since open. */
   merges: number;
+  /** Entries written by flushes and merges since open. */
+  entriesWritten: number;
+  /** Nanoseconds that they took, waiting included. */
+  writingNs: number;
   /** Bytes written by flushes and merges since open. */
   segmentBytesWritten: number;
   /** Point reads since open. */
   lookups: number;
   /** Point reads that were sampled. */
   sampledLookups: number;
-  /** Nanoseconds that the sampled reads took in all. */
+  /** Nanoseconds that the sampled reads took in all; one above 50 us counts as that. */
   sampledNs: number;
-  /** Of those, nanoseconds in memtables and all segments but the oldest. */
+  /** Sum of their squares. */
+  sampledNsSquared: number;
+  /** Of `sampledNs`, nanoseconds in memtables and all segments but the oldest. */
   sampledDeltaNs: number;
   /** Live segments, newest first. */
   segments: Array<SegmentStats>;
@@ -147,19 +153,21 @@ export interface SegmentStats {
   filterBytes: number;
   /** Bytes of its index. */
   indexBytes: number;
-  /** Kind of its index. */
+  /** Kind of its index; `binary-search` when no learned one could be verified. */
   indexKind: string;
-  /** Largest distance, in blocks, between prediction and truth; 0 when exact. */
+  /** Error bound of a line probe, in separators; 0 when exact. */
   indexErrorBound: number;
-  /** Model segments per million separators at build. */
+  /** Model segments per million separators at the reference error bound. */
   hardness: number;
-  /** Time of one index lookup measured at build, in nanoseconds. */
+  /** Time of one index lookup measured at build, in nanoseconds; 0 when nothing was timed. */
   predictedNs: number;
+  /** Mean lines of separators that a lookup compares, counted at build. */
+  linesAtBuild: number;
   /** Sampled lookups that reached this segment. */
   sampledLookups: number;
   /** Nanoseconds that they spent in it. */
   sampledNs: number;
-  /** Index lines walked by them. */
+  /** Lines of separators that they compared. */
   sampledLines: number;
   /** Sampled lookups that the filter let through in vain. */
   falsePositives: number;
@@ -257,8 +265,15 @@ export declare class NativeStore {
   verify(): Promise<VerifyReport | Failed>;
   /** Sizes, counters and telemetry. */
   stats(): StoreStats;
-  /** Index kind of the segments that later flushes and merges build. */
-  setIndexPolicy(name: string): Failed | undefined;
+  /** How the index of the segments that later flushes and merges build is made. */
+  setIndexPolicy(policy: IndexPolicy): Failed | undefined;
+  /** The policy that `setIndexPolicy` or the options set last. */
+  indexPolicy(): IndexPolicy;
+  /**
+   * Builds and times indexes of `policies` beside the live ones of every segment, newest first. What serves
+   * reads is not touched.
+   */
+  trial(policies: Array<IndexPolicy>): Promise<SegmentTrial[] | Failed>;
   /** Commits what is queued, syncs, marks the clean end and stops the threads. */
   close(): Promise<undefined | Failed>;
 }
@@ -270,6 +285,50 @@ export declare class NativeSnapshot {
   get sequence(): number;
   /** Lets go of the view; later reads of it answer `STORE_CLOSED`. */
   close(): void;
+}
+
+/** How the index of a segment is built. */
+export interface IndexPolicy {
+  /** `auto`, `affine`, `line-probe`, `s-plus-tree` or `sparse-fences`. */
+  kind: string;
+  /** Error bound of a line probe, in separators, 1 to 1024. */
+  errorBound?: number;
+}
+
+/** The candidates for the index of one live segment, built and timed beside it. */
+export interface SegmentTrial {
+  /** File number. */
+  id: number;
+  /** Entries, tombstones included. */
+  entries: number;
+  /** Runs of blocks that the index tells apart. */
+  separators: number;
+  /** The questions follow recent lookups; when false, too few were sampled, and they are spread evenly. */
+  followsWorkload: boolean;
+  /** The live index, the binary search, then one per policy in its order. */
+  candidates: Array<CandidateTrial>;
+}
+
+/** What one index costs on the questions of a trial. */
+export interface CandidateTrial {
+  /** Kind; `binary-search` for the plain search over all separators. */
+  kind: string;
+  /** Error bound in separators; 0 when exact. */
+  errorBound: number;
+  /** The one that serves reads. */
+  isLive: boolean;
+  /** What was asked for; absent for the live index and the reference. */
+  policy?: IndexPolicy;
+  /** Bytes of the index, separators included. */
+  indexBytes: number;
+  /** Median nanoseconds per lookup. */
+  nsPerLookup: number;
+  /** Mean lines of separators compared per lookup. */
+  linesPerLookup: number;
+  /** Nanoseconds that its build took, choice and verification included; 0 for the live index. */
+  buildNs: number;
+  /** Lookups whose answer differs from the live index's: always 0, or something is broken. */
+  wrongAnswers: number;
 }
 
 /** A failure as data; the addon's TypeScript turns it into a `VarveError`. */

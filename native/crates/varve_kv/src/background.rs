@@ -23,7 +23,7 @@ use crate::limits::SEGMENTS_MAX;
 use crate::memtable::Memtable;
 use crate::segment::{SegIter, Segment, SegmentBuilder, SegmentPlan, Verification};
 use crate::version::Version;
-use crate::{Event, merge_policy, names};
+use crate::{Event, Threads, merge_policy, names};
 
 /// Entries written, or runs verified × 32, in one step of a merge: a few milliseconds.
 const STEP_ENTRIES: usize = 8192;
@@ -253,6 +253,7 @@ impl Inner {
             entries_max: total,
             filter_bits: self.settings.filter_bits,
             policy: self.state.lock().policy,
+            has_clock: self.settings.threads == Threads::Own,
         };
         let mems = memtable.iter().map(|memtable| memtable.clone().iter(u64::MAX)).collect();
         let segs = inputs.iter().map(|input| SegIter::new(input.clone())).collect();
@@ -372,6 +373,8 @@ impl Inner {
             _ => state.merges += 1,
         }
         state.bytes_written += install.segment.as_ref().map_or(0, |segment| segment.file_bytes());
+        state.entries_written += install.segment.as_ref().map_or(0, |segment| segment.footer().entries);
+        state.writing_ns += install.started.elapsed().as_nanos() as u64;
         state.retired.extend(install.inputs.iter().cloned());
         self.progress.notify_all();
         drop(state);

@@ -84,6 +84,8 @@ pub struct State {
     pub flushes: u64,
     pub merges: u64,
     pub bytes_written: u64,
+    pub entries_written: u64,
+    pub writing_ns: u64,
     /// Replaced segments that readers may still hold; the background drops them once they do not.
     pub retired: Vec<Arc<Segment>>,
 }

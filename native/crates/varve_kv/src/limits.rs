@@ -23,3 +23,15 @@ pub const MEMTABLE_BYTES_MAX: usize = 1 << 30;
 
 /// One lookup in this many is timed and its lines counted.
 pub const SAMPLE_EVERY: u32 = 1024;
+
+/// Nanoseconds above which a sampled lookup was interrupted rather than slow; it counts as this many.
+pub const SAMPLE_NS_MAX: u64 = 50_000;
+
+/// Keys of sampled lookups that are kept for shadow trials.
+pub const SAMPLED_KEYS_MAX: usize = 512;
+
+/// Bytes of such a key that are kept: enough for its place in the order.
+pub const SAMPLED_KEY_BYTES_MAX: usize = 128;
+
+/// Policies of one shadow trial.
+pub const TRIAL_POLICIES_MAX: usize = 16;

@@ -6,6 +6,7 @@ use varve_types::VarveError;
 
 use crate::event::Event;
 use crate::files::{Files, RealFiles};
+use crate::index_policy::IndexPolicy;
 
 /// How far a write must be on its way to the disk before it is acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,20 +56,9 @@ pub enum LogMode {
 pub enum Threads {
     /// Native threads of the store.
     Own,
-    /// The caller, by [`crate::Store::step`]; nothing happens between the calls. For simulation.
+    /// The caller, by [`crate::Store::step`]; nothing happens between the calls, and no choice depends on a
+    /// clock. For simulation.
     Manual,
-}
-
-/// Which index kind the next flush or merge builds over a segment's blocks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum IndexPolicy {
-    /// By measured hardness of the keys.
-    #[default]
-    Auto,
-    /// Always the learned model, unless it fails its verification.
-    Learned,
-    /// Always plain fences with binary search.
-    Fences,
 }
 
 /// Options of [`crate::Store::open`].
@@ -92,7 +82,7 @@ pub struct OpenOptions {
     pub queue_bytes_max: usize,
     /// Filter bits per key, 4 to 24. Default 10 (about 1 false positive in 100).
     pub filter_bits: u32,
-    /// Index kind of new segments.
+    /// Index kind of new segments. Default: chosen for each segment by measurement.
     pub index_policy: IndexPolicy,
     /// Receives grouped acknowledgements of [`crate::Store::write`].
     pub acks: Option<Arc<dyn AckSink>>,

@@ -96,25 +96,24 @@ fn look_in_segment<'a>(
             segment.prefetch_filter(key_hash);
         }
     }
-    // Keys that the filter lets through: (position in the group, predicted run).
-    let mut passed = [(0usize, 0usize); GROUP];
+    // Keys that the filter lets through: position in the group, key, predicted run.
+    let (mut places, mut asked, mut runs) = ([0usize; GROUP], [&[][..]; GROUP], [0usize; GROUP]);
     let mut count = 0;
     for (at, state) in states.iter().enumerate() {
-        if matches!(state, State::Open) && segment.may_contain(keys.get(from + at), hashes[at]) {
-            passed[count].0 = at;
+        let key = keys.get(from + at);
+        if matches!(state, State::Open) && segment.may_contain(key, hashes[at]) {
+            (places[count], asked[count]) = (at, key);
             count += 1;
         }
     }
-    let passed = &mut passed[..count];
-    for (at, run) in passed.iter_mut() {
-        *run = segment.locate(keys.get(from + *at));
-        segment.prefetch_run(*run);
-    }
-    for &(at, run) in passed.iter() {
+    let (places, asked, runs) = (&places[..count], &asked[..count], &mut runs[..count]);
+    segment.locate_batch(asked, runs);
+    runs.iter().for_each(|&run| segment.prefetch_run(run));
+    for (&at, &run) in places.iter().zip(runs.iter()) {
         segment.prefetch_entry(run, hashes[at]);
     }
-    for &(at, run) in passed.iter() {
-        if let Some(value) = segment.get_in(run, keys.get(from + at), hashes[at])? {
+    for ((&at, &key), &run) in places.iter().zip(asked).zip(runs.iter()) {
+        if let Some(value) = segment.get_in(run, key, hashes[at])? {
             states[at] = State::Known(value);
         }
     }

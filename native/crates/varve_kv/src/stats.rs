@@ -33,6 +33,10 @@ pub struct Stats {
     pub flushes: u64,
     /// Merges since open.
     pub merges: u64,
+    /// Entries written by flushes and merges since open.
+    pub entries_written: u64,
+    /// Nanoseconds that the flushes and merges took, waiting included.
+    pub writing_ns: u64,
     /// Bytes written by flushes and merges since open.
     pub segment_bytes_written: u64,
     /// Sampled reads, one in [`crate::limits::SAMPLE_EVERY`].
@@ -50,9 +54,12 @@ pub struct ReadStats {
     pub lookups: u64,
     /// Sampled ones.
     pub sampled: u64,
-    /// Nanoseconds that the sampled ones took in all.
+    /// Nanoseconds that the sampled ones took in all. One that took longer than
+    /// [`crate::limits::SAMPLE_NS_MAX`] was interrupted, and counts as that.
     pub sampled_ns: u64,
-    /// Of those, nanoseconds in memtables and all segments but the oldest: the delta.
+    /// Sum of their squares, for the variance.
+    pub sampled_ns_squared: u64,
+    /// Of `sampled_ns`, nanoseconds in memtables and all segments but the oldest: the delta.
     pub delta_ns: u64,
     /// Sampled reads answered by a memtable.
     pub from_memtable: u64,
@@ -79,19 +86,21 @@ pub struct SegmentStats {
     pub filter_bytes: u64,
     /// Bytes of its index.
     pub index_bytes: u64,
-    /// Kind of its index, such as `learned` or `fences`.
+    /// Kind of its index, in the names of `IndexKind`; `binary-search` when no learned one could be verified.
     pub index_kind: &'static str,
-    /// Largest distance, in blocks, between prediction and truth; 0 when exact.
+    /// Error bound of a line probe, in separators; 0 when exact.
     pub index_error_bound: u64,
-    /// Model segments per million separators at build: how hard the keys are to learn.
+    /// Model segments per million separators at the reference error bound: how hard the keys are to learn.
     pub hardness: f64,
-    /// Time of one index lookup measured at build, in nanoseconds.
+    /// Time of one index lookup measured at build, in nanoseconds; 0 when nothing was timed.
     pub predicted_ns: f64,
+    /// Mean lines of separators that a lookup compares, counted at build.
+    pub lines_at_build: f64,
     /// Sampled lookups that reached this segment.
     pub sampled: u64,
     /// Nanoseconds that they spent in it.
     pub sampled_ns: u64,
-    /// Index lines walked by them.
+    /// Lines of separators that they compared.
     pub lines_walked: u64,
     /// Sampled lookups that the filter let through in vain.
     pub false_positives: u64,

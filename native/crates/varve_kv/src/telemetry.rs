@@ -1,4 +1,5 @@
-//! Sampled read telemetry: one lookup in [`SAMPLE_EVERY`] is timed and traced.
+//! Sampled read telemetry: one lookup in [`SAMPLE_EVERY`] is timed and traced, and its key is remembered for
+//! shadow trials.
 //!
 //! Counters are summed with relaxed loads and stores: concurrent readers may lose a few counts, and no
 //! reader ever waits for another.
@@ -6,9 +7,10 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use parking_lot::Mutex;
 use varve_types::Result;
 
-use crate::limits::SAMPLE_EVERY;
+use crate::limits::{SAMPLE_EVERY, SAMPLE_NS_MAX, SAMPLED_KEY_BYTES_MAX, SAMPLED_KEYS_MAX};
 use crate::stats::ReadStats;
 use crate::version::Version;
 
@@ -18,10 +20,31 @@ pub struct ReadCounters {
     lookups: AtomicU64,
     sampled: AtomicU64,
     sampled_ns: AtomicU64,
+    sampled_ns_squared: AtomicU64,
     delta_ns: AtomicU64,
     from_memtable: AtomicU64,
     from_segment: AtomicU64,
     missing: AtomicU64,
+    recent: Recent,
+}
+
+/// The keys of the last sampled lookups, cut to what tells their place; never waited for.
+#[derive(Default)]
+struct Recent(Mutex<(Vec<Vec<u8>>, usize)>);
+
+impl Recent {
+    fn remember(&self, key: &[u8]) {
+        let Some(mut recent) = self.0.try_lock() else { return };
+        let (keys, next) = &mut *recent;
+        if keys.len() < SAMPLED_KEYS_MAX {
+            keys.push(Vec::new());
+        }
+        if let Some(slot) = keys.get_mut(*next) {
+            slot.clear();
+            slot.extend_from_slice(&key[..key.len().min(SAMPLED_KEY_BYTES_MAX)]);
+        }
+        *next = (*next + 1) % SAMPLED_KEYS_MAX;
+    }
 }
 
 /// Adds without a read-modify-write cycle.
@@ -74,11 +97,19 @@ impl ReadCounters {
             add(&segment.counters.lines, lines);
             add(&segment.counters.false_positives, u64::from(passed && found.is_none()));
         }
+        let ns = elapsed_ns(started);
         add(&self.sampled, 1);
-        add(&self.sampled_ns, elapsed_ns(started));
-        add(&self.delta_ns, delta_ns);
+        add(&self.sampled_ns, ns);
+        add(&self.sampled_ns_squared, ns * ns);
+        add(&self.delta_ns, delta_ns.min(ns));
+        self.recent.remember(key);
         add(if found.flatten().is_some() { source } else { &self.missing }, 1);
         Ok(found.flatten())
+    }
+
+    /// Keys of recent sampled lookups, at most [`SAMPLED_KEYS_MAX`], in no order.
+    pub fn recent_keys(&self) -> Vec<Vec<u8>> {
+        self.recent.0.lock().0.clone()
     }
 
     /// The sums.
@@ -88,6 +119,7 @@ impl ReadCounters {
             lookups: read(&self.lookups),
             sampled: read(&self.sampled),
             sampled_ns: read(&self.sampled_ns),
+            sampled_ns_squared: read(&self.sampled_ns_squared),
             delta_ns: read(&self.delta_ns),
             from_memtable: read(&self.from_memtable),
             from_segment: read(&self.from_segment),
@@ -96,6 +128,7 @@ impl ReadCounters {
     }
 }
 
+/// What took longer than the limit was interrupted: one such lookup would outweigh a thousand others.
 fn elapsed_ns(since: Instant) -> u64 {
-    since.elapsed().as_nanos() as u64
+    (since.elapsed().as_nanos() as u64).min(SAMPLE_NS_MAX)
 }

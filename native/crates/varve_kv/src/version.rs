@@ -35,7 +35,8 @@ impl Version {
     /// The value of `key` at `sequence`; no allocation.
     #[inline]
     pub fn get(&self, key: &[u8], key_hash: u64, sequence: u64) -> Result<Option<&[u8]>> {
-        for memtable in self.memtables() {
+        // An empty memtable still has a hash index, whose bucket would be a cache miss.
+        for memtable in self.memtables().filter(|memtable| !memtable.is_empty()) {
             if let Some(value) = memtable.get(key, key_hash, sequence) {
                 return Ok(value);
             }

@@ -143,6 +143,7 @@ fn fold(
         entries_max: memtable.entries(),
         filter_bits: 10,
         policy: IndexPolicy::Auto,
+        has_clock: false,
     };
     let mut builder = SegmentBuilder::create(files, names::segment(dir, plan.id), plan)?;
     let mut iter = memtable.iter(u64::MAX);

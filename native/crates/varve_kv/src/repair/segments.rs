@@ -50,6 +50,7 @@ pub fn salvage(
         entries_max: entry.entries,
         filter_bits: 10,
         policy: IndexPolicy::Auto,
+        has_clock: false,
     };
     let new_path = names::segment(dir, plan.id);
     let mut builder = SegmentBuilder::create(files, new_path.clone(), plan)?;

@@ -39,6 +39,8 @@ pub struct SegmentPlan {
     pub filter_bits: u32,
     /// Which index to build.
     pub policy: IndexPolicy,
+    /// The choice of an index may depend on measured time.
+    pub has_clock: bool,
 }
 
 /// A segment being written.
@@ -60,6 +62,8 @@ pub struct SegmentBuilder {
     /// Last key of the previous run.
     run_end: Vec<u8>,
     first_key: Option<Vec<u8>>,
+    /// Bytes behind the blocks that were written already.
+    tail_bytes: usize,
 }
 
 impl SegmentBuilder {
@@ -86,6 +90,7 @@ impl SegmentBuilder {
             last_key: Vec::new(),
             run_end: Vec::new(),
             first_key: None,
+            tail_bytes: 0,
             plan,
         })
     }
@@ -133,7 +138,7 @@ impl SegmentBuilder {
     /// Writes everything behind the blocks, syncs, and maps the file for its verification.
     pub fn finish(mut self, files: &dyn Files) -> Result<Verification> {
         self.finish_block()?;
-        let built = index::build(&self.separators, self.plan.policy)?;
+        let built = index::build(&self.separators, self.plan.policy, self.plan.has_clock)?;
         self.write_chunks(true)?;
         let sections_at = BLOCKS_AT as u64 + self.footer.blocks * BLOCK_BYTES as u64;
         debug_assert_eq!(self.offset, sections_at);
@@ -175,7 +180,10 @@ impl SegmentBuilder {
             predicted_ns: built.predicted_ns,
             ..self.footer.clone()
         };
-        tail.resize((tail.len() + FOOTER_BYTES).next_multiple_of(64) - FOOTER_BYTES, 0);
+        // Never shorter than an earlier attempt, whose end would stay behind the footer.
+        let tail_bytes = (tail.len() + FOOTER_BYTES).next_multiple_of(64).max(self.tail_bytes);
+        self.tail_bytes = tail_bytes;
+        tail.resize(tail_bytes - FOOTER_BYTES, 0);
         tail.extend(footer.encode());
         let path = &self.path;
         self.file.write_at(&tail, sections_at).map_err(|error| io("write", path, error))?;
@@ -248,4 +256,46 @@ fn shortest_between<'a>(previous: &[u8], first: &'a [u8]) -> &'a [u8] {
 /// The error of a segment whose read-back does not match what was written.
 pub fn read_back_failed(path: &Path, offset: u64) -> varve_types::VarveError {
     damaged(path, offset, "a new segment reads back differently than it was written")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::RealFiles;
+
+    /// Story: plain fences are smaller than most learned indexes, and the file kept the end of the first attempt
+    /// behind the new footer, so that the fallback could not be opened.
+    ///
+    /// A learned index that leads keys astray never goes live: the read-back finds it, and plain fences replace it.
+    #[test]
+    fn a_lying_index_is_replaced() {
+        let path: Arc<Path> =
+            std::env::temp_dir().join(format!("varve-lying-index-{}", std::process::id())).into();
+        let (sequences, policy) = ((1, 1), IndexPolicy::Auto);
+        let plan =
+            SegmentPlan { id: 1, sequences, entries_max: 2000, filter_bits: 10, policy, has_clock: false };
+        let mut builder = SegmentBuilder::create(&RealFiles, path.clone(), plan).unwrap();
+        for n in 0..2000u64 {
+            builder.add(&(n * n).to_be_bytes(), Some(&[1; 90])).unwrap();
+        }
+        builder.finish_block().unwrap();
+        let mut lies = FencesBuilder::default();
+        (0..builder.separators.len() as u64).for_each(|n| lies.add(&(n * 1000).to_be_bytes()));
+        let lying = index::build(&lies, policy, false).unwrap();
+        builder.write_chunks(true).unwrap();
+        let sections_at = BLOCKS_AT as u64 + builder.footer.blocks * BLOCK_BYTES as u64;
+        let filter = std::mem::replace(&mut builder.filter, FilterBuilder::new(0, 1)).finish();
+        let segment = builder.write_sections(&RealFiles, sections_at, &filter, &lying).unwrap();
+        assert_ne!(segment.stats().index_kind, "binary-search");
+        let fallback = Fallback { builder, sections_at, filter };
+        let mut check = Verification::new(segment, Some(Box::new(fallback)));
+        while !check.step(&RealFiles, 16).unwrap() {}
+        let segment = check.into_segment();
+        assert_eq!(segment.stats().index_kind, "binary-search");
+        for n in 0..2000u64 {
+            let key = (n * n).to_be_bytes();
+            assert!(matches!(segment.get(&key, hash(&key)), Ok(Some(Some(_)))), "{n}");
+        }
+        std::fs::remove_file(&path).unwrap();
+    }
 }

@@ -114,7 +114,7 @@ impl Fences {
             let (mut from, mut to) = (low, low + run);
             while from < to {
                 let middle = (from + to) / 2;
-                if self.separator(image, middle) <= suffix {
+                if self.suffix(image, middle) <= suffix {
                     from = middle + 1;
                 } else {
                     to = middle;
@@ -125,7 +125,22 @@ impl Fences {
         high.saturating_sub(1)
     }
 
-    fn separator<'a>(&self, image: &'a [u8], at: usize) -> &'a [u8] {
+    /// Number of separators.
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Lines of heads that a search compares: each halving reads another one, until the rest shares a line.
+    pub fn lines(&self) -> u32 {
+        (self.count.max(1).ilog2().saturating_sub(2)).max(1)
+    }
+
+    /// Separator `at`, in two parts: what all separators share, and its own bytes.
+    pub fn separator<'a>(&self, image: &'a [u8], at: usize) -> (&'a [u8], &'a [u8]) {
+        (&image[16..16 + self.prefix], self.suffix(image, at))
+    }
+
+    fn suffix<'a>(&self, image: &'a [u8], at: usize) -> &'a [u8] {
         let end = |at: usize| {
             let slot = self.ends + 4 * at;
             u32::from_le_bytes([image[slot], image[slot + 1], image[slot + 2], image[slot + 3]]) as usize

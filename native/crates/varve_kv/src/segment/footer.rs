@@ -50,7 +50,7 @@ pub struct Footer {
     pub runs: u64,
     /// Bytes of keys and values before packing.
     pub raw_bytes: u64,
-    /// 0 fences, 1 learned.
+    /// 0 plain fences, 1 affine, 2 line probe, 3 S+ tree, 4 sparse fences.
     pub index_kind: u32,
     /// Blooms.
     pub filter: Section,
@@ -60,11 +60,11 @@ pub struct Footer {
     pub starts: Section,
     /// Smallest and largest key, each length-prefixed.
     pub keys: Section,
-    /// Largest distance in blocks between prediction and truth.
+    /// Error bound of a line probe, in separators; 0 when exact.
     pub error_bound: u64,
-    /// Model segments per million separators.
+    /// Model segments per million separators at the reference error bound.
     pub hardness: f64,
-    /// Measured time of one index lookup, in nanoseconds.
+    /// Measured time of one index lookup, in nanoseconds; 0 when nothing was timed.
     pub predicted_ns: f64,
 }
 

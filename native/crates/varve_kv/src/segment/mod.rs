@@ -3,7 +3,8 @@
 //! Invariants
 //! 1. A segment holds at most one entry per key; tombstones stay until no older segment exists.
 //! 2. A point read touches one filter line, the index, and at most one run of blocks.
-//! 3. A block's checksum is verified the first time it is touched after open, and again after
+//! 3. The index borrows the map's bytes, whose address never changes; it is dropped before the map.
+//! 4. A block's checksum is verified the first time it is touched after open, and again after
 //!    [`Segment::forget_checked`].
 
 pub mod block;
@@ -13,6 +14,7 @@ pub mod filter;
 pub mod footer;
 mod index;
 mod iter;
+mod shadow;
 mod verify;
 
 use std::path::Path;
@@ -21,9 +23,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use builder::{SegmentBuilder, SegmentPlan};
 pub use iter::SegIter;
+pub use shadow::{CandidateTrial, SegmentTrial};
 use varve_types::Result;
 pub use verify::Verification;
 
+use crate::IndexPolicy;
 use crate::error::{damaged, foreign, io, newer_format};
 use crate::files::{Access, Files, Map};
 use crate::hash::{fingerprint, head};
@@ -33,12 +37,16 @@ use block::{Block, Entry};
 use footer::{BLOCKS_AT, Footer, Unreadable};
 use index::BlockIndex;
 
+/// Sampled keys below which a trial spreads its questions evenly.
+const SAMPLED_KEYS_MIN: usize = 32;
+
 /// An open segment.
 pub struct Segment {
+    /// Before `map`, of which it borrows (invariant 3).
+    index: BlockIndex<'static>,
     map: Map,
     path: Arc<Path>,
     footer: Footer,
-    index: BlockIndex,
     key_min: Vec<u8>,
     key_max: Vec<u8>,
     heads: (u64, u64),
@@ -103,8 +111,12 @@ impl Segment {
         if filter.is_empty() || filter.len() % filter::FILTER_BLOCK != 0 {
             return Err(malformed("the filter is malformed"));
         }
-        let index =
-            BlockIndex::open(footer.index_kind, image).ok_or_else(|| malformed("the index is malformed"))?;
+        // SAFETY: the bytes stay where they are for as long as the segment lives, wherever `map` moves, because a
+        // map owns them by pointer; and the index is dropped before them (invariant 3).
+        let image: &'static [u8] = unsafe { std::slice::from_raw_parts(image.as_ptr(), image.len()) };
+        let index = BlockIndex::open(footer.index_kind, image)
+            .filter(|index| index.len() as u64 == footer.runs)
+            .ok_or_else(|| malformed("the index is malformed"))?;
         if !starts.is_empty() && starts.len() as u64 != footer.runs * 4 || footer.runs == 0 {
             return Err(malformed("the block starts are malformed"));
         }
@@ -185,12 +197,20 @@ impl Segment {
     /// The only run that can hold `key`.
     #[inline]
     pub fn locate(&self, key: &[u8]) -> usize {
-        self.index.find(&self.map[self.footer.index.span()], key).min(self.runs() - 1)
+        self.index.find(key).min(self.runs() - 1)
     }
 
-    /// As `locate`, with the index lines walked.
+    /// As `locate`, for several keys whose cache misses overlap.
+    #[inline]
+    pub fn locate_batch(&self, keys: &[&[u8]], runs: &mut [usize]) {
+        self.index.find_batch(keys, runs);
+        let last = self.runs() - 1;
+        runs.iter_mut().for_each(|run| *run = (*run).min(last));
+    }
+
+    /// As `locate`, with the lines of separators compared.
     pub fn locate_traced(&self, key: &[u8]) -> (usize, u32) {
-        let (run, lines) = self.index.find_traced(&self.map[self.footer.index.span()], key);
+        let (run, lines) = self.index.find_traced(key);
         (run.min(self.runs() - 1), lines)
     }
 
@@ -306,6 +326,19 @@ impl Segment {
         damaged(&self.path, offset, "a block fails its checksum or structure")
     }
 
+    /// Builds and times indexes of `policies` beside the live one; `sampled` holds keys that were asked for lately.
+    pub fn trial(&self, policies: &[IndexPolicy], sampled: &[Vec<u8>]) -> Result<SegmentTrial> {
+        let near: Vec<Vec<u8>> =
+            sampled.iter().filter(|key| **key >= self.key_min && **key <= self.key_max).cloned().collect();
+        // A handful of keys does not tell a workload.
+        let sampled = if near.len() >= SAMPLED_KEYS_MIN { &near[..] } else { &[] };
+        let bytes = self.footer.index.bytes;
+        let (follows_workload, candidates) =
+            shadow::trial(&self.index, bytes, &self.key_min, policies, sampled)?;
+        let (entries, separators) = (self.footer.entries, self.footer.runs);
+        Ok(SegmentTrial { id: self.id(), entries, separators, follows_workload, candidates })
+    }
+
     /// Sizes and telemetry.
     pub fn stats(&self) -> SegmentStats {
         SegmentStats {
@@ -320,6 +353,7 @@ impl Segment {
             index_error_bound: self.footer.error_bound,
             hardness: self.footer.hardness,
             predicted_ns: self.footer.predicted_ns,
+            lines_at_build: self.index.lines_at_build(),
             sampled: self.counters.sampled.load(Ordering::Relaxed),
             sampled_ns: self.counters.ns.load(Ordering::Relaxed),
             lines_walked: self.counters.lines.load(Ordering::Relaxed),

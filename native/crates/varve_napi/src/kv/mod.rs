@@ -6,3 +6,4 @@ mod hot;
 mod options;
 mod report;
 mod store;
+mod trial;

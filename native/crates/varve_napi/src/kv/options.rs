@@ -3,8 +3,10 @@
 use napi::bindgen_prelude::Uint8Array;
 use napi_derive::napi;
 use varve_kv::error::argument;
-use varve_kv::{Durability, IndexPolicy, LogMode, OpenOptions};
+use varve_kv::{Durability, LogMode, OpenOptions};
 use varve_types::Result;
+
+use crate::kv::trial::IndexPolicy;
 
 /// How a store is opened; what is absent has the default of `varve_kv::OpenOptions`.
 #[napi(object)]
@@ -26,8 +28,8 @@ pub struct StoreOptions {
     pub external_log: Option<bool>,
     /// With `externalLog`: the catalogue that the caller stored last; absent for a new store.
     pub catalogue: Option<Uint8Array>,
-    /// `auto`, `learned` or `fences`.
-    pub index_policy: Option<String>,
+    /// How the index of new segments is built; `auto` by default.
+    pub index_policy: Option<IndexPolicy>,
 }
 
 /// Reads `options` over the defaults. Errors: `ARGUMENT_INVALID`.
@@ -40,22 +42,12 @@ pub fn open_options(options: StoreOptions) -> Result<OpenOptions> {
     set(&mut open.queue_bytes_max, bytes("queueBytesMax", options.queue_bytes_max)?);
     set(&mut open.filter_bits, options.filter_bits);
     if let Some(policy) = options.index_policy {
-        open.index_policy = index_policy(&policy)?;
+        open.index_policy = policy.parse()?;
     }
     if options.external_log == Some(true) {
         open.log = LogMode::External { catalogue: options.catalogue.map(|bytes| bytes.to_vec()) };
     }
     Ok(open)
-}
-
-/// Reads the name of an index policy. Errors: `ARGUMENT_INVALID`.
-pub fn index_policy(name: &str) -> Result<IndexPolicy> {
-    match name {
-        "auto" => Ok(IndexPolicy::Auto),
-        "learned" => Ok(IndexPolicy::Learned),
-        "fences" => Ok(IndexPolicy::Fences),
-        other => Err(argument(format!("index policy {other:?} is not auto, learned or fences"))),
-    }
 }
 
 /// `true` is synced, `false` fast.

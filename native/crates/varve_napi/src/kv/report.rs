@@ -33,15 +33,21 @@ pub struct StoreStats {
     pub flushes: f64,
     /// Merges since open.
     pub merges: f64,
+    /// Entries written by flushes and merges since open.
+    pub entries_written: f64,
+    /// Nanoseconds that they took, waiting included.
+    pub writing_ns: f64,
     /// Bytes written by flushes and merges since open.
     pub segment_bytes_written: f64,
     /// Point reads since open.
     pub lookups: f64,
     /// Point reads that were sampled.
     pub sampled_lookups: f64,
-    /// Nanoseconds that the sampled reads took in all.
+    /// Nanoseconds that the sampled reads took in all; one above 50 us counts as that.
     pub sampled_ns: f64,
-    /// Of those, nanoseconds in memtables and all segments but the oldest.
+    /// Sum of their squares.
+    pub sampled_ns_squared: f64,
+    /// Of `sampledNs`, nanoseconds in memtables and all segments but the oldest.
     pub sampled_delta_ns: f64,
     /// Live segments, newest first.
     pub segments: Vec<SegmentStats>,
@@ -66,19 +72,21 @@ pub struct SegmentStats {
     pub filter_bytes: f64,
     /// Bytes of its index.
     pub index_bytes: f64,
-    /// Kind of its index.
+    /// Kind of its index; `binary-search` when no learned one could be verified.
     pub index_kind: String,
-    /// Largest distance, in blocks, between prediction and truth; 0 when exact.
+    /// Error bound of a line probe, in separators; 0 when exact.
     pub index_error_bound: f64,
-    /// Model segments per million separators at build.
+    /// Model segments per million separators at the reference error bound.
     pub hardness: f64,
-    /// Time of one index lookup measured at build, in nanoseconds.
+    /// Time of one index lookup measured at build, in nanoseconds; 0 when nothing was timed.
     pub predicted_ns: f64,
+    /// Mean lines of separators that a lookup compares, counted at build.
+    pub lines_at_build: f64,
     /// Sampled lookups that reached this segment.
     pub sampled_lookups: f64,
     /// Nanoseconds that they spent in it.
     pub sampled_ns: f64,
-    /// Index lines walked by them.
+    /// Lines of separators that they compared.
     pub sampled_lines: f64,
     /// Sampled lookups that the filter let through in vain.
     pub false_positives: f64,
@@ -145,10 +153,13 @@ impl From<kv::Stats> for StoreStats {
             syncs: stats.syncs as f64,
             flushes: stats.flushes as f64,
             merges: stats.merges as f64,
+            entries_written: stats.entries_written as f64,
+            writing_ns: stats.writing_ns as f64,
             segment_bytes_written: stats.segment_bytes_written as f64,
             lookups: stats.reads.lookups as f64,
             sampled_lookups: stats.reads.sampled as f64,
             sampled_ns: stats.reads.sampled_ns as f64,
+            sampled_ns_squared: stats.reads.sampled_ns_squared as f64,
             sampled_delta_ns: stats.reads.delta_ns as f64,
             segments: stats.segments.into_iter().map(SegmentStats::from).collect(),
             poisoned: stats.poisoned,
@@ -170,6 +181,7 @@ impl From<kv::SegmentStats> for SegmentStats {
             index_error_bound: segment.index_error_bound as f64,
             hardness: segment.hardness,
             predicted_ns: segment.predicted_ns,
+            lines_at_build: segment.lines_at_build,
             sampled_lookups: segment.sampled as f64,
             sampled_ns: segment.sampled_ns as f64,
             sampled_lines: segment.lines_walked as f64,

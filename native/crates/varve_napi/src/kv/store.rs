@@ -17,8 +17,9 @@ use varve_kv::{Batch, PackedKeys, Snapshot, Store};
 use crate::kv::cursor::{KeyRange, NativeCursor};
 use crate::kv::events::{Acks, StoreEvent, event_sink};
 use crate::kv::hot;
-use crate::kv::options::{StoreOptions, durability, index_policy, open_options};
+use crate::kv::options::{StoreOptions, durability, open_options};
 use crate::kv::report::{RepairReport, StoreStats, VerifyReport};
+use crate::kv::trial::{IndexPolicy, SegmentTrial};
 use crate::outcome::{Failure, Nothing, Outcome};
 use crate::work::promise_of;
 
@@ -250,12 +251,30 @@ impl NativeStore {
         self.store.stats().into()
     }
 
-    /// Index kind of the segments that later flushes and merges build.
+    /// How the index of the segments that later flushes and merges build is made.
     #[napi(ts_return_type = "Failed | undefined")]
-    pub fn set_index_policy(&self, name: String) -> Outcome<Nothing> {
+    pub fn set_index_policy(&self, policy: IndexPolicy) -> Outcome<Nothing> {
         Outcome::of(|| {
-            self.store.set_index_policy(index_policy(&name)?);
+            self.store.set_index_policy(policy.parse()?);
             Ok(Nothing)
+        })
+    }
+
+    /// The policy that `setIndexPolicy` or the options set last.
+    #[napi]
+    pub fn index_policy(&self) -> IndexPolicy {
+        self.store.index_policy().into()
+    }
+
+    /// Builds and times indexes of `policies` beside the live ones of every segment, newest first. What serves
+    /// reads is not touched.
+    #[napi(ts_return_type = "Promise<SegmentTrial[] | Failed>")]
+    pub fn trial<'env>(&self, env: &'env Env, policies: Vec<IndexPolicy>) -> napi::Result<Object<'env>> {
+        let store = Arc::clone(&self.store);
+        promise_of(env, "varve-trial", move || {
+            let policies = policies.iter().map(IndexPolicy::parse).collect::<Result<Vec<_>, _>>()?;
+            let trials = store.trial(&policies)?;
+            Ok(trials.into_iter().map(SegmentTrial::from).collect::<Vec<_>>())
         })
     }
 
