@@ -22,16 +22,29 @@ export interface DurableLog {
   open(): Promise<void>;
   /** The catalogue stored last; undefined in a new log. */
   catalogue(): Uint8Array | undefined;
-  /** Every commit after the folded ones, oldest first. */
+  /**
+   * Every commit after the folded ones, oldest first. A log that holds commits must be replayed to its end before
+   * anything is appended: only then is it known where it ends. Commits that were given out may be folded meanwhile.
+   *
+   * Errors: `STORE_DAMAGED` when a synced commit is missing or changed, at the latest at the end.
+   */
   replay(): AsyncIterable<LoggedCommit>;
   /**
    * Appends commits in order; calls that arrive together share one sync.
    *
-   * @param commit its sequence is the last one plus 1
-   * @returns what was reached
+   * Errors: `STORE_FULL` when nothing was written: this and every later waiting commit is refused, and the next one to
+   * append is again the last written plus 1. `STORE_IO` when writing failed; from then on `STORE_POISONED`.
+   * `LIMIT_EXCEEDED` when too much waits already.
+   *
+   * @param commit its sequence is the last one plus 1; the batch must not change until the call is answered
+   * @returns what was reached; a `fast` commit that shared a synced group says `synced`
    */
   append(commit: LoggedCommit, durability: Durability): Promise<Durability>;
-  /** Stores `catalogue` and drops every commit up to `foldedSequence`. */
+  /**
+   * Stores `catalogue` and drops every commit up to `foldedSequence`, which may still be on its way to the disk. Folds
+   * happen in the order of the calls.
+   */
   fold(catalogue: Uint8Array, foldedSequence: number): Promise<void>;
+  /** Writes what waits, syncs everything and lets go of the folder. */
   close(): Promise<void>;
 }
