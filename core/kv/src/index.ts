@@ -1,2 +1,11 @@
+export {
+  type ImportOptions,
+  type ImportProgress,
+  type ImportTarget,
+  type InterruptedImport,
+  importLevel,
+  interruptedImport,
+} from './log/import-level.js';
+export { LevelLog, type LevelLogOptions, type LogStats } from './log/level-log.js';
 export type { StoreOptions } from './options.js';
 export { repairStore, VarveStore, type VarveStoreOptions } from './varve-store.js';

@@ -7,8 +7,9 @@
  * 3. Nothing is logged that the store would not apply: the store checks a batch before it is logged.
  * 4. A fold goes live in the store only after the log has its catalogue.
  */
-import type { BatchWriter } from '../native-writer.js';
+
 import { type Acknowledgement, type Durability, type DurableLog, VarveError } from '@varve/interfaces';
+import type { BatchWriter } from '../native-writer.js';
 
 /** What is asked of the store; each call throws a `VarveError`. */
 export interface ExternalStore {

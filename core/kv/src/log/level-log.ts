@@ -15,13 +15,7 @@
 import { randomBytes } from 'node:crypto';
 import { readdirSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import {
-  type Durability,
-  type DurableLog,
-  type LoggedCommit,
-  type LogStats,
-  VarveError,
-} from '@varve/interfaces';
+import { type Durability, type DurableLog, type LoggedCommit, VarveError } from '@varve/interfaces';
 import type { ClassicLevel } from 'classic-level';
 import { levelError } from './level-errors.js';
 import {

@@ -1,5 +1,6 @@
 /** Opens the LevelDB folder of a log: whose it is, whether its catalogue is the newest, and what is new. */
-import { mkdirSync, readdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { VarveError } from '@varve/interfaces';
 import { ClassicLevel } from 'classic-level';
 import { HighWaterMark, markName } from './high-water-mark.js';
@@ -54,6 +55,7 @@ export async function openLevel(folder: string, random: (bytes: number) => Uint8
     if (!hasLevel) {
       throw damaged(`${folder}/CURRENT`, 'the file is missing although the log was in use');
     }
+    checkCurrent(folder, names);
     return await reopen(folder, mark);
   } catch (error) {
     mark.close();
@@ -80,6 +82,20 @@ function openMark(folder: string, names: readonly string[]): HighWaterMark | und
       return undefined;
     }
     throw error;
+  }
+}
+
+/** LevelDB's error for a CURRENT that names nothing looks like any other missing file. */
+function checkCurrent(folder: string, names: readonly string[]): void {
+  const path = join(folder, 'CURRENT');
+  let manifest: string;
+  try {
+    manifest = readFileSync(path, 'latin1');
+  } catch (error) {
+    throw levelError(`cannot read ${path}`, error);
+  }
+  if (!/^MANIFEST-\d+\n$/.test(manifest) || !names.includes(manifest.trimEnd())) {
+    throw damaged(`${path}, offset 0`, 'it does not name a MANIFEST of the folder');
   }
 }
 
