@@ -139,4 +139,26 @@ export interface TimeLimit {
 }
 
 /** What each tier that exists claims; the error `CAPABILITY_MISSING` looks here for the tier to name. */
-export const tierCapabilities: Readonly<Partial<Record<Tier, Capabilities>>> = {};
+export const tierCapabilities: Readonly<Partial<Record<Tier, Capabilities>>> = {
+  embedded: {
+    schemaVersion: 1,
+    tier: 'embedded',
+    device: {
+      compute: { coresMin: 1, coresMax: 8 },
+      memory: { processBytesMin: 67108864, idleBytesMax: 10485760 },
+      storage: { freeBytesMin: 33554432, codeBytesMax: 2097152 },
+      network: { required: false },
+      energy: { source: 'battery', idleWakeupsPerSecondMax: 1 },
+    },
+    modules: ['kv'],
+    contracts: ['KeyValueStore'],
+    limits: {
+      key: { max: 65535, unit: 'bytes' },
+      value: { max: 67108864, unit: 'bytes' },
+      batch: { max: 268435456, unit: 'bytes' },
+      segments: { max: 4, unit: 'count' },
+      eventLoopStall: { max: 20, unit: 'ms' },
+    },
+    targets: ['linux-x64-gnu', 'linux-arm64-gnu'],
+  },
+};

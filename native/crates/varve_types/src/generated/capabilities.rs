@@ -305,3 +305,27 @@ pub struct TimeLimit {
     /// Always milliseconds.
     pub unit: Unit,
 }
+
+/// What the embedded tier claims.
+pub const EMBEDDED: Capabilities = Capabilities {
+    schema_version: 1,
+    tier: Tier::Embedded,
+    device: Device {
+        compute: Compute { cores_min: 1, cores_max: 8 },
+        memory: Memory { process_bytes_min: 67_108_864, idle_bytes_max: 10_485_760 },
+        storage: Storage { free_bytes_min: 33_554_432, code_bytes_max: 2_097_152 },
+        network: Network { required: false },
+        energy: Energy { source: EnergySource::Battery, idle_wakeups_per_second_max: 1 },
+    },
+    modules: &[Module::Kv],
+    contracts: &[Contract::KeyValueStore],
+    limits: Limits {
+        key: Some(BytesLimit { max: 65_535, unit: Unit::Bytes }),
+        value: Some(BytesLimit { max: 67_108_864, unit: Unit::Bytes }),
+        batch: Some(BytesLimit { max: 268_435_456, unit: Unit::Bytes }),
+        segments: Some(CountLimit { max: 4, unit: Unit::Count }),
+        model_file: None,
+        event_loop_stall: Some(TimeLimit { max: 20, unit: Unit::Ms }),
+    },
+    targets: &[Target::LinuxX64Gnu, Target::LinuxArm64Gnu],
+};

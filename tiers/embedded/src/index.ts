@@ -1,0 +1,34 @@
+/**
+ * Varve for boards: a key-value store that answers from learned indexes.
+ *
+ *     import { open } from '@varve/embedded';
+ *     const db = await open('./data');
+ */
+export {
+  type Acknowledgement,
+  type Capabilities,
+  createPacked,
+  type Damage,
+  type Durability,
+  type ErrorCode,
+  errorCodes,
+  type IndexKind,
+  type JournalEntry,
+  type Packed,
+  type PackedKey,
+  type PackedOperation,
+  type PackedRange,
+  type PackedScan,
+  packedMissing,
+  type RepairReport,
+  type SegmentStats,
+  type StoreEvent,
+  type StoreSnapshot,
+  type StoreStats,
+  VarveError,
+  type VerifyReport,
+  type ViewOptions,
+} from '@varve/interfaces';
+export { repairStore as repair } from '@varve/kv';
+export { capabilities, type EmbeddedLimits, limits } from './limits.js';
+export { EmbeddedDatabase, type OpenOptions, open } from './parts.js';

@@ -1,0 +1,35 @@
+/** The suite of every contract that capabilities.json claims, on the tier as users open it. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { keyValueStoreCases } from '@varve/conformance';
+import { capabilities, EmbeddedDatabase, limits } from '@varve/embedded';
+import type { Contract } from '@varve/interfaces';
+import { afterAll, describe, expect, it } from 'vitest';
+
+const folder = mkdtempSync(join(tmpdir(), 'varve-embedded-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** How to run the suite of a contract here. */
+const suites: Partial<Record<Contract, () => void>> = {
+  KeyValueStore() {
+    const factory = {
+      limits,
+      place: async () => mkdtempSync(join(folder, 'store-')),
+      create: (place: string) => new EmbeddedDatabase<Uint8Array, Uint8Array>(place),
+    };
+    for (const { name, run } of keyValueStoreCases) it(name, () => run(factory));
+  },
+};
+
+for (const contract of capabilities.contracts) {
+  describe(`${contract}`, () => {
+    const suite = suites[contract];
+    if (suite !== undefined) suite();
+    else it('has a suite', () => expect.fail(`capabilities.json claims ${contract}, which nothing runs`));
+  });
+}
+
+it('claims every contract that it has a suite for', () => {
+  expect(Object.keys(suites).toSorted()).toEqual(capabilities.contracts.toSorted());
+});

@@ -1,0 +1,72 @@
+/** What is this tier's own: opening, what it lacks, and that its claims are true. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseCapabilities } from '@varve/capability-matrix';
+import { capabilities, limits, open } from '@varve/embedded';
+import { afterAll, expect, it } from 'vitest';
+
+const folder = mkdtempSync(join(tmpdir(), 'varve-tier-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const fresh = () => mkdtempSync(join(folder, 'db-'));
+
+it('claims what capabilities.json says', () => {
+  const { $schema: _, ...claimed } = JSON.parse(
+    readFileSync(new URL('../capabilities.json', import.meta.url), 'utf8'),
+  );
+  expect(capabilities).toEqual(claimed);
+  expect(parseCapabilities(claimed)).toEqual(claimed);
+});
+
+it('opens, stores, and finds everything again', async () => {
+  const directory = fresh();
+  const db = await open<string, { delay: number }>(directory, { valueEncoding: 'json' });
+  await db.put('SEA', { delay: 12 });
+  await db.close();
+  const again = await open<string, { delay: number }>(directory, { valueEncoding: 'json' });
+  expect(await again.get('SEA')).toEqual({ delay: 12 });
+  await again.close();
+});
+
+it('says with its own error why it cannot open', async () => {
+  const directory = fresh();
+  const db = await open(directory);
+  await expect(open(directory)).rejects.toMatchObject({ name: 'VarveError', code: 'STORE_LOCKED' });
+  await db.close();
+  await expect(open(join(directory, 'none'), { createIfMissing: false })).rejects.toMatchObject({
+    code: 'STORE_MISSING',
+  });
+  const file = join(folder, 'file');
+  writeFileSync(file, '');
+  await expect(open(file)).rejects.toMatchObject({ name: 'VarveError' });
+  await expect(open('')).rejects.toMatchObject({ code: 'ARGUMENT_INVALID' });
+});
+
+it.each(['sql', 'scheduler', 'cluster', 'agent'])(
+  'answers CAPABILITY_MISSING for db.%s',
+  async (property) => {
+    const db = await open(fresh());
+    expect(() => Reflect.get(db, property)).toThrowError(
+      expect.objectContaining({ code: 'CAPABILITY_MISSING', hint: 'no tier of this version has it' }),
+    );
+    await db.close();
+  },
+);
+
+it('refuses exactly what exceeds its limits', async () => {
+  const db = await open<Uint8Array, Uint8Array>(fresh(), { keyEncoding: 'view', valueEncoding: 'view' });
+  const value = new Uint8Array(1);
+  await db.put(new Uint8Array(limits.keyBytesMax), value);
+  await expect(db.put(new Uint8Array(limits.keyBytesMax + 1), value)).rejects.toMatchObject({
+    code: 'KEY_TOO_LARGE',
+  });
+  const longest = new Uint8Array(limits.valueBytesMax);
+  await db.put(value, longest);
+  expect((await db.get(value))?.length).toBe(longest.length);
+  await expect(db.put(value, new Uint8Array(limits.valueBytesMax + 1))).rejects.toMatchObject({
+    code: 'VALUE_TOO_LARGE',
+  });
+  const operations = Array.from({ length: 4 }, () => ({ type: 'put', key: value, value: longest }) as const);
+  await expect(db.commit(operations)).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED' });
+  await db.close();
+});
