@@ -68,4 +68,3 @@ function tooManyTwins(minute: number, route: number): RangeError {
     `${showMinute(minute)}: more than ${twinsMax} departures from ${origin} to ${destination}`,
   );
 }
-
