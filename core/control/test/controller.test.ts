@@ -1,7 +1,7 @@
+import { SimulatedPlant, type Truth } from '@varve/conformance';
 import type { Action, ControlMode, IndexPolicy, JournalEntry } from '@varve/interfaces';
 import { describe, expect, it } from 'vitest';
 import { createController, firstBrokenEntry } from '../src/index.js';
-import { SimulatedPlant, type Truth } from './simulated-plant.js';
 
 /** Under `spread` work the line probe is best; when reads crowd into a hard region the S+ tree is. */
 const truth: Truth = {

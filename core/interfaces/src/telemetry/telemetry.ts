@@ -38,6 +38,8 @@ export interface TemplateSummary {
   };
   /** Sums by name; at most 16 names, the first ones seen. */
   readonly work: Readonly<Record<string, number>>;
+  /** Numbers that came under further names and are in no sum. */
+  readonly unsummedCount: number;
 }
 
 /** A reading of the telemetry; a copy that later records do not change. */

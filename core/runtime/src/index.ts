@@ -1,0 +1,2 @@
+export { createNodePlatform } from './node-platform.js';
+export { createTelemetry, defaultTelemetryLimits } from './telemetry.js';
