@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { createPacked, packedMissing } from '@varve/interfaces';
-import { VarveStore } from '@varve/kv';
+import { type StoreOptions, VarveStore } from '@varve/kv';
 import { describe, expect, it } from 'vitest';
 import { bytes, freshLocation, openFresh, text } from './temporary.js';
 
@@ -66,7 +66,7 @@ describe('bad input gives a code, a message and a hint', () => {
     ['a missing store', 'STORE_MISSING', () => undefined, { createIfMissing: false }],
     ['a damaged catalogue', 'STORE_DAMAGED', (at: string) => plant(at, 'CATALOGUE', 'something else')],
     ['a LevelDB folder', 'STORE_FOREIGN', (at: string) => plant(at, 'CURRENT', 'MANIFEST-000001')],
-  ])('open: %s', async (_, code, prepare, options = {}) => {
+  ])('open: %s', async (_, code, prepare, options: StoreOptions = {}) => {
     const location = freshLocation();
     prepare(location);
     const failure = await caught(() => new VarveStore(location, options).open());
