@@ -26,6 +26,7 @@ const steps = [
     '--types',
     '--check',
   ]),
+  command('NOTICE is fresh', process.execPath, ['ci/notice.mjs', '--check']),
   ...cargoAll.map((path) =>
     command(`clippy ${path}`, 'cargo', [
       'clippy',
