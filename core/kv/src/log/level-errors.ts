@@ -20,7 +20,8 @@ const signs: readonly (readonly [sign: RegExp, code: ErrorCode, hint: string])[]
     'check the path and its owner',
   ],
   [
-    /LEVEL_CORRUPTION|Corruption|MANIFEST-\d+: No such file|CURRENT: No such file/,
+    // A table that is cut short answers "Invalid argument": LevelDB reads it through a map of the file.
+    /LEVEL_CORRUPTION|Corruption|(?:MANIFEST-\d+|CURRENT|\.ldb|\.sst): (?:No such file|Invalid argument)/,
     'STORE_DAMAGED',
     'restore a copy of the folder, or salvage what is readable',
   ],

@@ -125,6 +125,7 @@ export class LevelLog implements DurableLog {
   #fileBytes = 0;
   #compaction: Promise<void> | undefined;
   #pump: Promise<void> | undefined;
+  #markSync: Promise<void> | undefined;
   #idleTimer: NodeJS.Timeout | undefined;
   #counts = { commits: 0, groups: 0, syncs: 0 };
 
@@ -255,6 +256,7 @@ export class LevelLog implements DurableLog {
     clearTimeout(this.#idleTimer);
     await this.#pump;
     await this.#compaction;
+    await this.#markSync;
     try {
       if (this.#failure === undefined && this.#replay === undefined) {
         if (this.#synced < this.#written) {
@@ -349,6 +351,7 @@ export class LevelLog implements DurableLog {
   async #work(): Promise<void> {
     const opened = this.#opened;
     if (opened !== undefined) {
+      // After a failure nothing waits any more: `#fail` has emptied both.
       while (this.#queue.length > 0 || this.#folds.length > 0) {
         await this.#commitGroup(opened);
       }
@@ -361,48 +364,31 @@ export class LevelLog implements DurableLog {
   async #commitGroup(opened: OpenedLevel): Promise<void> {
     const group = this.#takeGroup();
     const fold = this.#takeFold();
-    const operations: Operation[] = [];
-    let dropped = 0;
-    if (fold !== undefined) {
-      dropped = this.#kept.findIndex((kept) => kept.last > fold.folded);
-      dropped = dropped < 0 ? this.#kept.length : dropped;
-      operations.push({
-        type: 'put',
-        key: catalogueKey,
-        value: this.#catalogueRecord(opened, fold, dropped),
-      });
-    }
-    let crc = this.#crc;
-    const first = this.#written + 1;
-    if (group.length > 0) {
-      const head = {
-        previous: crc,
-        commits: group.length,
-        first,
-        synced: this.#synced,
-        generation: this.#generation,
-      };
-      const record = encodeCommits(
-        opened.mark.id,
-        head,
-        group.map((waiting) => waiting.batch),
-      );
-      crc = record.crc;
-      operations.push({ type: 'put', key: commitsKey(first), value: record.bytes });
-    }
     // A group adds one record: deleting a few more than that keeps LevelDB from piling up dropped ones.
     const firsts = this.#dropped.splice(0, 8 + (this.#dropped.length >> 6));
-    operations.push(...firsts.map(deletion));
-    const isSynced =
-      fold !== undefined || this.#mustSync() || group.some((waiting) => waiting.durability === 'synced');
+    let isSynced = fold !== undefined || group.some((waiting) => waiting.durability === 'synced');
     try {
+      isSynced ||= this.#mustSync();
+      const operations = firsts.map(deletion);
+      const dropped = fold === undefined ? 0 : this.#keptUpTo(fold.folded);
+      if (fold !== undefined) {
+        const value = this.#catalogueRecord(opened, fold, dropped);
+        operations.push({ type: 'put', key: catalogueKey, value });
+      }
+      let crc = this.#crc;
+      const first = this.#written + 1;
+      if (group.length > 0) {
+        const record = this.#commitsRecord(opened, first, group);
+        crc = record.crc;
+        operations.push({ type: 'put', key: commitsKey(first), value: record.bytes });
+      }
       await this.#write(opened.db, operations, isSynced);
       if (fold !== undefined) {
         this.#dropFolded(fold, dropped);
       }
-      this.#crc = crc;
-      this.#written += group.length;
       if (group.length > 0) {
+        this.#crc = crc;
+        this.#written += group.length;
         this.#kept.push({ first, last: this.#written, crc });
         this.#counts.commits += group.length;
         this.#counts.groups += 1;
@@ -448,6 +434,26 @@ export class LevelLog implements DurableLog {
   #takeFold(): WaitingFold | undefined {
     const [fold] = this.#folds;
     return fold !== undefined && fold.folded <= this.#written ? this.#folds.shift() : undefined;
+  }
+
+  /** Records that hold nothing behind `folded`. */
+  #keptUpTo(folded: number): number {
+    const first = this.#kept.findIndex((kept) => kept.last > folded);
+    return first < 0 ? this.#kept.length : first;
+  }
+
+  #commitsRecord(
+    { mark }: OpenedLevel,
+    first: number,
+    group: readonly Waiting[],
+  ): { readonly bytes: Uint8Array; readonly crc: number } {
+    const [synced, generation, previous] = [this.#synced, this.#generation, this.#crc];
+    const head = { previous, commits: group.length, first, synced, generation };
+    return encodeCommits(
+      mark.id,
+      head,
+      group.map((waiting) => waiting.batch),
+    );
   }
 
   #catalogueRecord(opened: OpenedLevel, fold: WaitingFold, dropped: number): Uint8Array {
@@ -582,23 +588,30 @@ export class LevelLog implements DurableLog {
     ) {
       return;
     }
-    this.#pump = this.#tidy(opened)
-      .catch((error: unknown) => {
-        this.#failure ??= levelError(`cannot tidy the log in ${this.#folder}`, error);
-      })
-      .then(() => this.#work());
+    // Beside the writes, so that none has to wait for it.
+    this.#markSync = opened.mark.sync().catch((error: unknown) => {
+      this.#failure ??= levelError(`cannot sync the mark of the log in ${this.#folder}`, error);
+    });
+    if (this.#dropped.length > 0) {
+      this.#pump = this.#tidy(opened).then(() => this.#work());
+    }
   }
 
-  /** Syncs the mark, then deletes a few folded records; runs again while there are more. */
+  /** Deletes folded records while nothing else is to do. */
   async #tidy(opened: OpenedLevel): Promise<void> {
-    await opened.mark.sync();
     while (this.#dropped.length > 0 && this.#queue.length === 0 && this.#folds.length === 0) {
-      const operations = this.#dropped.splice(0, deletionsPerWrite).map(deletion);
-      const isSynced = this.#mustSync();
-      await this.#write(opened.db, operations, isSynced);
-      if (isSynced) {
-        this.#noteSynced(opened);
-        await this.#rotate(opened.db);
+      const firsts = this.#dropped.splice(0, deletionsPerWrite);
+      try {
+        const isSynced = this.#mustSync();
+        await this.#write(opened.db, firsts.map(deletion), isSynced);
+        if (isSynced) {
+          this.#noteSynced(opened);
+          await this.#rotate(opened.db);
+        }
+      } catch {
+        // Housekeeping: the next write meets the same trouble, and somebody waits for its answer.
+        this.#dropped.push(...firsts);
+        return;
       }
     }
   }

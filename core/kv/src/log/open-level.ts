@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { VarveError } from '@varve/interfaces';
 import { ClassicLevel } from 'classic-level';
+import { refuseHoles } from './find-hole.js';
 import { HighWaterMark, markName } from './high-water-mark.js';
 import { damaged, levelError } from './level-errors.js';
 import {
@@ -56,6 +57,7 @@ export async function openLevel(folder: string, random: (bytes: number) => Uint8
       throw damaged(`${folder}/CURRENT`, 'the file is missing although the log was in use');
     }
     checkCurrent(folder, names);
+    refuseHoles(folder, mark);
     return await reopen(folder, mark);
   } catch (error) {
     mark.close();
