@@ -8,7 +8,7 @@ import { longFiles, textProblems } from './text.mjs';
 
 /** @typedef {{path: string, text: string}} File */
 
-const binary = /\.(png|jpg|onnx|arrow|parquet|bin|tiny|model|ico|woff2?)$/;
+const binary = /\.(png|jpg|onnx|arrow|parquet|bin|tiny|model|ico|woff2?|gz)$/;
 
 /** All problems, one line each; long files are listed as a remark only. @returns {string[]} */
 export function runTidy() {
