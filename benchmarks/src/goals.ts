@@ -30,7 +30,9 @@ export function judge(goals: readonly Goal[], suite: string, cases: readonly Cas
     .filter((goal) => goal.suite === suite)
     .map(({ id, metric, target }) => {
       const value = figure(metric, cases);
-      return value === undefined ? { id, target, met: false } : { id, target, value, met: isMet(target, value) };
+      return value === undefined
+        ? { id, target, met: false }
+        : { id, target, value, met: isMet(target, value) };
     });
 }
 

@@ -1,4 +1,5 @@
 /** The one JSON format of every suite's results. */
+import type { Progress } from './progress.js';
 
 /** Median, distance of the quartiles, and number of measurements. */
 export interface Value {
@@ -15,7 +16,7 @@ export interface Case {
   readonly metric: string;
   readonly unit: string;
   readonly better: 'higher' | 'lower';
-  /** By engine; Varve's own is named `varve`. */
+  /** By engine; Varve's own is named `varve`, a variant of it `varve, VARIANT`. */
   readonly values: Readonly<Record<string, Value>>;
   /** True when the row names no winner, for example the size of the data. */
   readonly remark?: boolean;
@@ -43,9 +44,24 @@ export interface Run {
   readonly commit: string;
   readonly machine: string;
   readonly seed: number;
+  /** How something was measured where the machine decides it, for example the way memory was limited. */
+  readonly notes?: readonly string[];
   readonly cases: readonly Case[];
   readonly goals: readonly GoalOutcome[];
 }
 
+/** What a suite works with. */
+export interface Context {
+  readonly size: Size;
+  readonly seed: number;
+  /** An empty folder on disk for the suite's files; the harness removes it. */
+  readonly folder: string;
+  readonly progress: Progress;
+  /** Run only the part of this name. */
+  readonly only?: string;
+  /** Adds one line to the run's notes. */
+  readonly note: (text: string) => void;
+}
+
 /** A suite measures and returns its cases; the harness adds the rest. */
-export type Suite = (size: Size, seed: number) => Promise<readonly Case[]>;
+export type Suite = (context: Context) => Promise<readonly Case[]>;

@@ -8,7 +8,11 @@ import type { Value } from './result.js';
  */
 export function summarise(samples: readonly number[]): Value {
   const sorted = samples.toSorted((a, b) => a - b);
-  return { median: quantile(sorted, 0.5), iqr: quantile(sorted, 0.75) - quantile(sorted, 0.25), n: sorted.length };
+  return {
+    median: quantile(sorted, 0.5),
+    iqr: quantile(sorted, 0.75) - quantile(sorted, 0.25),
+    n: sorted.length,
+  };
 }
 
 /** A figure that is counted, not timed. */

@@ -4,12 +4,17 @@ import type { Case, GoalOutcome, Target } from './result.js';
 
 /** A text table of cases with the ratio of Varve to its best rival (above 1 is better than it). */
 export function formatCases(cases: readonly Case[]): string {
-  const rivals = [...new Set(cases.flatMap(({ values }) => Object.keys(values)))].filter((name) => name !== 'varve');
-  const head = ['case', 'metric', 'unit', 'varve', ...rivals, 'varve / best rival'];
+  const engines = [...new Set(cases.flatMap(({ values }) => Object.keys(values)))].filter(
+    (name) => name !== 'varve',
+  );
+  const others = [...engines.filter(isOwn), ...engines.filter((name) => !isOwn(name))];
+  const head = ['case', 'metric', 'unit', 'varve', ...others, 'varve / best rival'];
   const rows = cases.map((row) => {
     const cell = (name: string): string => {
       const value = row.values[name];
-      return value === undefined ? '' : `${short(value.median)}${value.n > 1 ? ` ±${short(value.iqr / 2)}` : ''}`;
+      return value === undefined
+        ? ''
+        : `${short(value.median)}${value.n > 1 ? ` ±${short(value.iqr / 2)}` : ''}`;
     };
     const ratio = ratioToBestRival(row);
     return [
@@ -17,18 +22,21 @@ export function formatCases(cases: readonly Case[]): string {
       row.metric,
       row.unit,
       cell('varve'),
-      ...rivals.map(cell),
+      ...others.map(cell),
       ratio === undefined ? '' : `${short(ratio)}x${ratio < 1 ? ' (loss)' : ''}`,
     ];
   });
   return align([head, ...rows]);
 }
 
+/** True for Varve and its variants, which are no rivals of each other. */
+export const isOwn = (name: string): boolean => name === 'varve' || name.startsWith('varve, ');
+
 /** How many times better than the best rival; below 1 is a loss; undefined without a rival. */
 export function ratioToBestRival({ values, better, remark }: Case): number | undefined {
   const own = values['varve']?.median;
   const others = Object.entries(values)
-    .filter(([name]) => name !== 'varve')
+    .filter(([name]) => !isOwn(name))
     .map(([, { median }]) => median);
   if (own === undefined || others.length === 0 || remark === true) return undefined;
   return better === 'higher' ? own / Math.max(...others) : Math.min(...others) / own;
@@ -63,5 +71,12 @@ export function short(value: number): string {
 
 function align(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd()).join('\n');
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
 }

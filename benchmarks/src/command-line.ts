@@ -1,0 +1,57 @@
+/** What `npm run bench` was asked for. */
+import type { Size } from './result.js';
+
+export const usage = `npm run bench -- SUITE [--size small|real] [--seed N] [--only PART] [--json FILE]
+npm run bench -- goals     the scoreboard of the committed results
+npm run bench -- readme    writes the result tables of the README and the picture
+
+SUITE is index, kv, tier or tiny. --size is real by default. Results at the real size go to
+benchmarks/results/SUITE-real.json unless --json names another file; small ones are only printed without it.
+--only runs one part (of kv: reads, scan, unsynced, synced, merge, open, compressible, larger, ycsb) and only prints.`;
+
+export type Command =
+  | { readonly name: 'goals' | 'readme' | 'help' }
+  | {
+      readonly name: 'suite';
+      readonly suite: string;
+      readonly size: Size;
+      readonly seed: number;
+      readonly only?: string;
+      readonly json?: string;
+    };
+
+/** The request cannot be understood; the message says why. */
+export class UsageError extends Error {}
+
+/** @throws UsageError */
+export function parseCommandLine(words: readonly string[], suites: readonly string[]): Command {
+  const [first, ...rest] = words;
+  if (first === undefined || first === 'help' || first === '--help') return { name: 'help' };
+  if (first === 'goals' || first === 'readme') {
+    if (rest.length > 0) throw new UsageError(`${first} takes no arguments`);
+    return { name: first };
+  }
+  if (!suites.includes(first))
+    throw new UsageError(`there is no suite ${first}; the suites are ${suites.join(', ')}`);
+  let size: Size = 'real';
+  let seed = 42;
+  let only: string | undefined;
+  let json: string | undefined;
+  for (let i = 0; i < rest.length; i += 2) {
+    const [option = '', value] = rest.slice(i, i + 2);
+    if (value === undefined) throw new UsageError(`${option} needs a value`);
+    if (option === '--size' && (value === 'small' || value === 'real')) size = value;
+    else if (option === '--seed' && /^\d{1,9}$/.test(value)) seed = Number(value);
+    else if (option === '--only') only = value;
+    else if (option === '--json') json = value;
+    else throw new UsageError(`${option} ${value} is not understood`);
+  }
+  return {
+    name: 'suite',
+    suite: first,
+    size,
+    seed,
+    ...(only === undefined ? {} : { only }),
+    ...(json === undefined ? {} : { json }),
+  };
+}

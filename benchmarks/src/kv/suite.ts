@@ -1,0 +1,87 @@
+/**
+ * Suite `kv`: is Varve's store faster, smaller and steadier than lmdb, classic-level and better-sqlite3?
+ *
+ * Workload: 1 M records of 16-byte keys and 100-byte incompressible values, loaded in scattered order; 10 M, in key
+ * order, for the full scan. Every engine answers the same questions in the same process, rounds interleaved; answers
+ * are digested and compared before and during the timing. Rivals get caches that hold all data and their fastest
+ * calls. Excluded: making keys and values, several processes, several JavaScript threads.
+ */
+import type { Case, Context } from '../result.js';
+import { installRivals } from '../rivals/install.js';
+import { row } from '../rounds.js';
+import { allocatedBytes } from './disk-bytes.js';
+import type { EngineKind } from './engine.js';
+import { engineKinds, engineKindsWithLogs } from './engines.js';
+import { fileLargerThanMemory } from './larger.js';
+import { readsDuringMerge } from './merge.js';
+import { coldOpen } from './open.js';
+import { batchReads, fullScan, pointReads } from './reads.js';
+import { createRecords } from './records.js';
+import { type Sizes, sizes } from './sizes.js';
+import { withClosed, withLoaded } from './stores.js';
+import { syncedPuts, unsyncedBatches } from './writes.js';
+import { ycsb } from './ycsb.js';
+
+type Part = (size: Sizes, context: Context) => Promise<readonly Case[]>;
+
+/** Independent of each other, by the name that `--only` asks for. */
+const parts: Readonly<Record<string, Part>> = {
+  async reads(size, context) {
+    const records = createRecords({ count: size.records, seed: context.seed });
+    return await withLoaded(engineKinds, records, context, async (engines) => [
+      await pointReads(engines, records, size, context),
+      await batchReads(engines, records, size, context),
+    ]);
+  },
+  async scan(size, context) {
+    const records = createRecords({ count: size.scanned, seed: context.seed, ascending: true });
+    return await withLoaded(engineKinds, records, context, async (engines) => [
+      await fullScan(engines, records, size, context),
+    ]);
+  },
+  unsynced: async (size, context) => [await unsyncedBatches(engineKinds, size, context)],
+  synced: async (size, context) => [await syncedPuts(engineKindsWithLogs, size, context)],
+  async merge(size, context) {
+    const records = createRecords({ count: size.records, seed: context.seed });
+    const merging = engineKinds.filter(({ name }) => name === 'varve' || name === 'classic-level');
+    return await withLoaded(merging, records, context, (engines) =>
+      readsDuringMerge(engines, records, Math.min(size.rounds, 5), context),
+    );
+  },
+  async open(size, context) {
+    const options = { count: size.records, seed: context.seed };
+    return await withClosed(engineKinds, options, context, async (folderOf) => [
+      ...(await coldOpen(engineKinds, folderOf, createRecords(options), size.rounds, context)),
+      bytesPerRecord('bytes per record', folderOf, size.records),
+    ]);
+  },
+  async compressible(size, context) {
+    const options = { count: size.records, seed: context.seed, compressible: true };
+    return await withClosed(engineKinds, options, context, (folderOf) =>
+      Promise.resolve([bytesPerRecord('bytes per record, values half compressible', folderOf, size.records)]),
+    );
+  },
+  larger: (size, context) => fileLargerThanMemory(engineKinds, size, context),
+  async ycsb(size, context) {
+    const records = createRecords({ count: size.records, seed: context.seed });
+    return await withLoaded(engineKinds, records, context, (engines) =>
+      ycsb(engines, records, size, context),
+    );
+  },
+};
+
+export async function kv(context: Context): Promise<readonly Case[]> {
+  await installRivals(context.progress);
+  const cases: Case[] = [];
+  for (const [name, part] of Object.entries(parts)) {
+    if (context.only === undefined || context.only === name) {
+      cases.push(...(await part(sizes[context.size], context)));
+    }
+  }
+  return cases;
+}
+
+function bytesPerRecord(metric: string, folderOf: (kind: EngineKind) => string, count: number): Case {
+  const samples = new Map(engineKinds.map((kind) => [kind.name, [allocatedBytes(folderOf(kind)) / count]]));
+  return row({ case: 'disk', metric, unit: 'B', better: 'lower' }, samples);
+}

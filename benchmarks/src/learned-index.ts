@@ -1,0 +1,32 @@
+/**
+ * Suite `index`: the Rust program in benchmarks/index, which measures the index without Node in between. It writes its
+ * cases in the common format; its own head says what it asks.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { run } from './command.js';
+import type { Case, Context, Run } from './result.js';
+
+const manifest = fileURLToPath(new URL('../index/Cargo.toml', import.meta.url));
+
+export async function learnedIndex({ size, folder, progress }: Context): Promise<readonly Case[]> {
+  progress.step('building the index benchmark (cargo, optimised)');
+  const build = ['build', '--release', '--locked', '--manifest-path', manifest, '--message-format=json'];
+  const messages = await run('cargo', build);
+  progress.step('running the index benchmark');
+  const file = join(folder, 'index.json');
+  await run(programOf(messages), ['--size', size, '--json', file]);
+  return (JSON.parse(readFileSync(file, 'utf8')) as Run).cases;
+}
+
+/** Cargo names the program that it built, wherever its target folder is. */
+function programOf(messages: string): string {
+  const artifact = messages
+    .split('\n')
+    .filter((line) => line.includes('"executable":"'))
+    .map((line) => JSON.parse(line) as { executable: string; target: { name: string } })
+    .find(({ target }) => target.name === 'varve-index-bench');
+  if (artifact === undefined) throw new Error('cargo built no program named varve-index-bench');
+  return artifact.executable;
+}

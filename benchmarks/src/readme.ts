@@ -1,0 +1,84 @@
+/**
+ * Writes the result tables between the README's markers, and the picture, from the committed results.
+ *
+ * A table shows each goal with its measured figure and then every row of the run; losses are printed like wins.
+ */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { drawChart } from './chart.js';
+import { type Goal, scoreboard } from './goals.js';
+import type { Case, Run, Value } from './result.js';
+import { resultsFolder } from './results.js';
+import { formatTarget, isOwn, ratioToBestRival, short } from './table.js';
+
+const readme = fileURLToPath(new URL('../../README.md', import.meta.url));
+
+/** @returns the files written */
+export function writeReadme(runs: readonly Run[], goals: readonly Goal[]): readonly string[] {
+  const real = runs.filter(({ size }) => size === 'real');
+  const text = readFileSync(readme, 'utf8');
+  let next = replaceBetween(text, 'goals', goalTable(goals, real));
+  for (const run of real) next = replaceBetween(next, run.suite, resultTable(run));
+  writeFileSync(readme, next);
+  const kv = real.find(({ suite }) => suite === 'kv');
+  if (kv === undefined) return [readme];
+  mkdirSync(resultsFolder, { recursive: true });
+  const picture = `${resultsFolder}kv-real.svg`;
+  writeFileSync(picture, drawChart(kv));
+  return [readme, picture];
+}
+
+/**
+ * Replaces what stands between `<!-- results:NAME -->` and `<!-- /results:NAME -->`.
+ *
+ * @returns `text` unchanged when it has no such markers
+ */
+export function replaceBetween(text: string, name: string, content: string): string {
+  const start = `<!-- results:${name} -->`;
+  const end = `<!-- /results:${name} -->`;
+  const from = text.indexOf(start);
+  const to = text.indexOf(end, from);
+  if (from < 0 || to < 0) return text;
+  return `${text.slice(0, from + start.length)}\n${content}\n${text.slice(to)}`;
+}
+
+function goalTable(goals: readonly Goal[], runs: readonly Run[]): string {
+  const rows = scoreboard(goals, runs).map(([goal, outcome]) => [
+    goal.text.replace(/:? *[<>]=.*$/, ''),
+    formatTarget(goal.target),
+    outcome?.value === undefined ? 'not measured' : short(outcome.value),
+    outcome?.met === true ? 'met' : '**short**',
+  ]);
+  return markdownTable(['Goal', 'Target', 'Measured', ''], rows);
+}
+
+function resultTable(run: Run): string {
+  const engines = [...new Set(run.cases.flatMap(({ values }) => Object.keys(values)))];
+  const head = ['Case', 'Metric', ...engines, 'against the best rival'];
+  const rows = run.cases.map((row) => [
+    row.case,
+    `${row.metric}, ${row.unit}`,
+    ...engines.map((name) => cell(row, name)),
+    verdict(row),
+  ]);
+  const from = `\`npm run bench -- ${run.suite}\`, commit ${run.commit}, ${run.machine}; median ± half the quartile distance.`;
+  const notes = (run.notes ?? []).map((note) => `\n${note}.`).join('');
+  return `${from}${notes}\n\n${markdownTable(head, rows)}`;
+}
+
+function cell(row: Case, name: string): string {
+  const value: Value | undefined = row.values[name];
+  if (value === undefined) return '';
+  return value.n > 1 ? `${short(value.median)} ± ${short(value.iqr / 2)}` : short(value.median);
+}
+
+function verdict(row: Case): string {
+  const ratio = ratioToBestRival(row);
+  if (ratio === undefined) return Object.keys(row.values).every(isOwn) ? '' : '–';
+  return ratio < 1 ? `${short(ratio)}× (loss)` : `**${short(ratio)}×**`;
+}
+
+function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+}

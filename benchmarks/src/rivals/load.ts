@@ -1,0 +1,97 @@
+/** Loads the rivals, and says in types which few of their calls are used here. */
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { rivalsFolder } from './install.js';
+
+const require = createRequire(join(rivalsFolder, 'package.json'));
+
+export interface LmdbRange {
+  readonly start?: Uint8Array;
+  readonly limit?: number;
+}
+
+export interface LmdbStore {
+  getBinaryFast(key: Uint8Array): Buffer | undefined;
+  getMany(keys: readonly Uint8Array[]): Promise<(Buffer | undefined)[]>;
+  getRange(range: LmdbRange): Iterable<{ readonly key: Uint8Array; readonly value: Buffer }>;
+  put(key: Uint8Array, value: Uint8Array): Promise<boolean> & { readonly flushed?: Promise<unknown> };
+  batch(action: () => void): Promise<boolean>;
+  readonly flushed: PromiseLike<boolean>;
+  backup(path: string, compact: boolean): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface Lmdb {
+  open(options: Readonly<Record<string, unknown>>): LmdbStore;
+}
+
+export interface LevelIterator {
+  nextv(size: number): Promise<[Uint8Array, Uint8Array][]>;
+  close(): Promise<void>;
+}
+
+export interface LevelStore {
+  open(): Promise<void>;
+  getSync(key: Uint8Array): Uint8Array | undefined;
+  getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]>;
+  iterator(range: {
+    readonly gte?: Uint8Array;
+    readonly limit?: number;
+    readonly highWaterMarkBytes?: number;
+  }): LevelIterator;
+  put(key: Uint8Array, value: Uint8Array, options?: { readonly sync?: boolean }): Promise<void>;
+  batch(
+    operations: readonly { readonly type: 'put'; readonly key: Uint8Array; readonly value: Uint8Array }[],
+    options?: { readonly sync?: boolean },
+  ): Promise<void>;
+  compactRange(start: Uint8Array, end: Uint8Array): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface Level {
+  readonly ClassicLevel: new (folder: string, options: Readonly<Record<string, unknown>>) => LevelStore;
+}
+
+export interface SqliteStatement {
+  pluck(): SqliteStatement;
+  raw(): SqliteStatement;
+  get(...parameters: unknown[]): unknown;
+  run(...parameters: unknown[]): unknown;
+  iterate(...parameters: unknown[]): Iterable<unknown>;
+}
+
+export interface SqliteStore {
+  prepare(sql: string): SqliteStatement;
+  exec(sql: string): void;
+  pragma(text: string): unknown;
+  close(): void;
+}
+
+export type Sqlite = new (file: string) => SqliteStore;
+
+export interface OnnxTensor {
+  readonly data: Float32Array | BigInt64Array;
+  readonly dims: readonly number[];
+}
+
+export interface OnnxSession {
+  readonly inputNames: readonly string[];
+  readonly outputNames: readonly string[];
+  run(
+    feeds: Readonly<Record<string, OnnxTensor>>,
+    fetches?: readonly string[],
+  ): Promise<Record<string, OnnxTensor>>;
+  release(): Promise<void>;
+}
+
+export interface Onnx {
+  readonly InferenceSession: {
+    create(model: Uint8Array, options?: Readonly<Record<string, unknown>>): Promise<OnnxSession>;
+  };
+  readonly Tensor: new (type: 'float32', data: Float32Array, dims: readonly number[]) => OnnxTensor;
+}
+
+export const loadLmdb = (): Lmdb => require('lmdb') as Lmdb;
+export const loadLevel = (): Level => require('classic-level') as Level;
+export const loadSqlite = (): Sqlite => require('better-sqlite3') as Sqlite;
+export const loadOnnx = (): Onnx => require('onnxruntime-node') as Onnx;
