@@ -10,7 +10,7 @@ export interface StoreOptions {
   readonly errorIfExists?: boolean;
   /** What a write waits for unless it says otherwise. Default `synced`: it survives power loss. */
   readonly durability?: Durability;
-  /** Who keeps the durable log. Default `native`. */
+  /** Who keeps the durable log. By default the one that the store has, and `native` for a new store. */
   readonly log?: 'native' | 'level';
   /** Bytes of one memtable, 64 KiB to 1 GiB; up to two and a spare exist. Default 16 MiB. */
   readonly memtableBytes?: number;
@@ -25,7 +25,8 @@ export interface StoreOptions {
 /** The same with every default filled in. */
 export interface Settings {
   readonly durability: Durability;
-  readonly log: 'native' | 'level';
+  /** Undefined when the caller does not mind. */
+  readonly log: 'native' | 'level' | undefined;
   readonly native: NativeOptions;
 }
 
@@ -42,8 +43,8 @@ export function readOptions(options: StoreOptions): Settings {
     if (!Number.isSafeInteger(value) || value < 0) throw invalid(`${name} must be a whole number`);
     native[name] = value;
   }
-  const log = own.log ?? 'native';
-  if (log !== 'native' && log !== 'level') throw invalid('log is not native or level');
+  const { log } = own;
+  if (log !== undefined && log !== 'native' && log !== 'level') throw invalid('log is not native or level');
   return { durability: durabilityOf(own.durability, 'synced'), log, native };
 }
 

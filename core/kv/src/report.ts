@@ -14,12 +14,17 @@ import {
   type StoreStats as NativeStats,
   type VerifyReport as NativeVerify,
 } from '@varve/native-embedded';
+import type { LogStats } from './log/level-log.js';
 
-export function statsOf(native: NativeStats): StoreStats {
+/** @param log a reading of the log when it is not the native one */
+export function statsOf(native: NativeStats, log?: LogStats): StoreStats {
   const { poisoned, groups, segments, ...same } = native;
   return {
     ...same,
-    groupCommits: groups,
+    groupCommits: log?.groups ?? groups,
+    commits: log?.commits ?? native.commits,
+    syncs: log?.syncs ?? native.syncs,
+    logBytes: log?.bytes ?? native.logBytes,
     segments: segments.map(({ entries, tombstones, blocks, indexKind, ...rest }) => ({
       ...rest,
       indexKind: indexKind as SegmentStats['indexKind'],

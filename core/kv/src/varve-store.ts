@@ -31,14 +31,13 @@ import {
   type KeyRange,
   type StoreEvent as NativeEvent,
   type NativeSnapshot,
-  type NativeStore,
   unwrap,
 } from '@varve/native-embedded';
 import { type AbstractDatabaseOptions, AbstractLevel } from 'abstract-level';
 import { BatchBuilder } from './batch-builder.js';
 import { CursorIterator, type Format, type IteratorOptions } from './iterator.js';
 import { keyBytes } from './key-bytes.js';
-import { type BatchWriter, NativeWriter } from './native-writer.js';
+import { type OpenStore, openStore, presentLog } from './open-store.js';
 import { durabilityOf, readOptions, type Settings, type StoreOptions } from './options.js';
 import { CursorScan, getManyPacked } from './packed-reads.js';
 import { PointReads } from './point-reads.js';
@@ -100,12 +99,9 @@ const manifest = {
 };
 
 /** What exists only while the store is open. */
-interface Open {
-  readonly store: NativeStore;
-  readonly writer: BatchWriter;
+interface Open extends OpenStore {
   readonly reads: PointReads;
   readonly settings: Settings;
-  readonly close: () => Promise<void>;
 }
 
 /** A store in the directory `location`. Opens by itself, as every abstract-level does; `open()` waits for it. */
@@ -177,7 +173,8 @@ export class VarveStore<K = string, V = string>
   }
 
   stats(): StoreStats {
-    return statsOf(this.#opened.store.stats());
+    const { store, logStats } = this.#opened;
+    return statsOf(store.stats(), logStats?.());
   }
 
   async verify(): Promise<VerifyReport> {
@@ -199,17 +196,8 @@ export class VarveStore<K = string, V = string>
 
   async _open(options: StoreOptions): Promise<void> {
     const settings = readOptions(options);
-    const writer = new NativeWriter();
-    const store = unwrap(
-      await binding.openStore(this.location, settings.native, this.#onEvent, writer.onAcks),
-    ) as NativeStore;
-    writer.attach(store);
-    const close = async (): Promise<void> => {
-      const closed = await store.close();
-      writer.detach();
-      unwrap(closed);
-    };
-    this.#open = { store, writer, settings, reads: new PointReads(store), close };
+    const opened = await openStore(this.location, settings, this.#onEvent);
+    this.#open = { ...opened, settings, reads: new PointReads(opened.store) };
   }
 
   async _close(): Promise<void> {
@@ -327,8 +315,17 @@ export class VarveStore<K = string, V = string>
   };
 }
 
-/** Salvages a damaged store in place and says exactly what is gone. The store must not be open. */
+/**
+ * Salvages a damaged store in place and says exactly what is gone. The store must not be open.
+ *
+ * @throws VarveError CAPABILITY_MISSING for a store with the `level` log
+ */
 export async function repairStore(location: string): Promise<RepairReport> {
+  if (presentLog(location) === 'level')
+    throw new VarveError('CAPABILITY_MISSING', {
+      message: `the store in ${location} keeps its log in LevelDB, which repair does not know`,
+      hint: 'open it: damage is named with its file; restore that file from a copy',
+    });
   return repairReportOf(unwrap(await binding.repairStore(location)));
 }
 

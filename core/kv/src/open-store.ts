@@ -1,0 +1,130 @@
+/** Opens the native store with either durable log; which one a directory has is seen from what lies in it. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { VarveError } from '@varve/interfaces';
+import { binding, type NativeStore, type StoreEvent, unwrap } from '@varve/native-embedded';
+import { type ExternalStore, ExternalWriter } from './log/external-writer.js';
+import { LevelLog, type LogStats } from './log/level-log.js';
+import { type BatchWriter, NativeWriter } from './native-writer.js';
+import type { Settings } from './options.js';
+
+/** What an open store consists of. */
+export interface OpenStore {
+  readonly store: NativeStore;
+  readonly writer: BatchWriter;
+  /** A reading of a log that is not the native one. */
+  readonly logStats?: () => LogStats;
+  readonly close: () => Promise<void>;
+}
+
+/** Folder of the `level` log inside the store's directory. */
+const levelFolder = 'log';
+
+/** @param onEvent hears of background work, but for the folds, which are answered here */
+export function openStore(
+  location: string,
+  settings: Settings,
+  onEvent: (event: StoreEvent) => void,
+): Promise<OpenStore> {
+  const present = presentLog(location);
+  if (present !== undefined && settings.log !== undefined && settings.log !== present)
+    throw new VarveError('ARGUMENT_INVALID', {
+      message: `the store in ${location} keeps its log as ${present}, not as ${settings.log}`,
+      hint: `leave the option log out, or write log: '${present}'`,
+    });
+  return (present ?? settings.log ?? 'native') === 'native'
+    ? openNative(location, settings, onEvent)
+    : openLevel(location, settings, onEvent);
+}
+
+/** The log of the store in a directory; undefined when there is no store. */
+export function presentLog(location: string): 'native' | 'level' | undefined {
+  if (existsSync(join(location, 'CATALOGUE'))) return 'native';
+  return existsSync(join(location, levelFolder, 'CURRENT')) ? 'level' : undefined;
+}
+
+async function openNative(
+  location: string,
+  settings: Settings,
+  onEvent: (event: StoreEvent) => void,
+): Promise<OpenStore> {
+  const writer = new NativeWriter();
+  const store = unwrap(await binding.openStore(location, settings.native, onEvent, writer.onAcks));
+  writer.attach(store);
+  return {
+    store,
+    writer,
+    async close() {
+      const closed = await store.close();
+      writer.detach();
+      unwrap(closed);
+    },
+  };
+}
+
+async function openLevel(
+  location: string,
+  settings: Settings,
+  onEvent: (event: StoreEvent) => void,
+): Promise<OpenStore> {
+  if (settings.native.createIfMissing === false && presentLog(location) === undefined)
+    throw new VarveError('STORE_MISSING', {
+      message: `a store in ${location} does not exist`,
+      hint: 'open it with createIfMissing',
+    });
+  const { queueBytesMax } = settings.native;
+  const log = new LevelLog(join(location, levelFolder), queueBytesMax === undefined ? {} : { queueBytesMax });
+  await log.open();
+  let writer: ExternalWriter | undefined;
+  const folds = new Set<Promise<void>>();
+  const hear = (event: StoreEvent): void => {
+    if (event.type !== 'fold') return onEvent(event);
+    const { ticket = 0, catalogue = new Uint8Array(0), foldedSequence = 0 } = event;
+    // A store that is closed meanwhile has no use for the answer: the log has the catalogue, or the commits.
+    const fold = writer?.fold({ ticket, catalogue, foldedSequence }).catch(() => undefined);
+    if (fold === undefined) return;
+    folds.add(fold);
+    void fold.then(() => folds.delete(fold));
+  };
+  let store: NativeStore | undefined;
+  const close = async (): Promise<void> => {
+    await writer?.drain();
+    await Promise.all(folds);
+    try {
+      if (store !== undefined) unwrap(await store.close());
+    } finally {
+      await log.close();
+    }
+  };
+  try {
+    const catalogue = log.catalogue();
+    const native = {
+      ...settings.native,
+      externalLog: true,
+      ...(catalogue === undefined ? {} : { catalogue }),
+    };
+    store = unwrap(await binding.openStore(location, native, hear, () => undefined));
+    writer = new ExternalWriter(log, externalStore(store));
+    await writer.start(store.stats().foldedSequence);
+    return { store, writer, close, logStats: () => log.stats() };
+  } catch (error) {
+    await close().catch(() => undefined);
+    throw error;
+  }
+}
+
+function externalStore(store: NativeStore): ExternalStore {
+  return {
+    catalogue: () => store.catalogue(),
+    canApply: (batch) => unwrap(store.canApply(batch)),
+    apply: (batch, sequence) => {
+      unwrap(store.apply(batch, sequence));
+    },
+    foldCommitted: (ticket) => {
+      unwrap(store.foldCommitted(ticket));
+    },
+    foldFailed: (ticket) => {
+      unwrap(store.foldFailed(ticket));
+    },
+  };
+}
