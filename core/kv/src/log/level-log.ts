@@ -2,7 +2,7 @@
  * The durable log on LevelDB (classic-level).
  *
  * LevelDB keeps the bytes; this class adds what LevelDB does not promise: one sync for everything that arrives together,
- * a number and a checksum on every record, and proof of where the log ends. Why, and what can be detected: design.md.
+ * a number and a checksum on every record, and proof of where the log ends. Why, and what can be detected: design.md beside this file.
  *
  * Invariants
  * 1. One write is under way at a time; its record follows the one before it by number and by checksum.
@@ -209,7 +209,7 @@ export class LevelLog implements DurableLog {
     this.#dropped.push(...end.dropped);
     // LevelDB turned its log into a synced table while it opened.
     this.#noteSynced(opened);
-    this.#planIdle();
+    this.#pump = this.#reserve.prepare().then(() => this.#work());
   }
 
   append({ sequence, batch }: LoggedCommit, durability: Durability): Promise<Durability> {

@@ -18,9 +18,9 @@ import { join } from 'node:path';
 import { syncFolder } from './high-water-mark.js';
 import { levelError } from './level-errors.js';
 
-/** First extent of a log file; each further one doubles up to `extentBytesMax`. */
-const extentBytesMin = 256 << 10;
-const extentBytesMax = 4 << 20;
+/** First extent of a log file; each further one doubles up to `extentBytesMax`. Preparing one costs a sync or two. */
+const extentBytesMin = 1 << 20;
+const extentBytesMax = 8 << 20;
 const zeros = Buffer.alloc(256 << 10);
 
 const logBlockBytes = 32_768;
@@ -42,6 +42,8 @@ export class LogReserve {
   #bound = 0;
   #extentBytes = extentBytesMin;
   #ahead: Promise<void> | undefined;
+  /** With less room than this the next extent is prepared, beside the writes. */
+  #lowBytes = 0;
   #isOff: boolean;
   /** The file that LevelDB is about to leave. */
   #left: string | undefined;
@@ -65,10 +67,20 @@ export class LogReserve {
       return this.#extend(bytes);
     }
     this.#bound += bytes;
-    if (this.#ahead === undefined && this.#end - this.#bound < this.#extentBytes >> 1) {
+    if (this.#ahead === undefined && this.#end - this.#bound < this.#lowBytes) {
       this.#ahead = this.#extendAhead();
     }
     return undefined;
+  }
+
+  /** Prepares the first extent; call it while no write is under way. */
+  async prepare(): Promise<void> {
+    try {
+      await this.before(1);
+      await this.#file?.handle.datasync();
+    } catch {
+      // The disk is full: the first write meets it again, and reports it.
+    }
   }
 
   /** LevelDB is about to move on to another file; call it while no write is under way. */
@@ -113,7 +125,7 @@ export class LogReserve {
           this.#bound = Math.max(this.#bound, size);
           this.#end = size;
         }
-        await this.#write(handle, Math.max(this.#extentBytes, this.#bound + bytes - size + extentBytesMin));
+        await this.#write(handle, Math.max(this.#extentBytes, this.#bound + bytes - size + zeros.length));
       } catch (error) {
         const failure = levelError(`cannot reserve log space in ${this.#folder}`, error);
         if (failure.code === 'STORE_FULL') {
@@ -164,6 +176,7 @@ export class LogReserve {
       at += bytesWritten;
     }
     this.#end = end;
+    this.#lowBytes = bytes >> 2;
     this.#extentBytes = Math.min(this.#extentBytes * 2, extentBytesMax);
   }
 }
