@@ -41,7 +41,7 @@ const faults: readonly (readonly [string, (platform: Platform) => Partial<Platfo
         },
       },
     }),
-    /runs once, later/,
+    /once, later/,
   ],
   ['random numbers are all small', () => ({ random: { uint32: () => 5, fill: () => {} } }), /evenly/],
   [

@@ -21,8 +21,18 @@ const nodeClock: Clock = {
     if (!(delayMs >= 0 && delayMs <= delayMsMax)) {
       throw new VarveError('ARGUMENT_INVALID', { message: `a delay of ${delayMs} ms is not in 0..2^31-1` });
     }
-    const timer = setTimeout(task, Math.ceil(delayMs));
-    timer.unref();
+    const dueMs = performance.now() + delayMs;
+    let timer: NodeJS.Timeout;
+    const wait = (): void => {
+      timer = setTimeout(run, Math.ceil(dueMs - performance.now()));
+      timer.unref();
+    };
+    // Node counts whole milliseconds of a clock of its own, and may be up to one early.
+    const run = (): void => {
+      if (performance.now() < dueMs) wait();
+      else task();
+    };
+    wait();
     return () => clearTimeout(timer);
   },
 };
