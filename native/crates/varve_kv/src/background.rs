@@ -4,7 +4,7 @@
 //! 1. One step at a time (the `background` lock); flushes come before merges, and a merge runs in small
 //!    steps so that a flush never waits long for it.
 //! 2. Nothing is live before its file is synced and verified, and the catalogue that names it durable.
-//! 3. Input files are removed only after that commit. A file whose commit failed stays, because the
+//! 3. Input files are removed only after that commit. A file whose commit is in doubt stays, because the
 //!    catalogue on disk may name it; the next open removes it if not.
 //! 4. Readers are never waited for and never wait.
 
@@ -16,7 +16,7 @@ use varve_types::Result;
 
 use crate::catalogue::{Catalogue, SegmentEntry};
 use crate::cursor::Merge;
-use crate::error::{Failure, argument};
+use crate::error::{Failure, argument, failed_sync};
 use crate::event::Job as JobKind;
 use crate::inner::Inner;
 use crate::limits::SEGMENTS_MAX;
@@ -147,6 +147,10 @@ impl Inner {
     /// Does one flush, or one chunk of a merge; false when there is nothing to do.
     pub fn background_step(&self) -> Result<bool> {
         let mut background = self.background.lock();
+        self.work_on(&mut background).inspect_err(|error| self.poison_after(error))
+    }
+
+    fn work_on(&self, background: &mut Background) -> Result<bool> {
         self.drop_retired();
         if self.state.lock().pending.is_some() || self.poison.get().is_some() {
             return Ok(false);
@@ -316,7 +320,7 @@ impl Inner {
     fn install(&self, build: Build) -> Result<()> {
         let Stage::Done(segment) = build.stage else { return Ok(()) };
         if segment.is_some() {
-            self.files.sync_dir(&self.dir).map_err(|error| crate::error::io("sync", &self.dir, error))?;
+            self.files.sync_dir(&self.dir).map_err(|error| failed_sync(&self.dir, error))?;
         } else {
             let _orphan = self.files.remove(&build.path);
         }
@@ -345,10 +349,9 @@ impl Inner {
     /// The catalogue commit, then the new version, then the removal of what it replaces.
     fn commit_install(&self, install: Install) -> Result<()> {
         let durable = self.log_counters.synced.load(Ordering::Acquire);
-        self.keeper.update(|catalogue| install.change(catalogue, durable)).inspect_err(|error| {
-            // After a failed directory sync nobody knows which catalogue is on disk.
-            if error.message().starts_with("cannot sync") {
-                self.poison_with(error);
+        self.keeper.update(|catalogue| install.change(catalogue, durable)).inspect_err(|failure| {
+            if let Some(segment) = install.segment.as_ref().filter(|_| !failure.in_doubt) {
+                let _orphan = self.files.remove(segment.path());
             }
         })?;
         let mut state = self.state.lock();
@@ -400,8 +403,10 @@ impl Inner {
         });
     }
 
-    /// External log: the fold is durable.
+    /// External log: the fold is durable, or the caller does not know that it is.
     pub fn finish_fold(&self, ticket: u64, committed: bool) -> Result<()> {
+        // Nothing else may start on the same memtable meanwhile.
+        let _background = self.background.lock();
         let mut state = self.state.lock();
         let Some((_, install)) = state.pending.take_if(|(open, _)| *open == ticket) else {
             return Err(argument(format!("no fold {ticket} is open")));
@@ -409,8 +414,9 @@ impl Inner {
         drop(state);
         if committed {
             self.commit_install(install)?;
-        } else if let Some(segment) = &install.segment {
-            let _orphan = self.files.remove(segment.path());
+        } else {
+            // The segment stays: a catalogue whose storing failed may be there all the same. If it is
+            // not, the next open removes the file.
             let mut state = self.state.lock();
             state.failed = Some(Failure::of(&argument("the caller could not store the catalogue")));
             self.progress.notify_all();

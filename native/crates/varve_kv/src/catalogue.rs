@@ -13,10 +13,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use varve_types::Result;
+use varve_types::{Result, VarveError};
 
 use crate::codec::{Reader, Writer};
-use crate::error::{damaged, foreign, io, newer_format};
+use crate::error::{damaged, failed_sync, foreign, io, newer_format};
 use crate::files::{Access, Files};
 use crate::names;
 
@@ -158,14 +158,35 @@ impl Catalogue {
         Self::decode(&bytes, &path).map(Some)
     }
 
-    /// Replaces the catalogue of `dir` atomically. After an error either may be on disk.
-    pub fn store(&self, files: &dyn Files, dir: &Path) -> Result<()> {
+    /// Replaces the catalogue of `dir` atomically.
+    pub fn store(&self, files: &dyn Files, dir: &Path) -> Result<(), NotReplaced> {
         let (next, path) = (dir.join(names::CATALOGUE_NEXT), dir.join(names::CATALOGUE));
-        let file = files.open(&next, Access::Create).map_err(|error| io("create", &next, error))?;
-        file.write_at(&self.encode(), 0).map_err(|error| io("write", &next, error))?;
-        file.sync_data().map_err(|error| io("sync", &next, error))?;
-        files.rename(&next, &path).map_err(|error| io("replace", &path, error))?;
-        files.sync_dir(dir).map_err(|error| io("sync", dir, error))
+        self.write(files, &next).map_err(|error| NotReplaced { error, in_doubt: false })?;
+        let replaced = files.rename(&next, &path).map_err(|error| io("replace", &path, error));
+        let durable = replaced.and_then(|()| files.sync_dir(dir).map_err(|error| failed_sync(dir, error)));
+        durable.map_err(|error| NotReplaced { error, in_doubt: true })
+    }
+
+    fn write(&self, files: &dyn Files, next: &Path) -> Result<()> {
+        let file = files.open(next, Access::Create).map_err(|error| io("create", next, error))?;
+        file.write_at(&self.encode(), 0).map_err(|error| io("write", next, error))?;
+        file.sync_data().map_err(|error| failed_sync(next, error))
+    }
+}
+
+/// Why a catalogue is not known to be replaced.
+#[derive(Debug)]
+pub struct NotReplaced {
+    /// What failed.
+    pub error: VarveError,
+    /// The new one may be on disk all the same: the files that it names must stay, and so must those
+    /// that the old one names.
+    pub in_doubt: bool,
+}
+
+impl From<NotReplaced> for VarveError {
+    fn from(failure: NotReplaced) -> Self {
+        failure.error
     }
 }
 
@@ -195,7 +216,7 @@ impl Keeper {
     }
 
     /// Changes the catalogue durably, or not at all in memory when that fails.
-    pub fn update(&self, change: impl FnOnce(&mut Catalogue)) -> Result<()> {
+    pub fn update(&self, change: impl FnOnce(&mut Catalogue)) -> Result<(), NotReplaced> {
         let mut current = self.current.lock();
         let mut next = current.clone();
         change(&mut next);

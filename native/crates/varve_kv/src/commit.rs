@@ -155,7 +155,10 @@ impl Inner {
             group.iter().map(|pending| &pending.batch).filter(|b| !b.is_empty()).collect();
         match log.append(&commits, sync) {
             Ok(()) => {}
-            Err(AppendError::Refused(error)) => return Err(error),
+            Err(AppendError::Refused(error)) => {
+                self.poison_after(&error);
+                return Err(error);
+            }
             Err(AppendError::Broken(error)) => {
                 self.poison_with(&error);
                 return Err(crate::error::poisoned(&error.to_string()).caused_by(error));

@@ -9,6 +9,7 @@ use std::ops::Bound;
 
 use varve_types::Result;
 
+use crate::error::Failure;
 use crate::hash::head;
 use crate::memtable::MemIter;
 use crate::read_types::{Fields, Filled, Range};
@@ -24,6 +25,8 @@ pub struct Cursor {
     positioned: bool,
     /// The entry that `next_entry` gave last has not been passed yet.
     given: bool,
+    /// A source failed, so that nothing behind this place can be trusted; only a seek goes on.
+    failed: Option<Failure>,
 }
 
 /// The sources of a merge, newest first, and the current one.
@@ -222,22 +225,24 @@ impl Merge {
 impl Cursor {
     pub(crate) fn new(snapshot: &Snapshot, range: Range) -> Self {
         let merge = Merge::new(snapshot, range.reverse);
-        Self { merge, left: range.limit, range, positioned: false, given: false }
+        Self { merge, left: range.limit, range, positioned: false, given: false, failed: None }
     }
 
     /// Moves to the first entry at or after `key` in the cursor's direction; outside the range it
     /// moves to the nearer end of the range. Does not reset the limit.
     pub fn seek(&mut self, key: &[u8]) -> Result<()> {
-        (self.positioned, self.given) = (true, false);
+        (self.positioned, self.given, self.failed) = (true, false, None);
         let before_range =
             if self.range.reverse { !self.range.admits_below(key) } else { !self.range.admits_above(key) };
-        if before_range {
-            return self.rewind();
-        }
-        if self.range.reverse { self.merge.seek_back(Some(key)) } else { self.merge.seek(key) }
+        let moved = match (before_range, self.range.reverse) {
+            (true, _) => self.rewind(),
+            (false, true) => self.merge.seek_back(Some(key)),
+            (false, false) => self.merge.seek(key),
+        };
+        moved.inspect_err(|error| self.failed = Some(Failure::of(error)))
     }
 
-    /// The next entry, valid until the next call.
+    /// The next entry, valid until the next call. After an error every call repeats it until a seek.
     pub fn next_entry(&mut self) -> Result<Option<(&[u8], &[u8])>> {
         if !self.settle()? {
             return Ok(None);
@@ -252,17 +257,34 @@ impl Cursor {
 
     /// Copies as many next entries as fit: bytes one after another, with one end per field in `ends`
     /// (two per entry for [`Fields::Both`]: end of key, end of value).
+    ///
+    /// Entries before a damaged place are given first; the next call answers the error.
     pub fn fill(&mut self, fields: Fields, bytes: &mut [u8], ends: &mut [u32]) -> Result<Filled> {
         let usable = bytes.len().min(i32::MAX as usize);
-        let bytes = &mut bytes[..usable];
         let mut filled = Filled::default();
+        match self.fill_from(fields, &mut bytes[..usable], ends, &mut filled) {
+            Ok(()) => Ok(filled),
+            Err(error) => {
+                self.failed = Some(Failure::of(&error));
+                if filled.entries > 0 { Ok(filled) } else { Err(error) }
+            }
+        }
+    }
+
+    fn fill_from(
+        &mut self,
+        fields: Fields,
+        bytes: &mut [u8],
+        ends: &mut [u32],
+        filled: &mut Filled,
+    ) -> Result<()> {
         let entries_max = ends.len() / fields.ends_per_entry();
         while filled.entries < entries_max {
             if !self.settle()? {
                 filled.done = true;
                 break;
             }
-            if !self.range.reverse && self.fill_blocks(fields, bytes, ends, &mut filled, entries_max)? {
+            if !self.range.reverse && self.fill_blocks(fields, bytes, ends, filled, entries_max)? {
                 continue;
             }
             let Some((key, Some(value))) = self.merge.entry()? else { break };
@@ -290,7 +312,7 @@ impl Cursor {
             self.left -= 1;
             self.merge.step()?;
         }
-        Ok(filled)
+        Ok(())
     }
 
     /// Copies the rest of the current block at once when one segment is all there is, its block has a
@@ -377,6 +399,14 @@ impl Cursor {
         if self.left == 0 {
             return Ok(false);
         }
+        if let Some(failure) = &self.failed {
+            return Err(failure.to_error());
+        }
+        self.advance().inspect_err(|error| self.failed = Some(Failure::of(error)))
+    }
+
+    #[inline]
+    fn advance(&mut self) -> Result<bool> {
         if !self.positioned {
             self.positioned = true;
             self.rewind()?;

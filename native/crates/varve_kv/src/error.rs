@@ -1,5 +1,7 @@
 //! Constructors for every error of this crate, so that codes and wording stay in one place.
 
+use std::error::Error;
+use std::fmt;
 use std::io;
 use std::path::Path;
 
@@ -34,6 +36,10 @@ pub fn newer_format(path: &Path, found: u32, known: u32) -> VarveError {
 
 /// Maps an operating system failure on `path` to its code and keeps it as the source.
 pub fn io(action: &str, path: &Path, source: io::Error) -> VarveError {
+    without_source(action, path, &source).caused_by(source)
+}
+
+fn without_source(action: &str, path: &Path, source: &io::Error) -> VarveError {
     let (code, hint) = match source.raw_os_error() {
         Some(libc::ENOSPC | libc::EDQUOT | libc::EFBIG) => {
             (ErrorCode::StoreFull, "free space on the disk; nothing unacknowledged was kept")
@@ -46,7 +52,35 @@ pub fn io(action: &str, path: &Path, source: io::Error) -> VarveError {
         }
         _ => (ErrorCode::StoreIo, "check the disk and its log"),
     };
-    VarveError::new(code, format!("cannot {action} {}: {source}", path.display()), hint).caused_by(source)
+    VarveError::new(code, format!("cannot {action} {}: {source}", path.display()), hint)
+}
+
+/// A sync of `path` that failed: nobody knows what of it is on disk, and a second try proves nothing
+/// (the kernel forgets what it could not write).
+pub fn failed_sync(path: &Path, source: io::Error) -> VarveError {
+    without_source("sync", path, &source).caused_by(SyncFailed(source))
+}
+
+/// True when `error` says that a sync failed, after which the store must not write any more. A sync that
+/// only found the disk full is no such case: whoever waited for it learns that nothing is durable.
+pub fn is_failed_sync(error: &VarveError) -> bool {
+    error.code() != ErrorCode::StoreFull && error.source().is_some_and(<dyn Error>::is::<SyncFailed>)
+}
+
+/// The source of an error that [`failed_sync`] made.
+#[derive(Debug)]
+struct SyncFailed(io::Error);
+
+impl fmt::Display for SyncFailed {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(out)
+    }
+}
+
+impl Error for SyncFailed {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source()
+    }
 }
 
 /// The store, a snapshot or a cursor is closed.

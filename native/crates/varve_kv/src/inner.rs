@@ -15,7 +15,7 @@ use varve_types::{ErrorCode, Result, VarveError};
 use crate::background::{Background, Install};
 use crate::catalogue::Keeper;
 use crate::commit::Queue;
-use crate::error::{Failure, closed, poisoned};
+use crate::error::{Failure, closed, is_failed_sync, poisoned};
 use crate::files::{Files, Lock};
 use crate::log::{Log, LogCounters};
 use crate::memtable::Memtable;
@@ -115,6 +115,13 @@ impl Inner {
         self.progress.notify_all();
     }
 
+    /// Refuses writes from now on if `error` is a failed sync.
+    pub fn poison_after(&self, error: &VarveError) {
+        if is_failed_sync(error) {
+            self.poison_with(error);
+        }
+    }
+
     /// Delivers an event.
     pub fn tell(&self, event: Event) {
         if let Some(listener) = &self.settings.on_event {
@@ -124,8 +131,14 @@ impl Inner {
 
     /// A view of everything visible.
     pub fn snapshot(&self) -> Snapshot {
-        let version = self.version.load_full();
-        Snapshot { sequence: self.visible.load(Ordering::Acquire), version }
+        loop {
+            let version = self.version.load_full();
+            let sequence = self.visible.load(Ordering::Acquire);
+            // Commits into a memtable that came after `version` would be counted but not seen.
+            if Arc::ptr_eq(&version, &self.version.load()) {
+                return Snapshot { version, sequence };
+            }
+        }
     }
 
     /// Makes sure the active memtable holds `needed` bytes more, freezing it when it does not. Waits
@@ -140,13 +153,15 @@ impl Inner {
             }
             if self.threaded.load(Ordering::Acquire) {
                 let mut state = self.state.lock();
-                self.check_writable()?;
+                if let Some(cause) = self.poison.get() {
+                    return Err(poisoned(cause));
+                }
                 if let Some(failure) = state.failed.take() {
                     // The next attempt starts now; this group learns why the last one failed.
                     self.work.notify_all();
                     return Err(failure.to_error());
                 }
-                if self.version.load().frozen.len() >= FROZEN_MAX {
+                if self.version.load().frozen.len() >= FROZEN_MAX && !self.closing.load(Ordering::Acquire) {
                     self.progress.wait(&mut state);
                 }
             } else if !self.background_step()? {
@@ -170,7 +185,8 @@ impl Inner {
         let version = self.version.load_full();
         let mut frozen = version.frozen.clone();
         if !version.active.is_empty() {
-            if frozen.len() >= FROZEN_MAX {
+            // While the store closes nobody flushes any more; what is queued is logged and stays in memory.
+            if frozen.len() >= FROZEN_MAX && !self.closing.load(Ordering::Acquire) {
                 return Ok(false);
             }
             frozen.insert(0, version.active.clone());

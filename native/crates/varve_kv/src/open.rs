@@ -2,8 +2,8 @@
 //!
 //! Invariants
 //! 1. Files are only removed once the catalogue is read and valid, and only those that it does not name.
-//! 2. A new store's catalogue is durable before any other file exists, so data without a catalogue is
-//!    damage, never a new store.
+//! 2. The directory's name is durable before the catalogue, and the catalogue before any other file, so
+//!    data without a catalogue is damage, never a new store.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use varve_types::{ErrorCode, Result, VarveError};
 use crate::background::Background;
 use crate::catalogue::{Catalogue, Keeper};
 use crate::commit::Queue;
-use crate::error::{argument, damaged, foreign, io};
+use crate::error::{argument, damaged, failed_sync, foreign, io};
 use crate::files::{Files, Lock};
 use crate::inner::{Inner, Settings, State, new_memtable};
 use crate::limits::{MEMTABLE_BYTES_MAX, MEMTABLE_BYTES_MIN};
@@ -38,10 +38,6 @@ pub fn open(dir: &Path, options: OpenOptions) -> Result<Arc<Inner>> {
     let files = options.files.clone();
     if options.create_if_missing {
         files.create_dir(&dir).map_err(|error| io("create", &dir, error))?;
-        // The directory's own name must be as durable as what it will hold.
-        if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-            files.sync_dir(parent).map_err(|error| io("sync", parent, error))?;
-        }
     }
     let directory_lock = take_lock(&*files, &dir)?;
     let names = files.list(&dir).map_err(|error| io("list", &dir, error))?;
@@ -134,10 +130,25 @@ fn create(
     }
     let store_id = files.random().map_err(|error| io("read random bytes for", dir, error))?;
     let catalogue = Catalogue { store_id, next_file: 1, ..Catalogue::default() };
+    sync_name(files, dir)?;
     if !external {
         catalogue.store(files, dir)?;
     }
     Ok(catalogue)
+}
+
+/// Makes the directory's own name as durable as what it will hold.
+fn sync_name(files: &dyn Files, dir: &Path) -> Result<()> {
+    let parent = match dir.parent() {
+        Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
+        Some(parent) => parent,
+        None => return Ok(()),
+    };
+    match files.sync_dir(parent) {
+        // Whoever may not read the parent did not create the directory either.
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => Ok(()),
+        synced => synced.map_err(|error| failed_sync(parent, error)),
+    }
 }
 
 fn open_segments(files: &dyn Files, dir: &Path, catalogue: &Catalogue) -> Result<Vec<Arc<Segment>>> {

@@ -310,10 +310,8 @@ impl Store {
             self.inner.work.notify_all();
         }
         self.wait_until(|inner| !inner.state.lock().compact)?;
-        match self.inner.writer.lock().as_mut() {
-            Some(log) => log.shrink(),
-            None => Ok(()),
-        }
+        let shrunk = self.inner.writer.lock().as_mut().map_or(Ok(()), crate::log::Log::shrink);
+        shrunk.inspect_err(|error| self.inner.poison_after(error))
     }
 
     /// Everything queued before the call is committed.
@@ -362,6 +360,7 @@ impl Store {
         let inner = &self.inner;
         let version = inner.version.load();
         let counters = &inner.log_counters;
+        let queued_bytes = inner.queue.lock().bytes() as u64;
         let state = inner.state.lock();
         Stats {
             sequence: inner.visible.load(Ordering::Acquire),
@@ -371,7 +370,7 @@ impl Store {
             memtable_entries: version.memtables().map(|memtable| memtable.entries()).sum(),
             frozen_memtables: version.frozen.len() as u64,
             log_bytes: counters.bytes.load(Ordering::Relaxed),
-            queued_bytes: inner.queue.lock().bytes() as u64,
+            queued_bytes,
             commits: counters.commits.load(Ordering::Relaxed),
             groups: counters.groups.load(Ordering::Relaxed),
             syncs: counters.syncs.load(Ordering::Relaxed),

@@ -22,32 +22,32 @@ fn power_cuts() {
 
 #[test]
 fn rot_and_truncation() {
-    torture(Mode::Rot, 700, 70);
+    torture(Mode::Rot, 500, 70);
 }
 
 #[test]
 fn full_disks() {
-    torture(Mode::Full, 100, 90);
+    torture(Mode::Full, 60, 90);
 }
 
 #[test]
 fn failed_syncs() {
-    torture(Mode::Fsync, 100, 80);
+    torture(Mode::Fsync, 60, 80);
 }
 
 #[test]
 fn failed_renames() {
-    torture(Mode::Rename, 100, 90);
+    torture(Mode::Rename, 50, 90);
 }
 
 #[test]
 fn no_descriptors() {
-    torture(Mode::Fds, 100, 90);
+    torture(Mode::Fds, 60, 90);
 }
 
 #[test]
 fn any_single_call() {
-    torture(Mode::Call, 450, 90);
+    torture(Mode::Call, 150, 90);
 }
 
 #[test]

@@ -30,7 +30,7 @@ pub enum Access {
 
 /// A directory tree.
 pub trait Files: Send + Sync {
-    /// Creates `dir` and its parents.
+    /// Creates `dir` and its parents where they are missing, and makes the new names durable.
     fn create_dir(&self, dir: &Path) -> io::Result<()>;
     /// Names of the plain files in `dir`, in any order.
     fn list(&self, dir: &Path) -> io::Result<Vec<String>>;

@@ -13,7 +13,7 @@ use varve_types::Result;
 
 use super::replay::Known;
 use crate::codec::{Reader, Writer};
-use crate::error::{damaged, io};
+use crate::error::{damaged, failed_sync, io};
 use crate::files::{Access, File, Files};
 use crate::names;
 
@@ -42,7 +42,7 @@ impl Mark {
         mark.write(synced)?;
         mark.write(synced)?;
         mark.sync()?;
-        files.sync_dir(dir).map_err(|error| io("sync", dir, error))?;
+        files.sync_dir(dir).map_err(|error| failed_sync(dir, error))?;
         Ok(mark)
     }
 
@@ -107,7 +107,7 @@ impl Mark {
     /// Makes the mark durable if it changed.
     pub fn sync(&mut self) -> Result<()> {
         if self.dirty {
-            self.file.sync_data().map_err(|error| io("sync", &self.path, error))?;
+            self.file.sync_data().map_err(|error| failed_sync(&self.path, error))?;
             self.dirty = false;
         }
         Ok(())

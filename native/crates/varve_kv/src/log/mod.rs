@@ -20,7 +20,7 @@ use varve_types::{ErrorCode, Result, VarveError};
 
 use crate::batch::Batch;
 use crate::catalogue::{Keeper, LogEntry};
-use crate::error::io;
+use crate::error::{failed_sync, io};
 use crate::files::{Access, Files};
 use crate::names;
 use mark::Mark;
@@ -108,7 +108,7 @@ impl Log {
         };
         let folded = log.folded.load(Ordering::Acquire);
         for slot in log.slots.iter().filter(|slot| slot.last > folded) {
-            slot.file.sync_data().map_err(|error| io("sync", &names::log(&log.dir, slot.id), error))?;
+            slot.file.sync_data().map_err(|error| failed_sync(&names::log(&log.dir, slot.id), error))?;
         }
         log.synced = log.last;
         log.counters.synced.store(log.last, Ordering::Release);
@@ -177,7 +177,7 @@ impl Log {
         }
         if let Some((slot, _)) = self.tail {
             let slot = &self.slots[slot];
-            slot.file.sync_data().map_err(|error| io("sync", &names::log(&self.dir, slot.id), error))?;
+            slot.file.sync_data().map_err(|error| failed_sync(&names::log(&self.dir, slot.id), error))?;
         }
         self.counters.syncs.fetch_add(1, Ordering::Relaxed);
         self.set_synced(self.last)
@@ -205,15 +205,19 @@ impl Log {
         if self.last > folded {
             return Ok(());
         }
-        let gone: Vec<u64> = self.slots.iter().map(|slot| slot.id).collect();
-        self.keeper.update(|catalogue| catalogue.logs.clear())?;
-        self.slots.clear();
+        let dropped = self.keeper.update(|catalogue| catalogue.logs.clear());
+        if dropped.as_ref().is_err_and(|failure| !failure.in_doubt) {
+            return dropped.map_err(VarveError::from);
+        }
+        // From here on the catalogue on disk may no longer name these files, so none may be written again.
+        let gone: Vec<u64> = self.slots.drain(..).map(|slot| slot.id).collect();
         self.tail = None;
+        self.count_bytes();
+        dropped?;
         for id in gone {
             let path = names::log(&self.dir, id);
             self.files.remove(&path).map_err(|error| io("remove", &path, error))?;
         }
-        self.count_bytes();
         Ok(())
     }
 
@@ -251,11 +255,16 @@ impl Log {
         let slot = self.prepare(&path, id, bytes).inspect_err(|_| {
             let _best_effort = self.files.remove(&path);
         })?;
-        // When this fails the catalogue on disk may name the file all the same: it must stay.
         let synced = self.synced;
-        self.keeper.update(|catalogue| {
+        let named = self.keeper.update(|catalogue| {
             catalogue.logs.push(LogEntry { id, bytes });
             catalogue.durable = catalogue.durable.max(synced);
+        });
+        named.inspect_err(|failure| {
+            // In doubt the catalogue on disk may name the file: it must stay.
+            if !failure.in_doubt {
+                let _best_effort = self.files.remove(&path);
+            }
         })?;
         self.slots.push(slot);
         self.count_bytes();
@@ -274,8 +283,8 @@ impl Log {
             chunk.clear();
             chunk.resize(ZEROS, 0);
         }
-        file.sync_data().map_err(|error| io("sync", path, error))?;
-        self.files.sync_dir(&self.dir).map_err(|error| io("sync", &self.dir, error))?;
+        file.sync_data().map_err(|error| failed_sync(path, error))?;
+        self.files.sync_dir(&self.dir).map_err(|error| failed_sync(&self.dir, error))?;
         Ok(Slot { id, bytes, file, last: 0 })
     }
 

@@ -20,7 +20,7 @@ use varve_types::Result;
 
 use super::record::{self, HEADER, Head, Header, Place, RECORDS_AT};
 use crate::catalogue::Catalogue;
-use crate::error::{damaged, io, newer_format};
+use crate::error::{damaged, failed_sync, io, newer_format};
 use crate::files::{Access, File, Files};
 use crate::names;
 
@@ -137,7 +137,7 @@ fn erase(dir: &Path, slots: &[Slot], leftovers: &[(usize, u64)]) -> Result<()> {
     }
     for (at, slot) in slots.iter().enumerate() {
         if leftovers.iter().any(|leftover| leftover.0 == at) {
-            slot.file.sync_data().map_err(|error| io("sync", &names::log(dir, slot.id), error))?;
+            slot.file.sync_data().map_err(|error| failed_sync(&names::log(dir, slot.id), error))?;
         }
     }
     Ok(())

@@ -16,7 +16,7 @@ use varve_types::{ErrorCode, Result, VarveError};
 
 use crate::background::entry_of;
 use crate::catalogue::Catalogue;
-use crate::error::{Failure, io};
+use crate::error::{Failure, failed_sync, io};
 use crate::files::{Files, Lock};
 use crate::log::mark::Mark;
 use crate::names::{self, Kind};
@@ -38,10 +38,10 @@ pub fn repair(dir: impl AsRef<Path>, files: Arc<dyn Files>) -> Result<RepairRepo
     let listed = files.list(dir).map_err(|error| io("list", dir, error))?;
     let mut catalogue = match Catalogue::load(&*files, dir) {
         Ok(Some(catalogue)) => catalogue,
-        Ok(None) => rebuild::catalogue(&*files, dir, &listed)?,
+        Ok(None) => rebuild::catalogue(&*files, dir, &listed, &mut report)?,
         Err(error) => {
             note(&mut report, &error)?;
-            rebuild::catalogue(&*files, dir, &listed)?
+            rebuild::catalogue(&*files, dir, &listed, &mut report)?
         }
     };
     let numbers = listed.iter().filter_map(|name| match names::kind(name) {
@@ -49,7 +49,6 @@ pub fn repair(dir: impl AsRef<Path>, files: Arc<dyn Files>) -> Result<RepairRepo
         _ => None,
     });
     catalogue.next_file = numbers.max().unwrap_or(0).max(catalogue.next_file);
-    rebuild::note_gaps(&catalogue, &mut report);
 
     let folded = logs::salvage(&*files, dir, &mut catalogue, &mut report)?;
     let mut kept = Vec::new();
@@ -68,7 +67,7 @@ pub fn repair(dir: impl AsRef<Path>, files: Arc<dyn Files>) -> Result<RepairRepo
         segments: kept,
         ..catalogue
     };
-    files.sync_dir(dir).map_err(|error| io("sync", dir, error))?;
+    files.sync_dir(dir).map_err(|error| failed_sync(dir, error))?;
     catalogue.store(&*files, dir)?;
     Mark::create(&*files, dir, catalogue.store_id, known)?;
     remove_rest(&*files, dir, &catalogue);

@@ -40,9 +40,14 @@ pub fn salvage(
         Err(error) => note(report, &error)?,
     }
     let mut bytes = Vec::new();
-    if let Ok(file) = files.open(&path, Access::Read) {
-        bytes.resize(file.len().map_err(|error| io("measure", &path, error))? as usize, 0);
-        file.read_at(&mut bytes, 0).map_err(|error| io("read", &path, error))?;
+    match files.open(&path, Access::Read) {
+        Ok(file) => {
+            bytes.resize(file.len().map_err(|error| io("measure", &path, error))? as usize, 0);
+            file.read_at(&mut bytes, 0).map_err(|error| io("read", &path, error))?;
+        }
+        // Only a file that is gone counts as lost; any other failure may pass.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(io("open", &path, error)),
     }
     let plan = SegmentPlan {
         id: catalogue.take_file_number(),

@@ -18,7 +18,7 @@ use super::index::{self, BuiltIndex};
 use super::verify::Verification;
 use super::{Segment, block};
 use crate::IndexPolicy;
-use crate::error::{damaged, io};
+use crate::error::{damaged, failed_sync, io};
 use crate::files::{Access, File, Files};
 use crate::hash::{fingerprint, hash};
 use crate::limits::BLOCK_BYTES;
@@ -187,7 +187,7 @@ impl SegmentBuilder {
         tail.extend(footer.encode());
         let path = &self.path;
         self.file.write_at(&tail, sections_at).map_err(|error| io("write", path, error))?;
-        self.file.sync_data().map_err(|error| io("sync", path, error))?;
+        self.file.sync_data().map_err(|error| failed_sync(path, error))?;
         let bytes = sections_at + tail.len() as u64;
         Segment::open(files, self.path.clone(), self.plan.id, Some(bytes)).map(Arc::new)
     }

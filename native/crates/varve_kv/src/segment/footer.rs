@@ -146,7 +146,7 @@ impl Footer {
             return Err(damaged("the footer fails its checksum"));
         }
         let footer = Self::fields(bytes).ok_or_else(|| damaged("the footer is malformed"))?;
-        let block_end = BLOCKS_AT as u64 + footer.blocks.saturating_mul(BLOCK_BYTES as u64);
+        let block_end = footer.blocks.saturating_mul(BLOCK_BYTES as u64).saturating_add(BLOCKS_AT as u64);
         let mut from = block_end;
         for section in [&footer.filter, &footer.index, &footer.starts, &footer.keys] {
             let end = section.offset.checked_add(section.bytes);

@@ -117,7 +117,8 @@ impl Segment {
         let index = BlockIndex::open(footer.index_kind, image)
             .filter(|index| index.len() as u64 == footer.runs)
             .ok_or_else(|| malformed("the index is malformed"))?;
-        if !starts.is_empty() && starts.len() as u64 != footer.runs * 4 || footer.runs == 0 {
+        let starts_fit = starts.is_empty() || Some(starts.len() as u64) == footer.runs.checked_mul(4);
+        if !starts_fit || footer.runs == 0 {
             return Err(malformed("the block starts are malformed"));
         }
         let mut reader = crate::codec::Reader::new(keys);
@@ -249,7 +250,8 @@ impl Segment {
     pub fn run(&self, run: usize) -> Result<(Block, &[u8])> {
         let start = self.start_of(run);
         let at = BLOCKS_AT + start as usize * BLOCK_BYTES;
-        let first = self.map.get(at..at + BLOCK_BYTES).ok_or_else(|| self.damaged_block(start))?;
+        let first = self.map.get(at..at + BLOCK_BYTES).filter(|_| start < self.footer.blocks);
+        let first = first.ok_or_else(|| self.damaged_block(start))?;
         let block = Block::header(first).ok_or_else(|| self.damaged_block(start))?;
         let bytes = match block.blocks() {
             1 => first,

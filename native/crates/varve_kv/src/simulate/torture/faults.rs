@@ -34,8 +34,8 @@ pub fn full(seed: u64) -> Outcome<Met> {
 pub fn fsync(seed: u64) -> Outcome<Met> {
     let mut session = started(seed)?;
     let (kind, mut left) = (session.random.below(3), 1 + session.random.any_size(60));
-    let log_hit = Arc::new(AtomicBool::new(false));
-    let seen = log_hit.clone();
+    let has_failed = Arc::new(AtomicBool::new(false));
+    let seen = has_failed.clone();
     fail(&mut session, move |call| {
         let is_log = file_name(call.path).ends_with(".vlog");
         let counts = match kind {
@@ -50,11 +50,8 @@ pub fn fsync(seed: u64) -> Outcome<Met> {
         Verdict::Fail(libc::EIO)
     });
     session.work(250)?;
-    let failed = log_hit.load(Ordering::Relaxed);
-    if failed && kind == 0 && session.store()?.stats().poisoned.is_none() {
-        // Only the sync of a file that was being prepared may fail without poisoning.
-        session.work(10)?;
-        only(&session, &["STORE_IO"])?;
+    if has_failed.load(Ordering::Relaxed) && session.store()?.stats().poisoned.is_none() {
+        return Err("a sync failed and the store goes on writing".to_owned());
     }
     poison_is_told(&mut session)?;
     session.check_running()?;

@@ -43,6 +43,8 @@ pub struct Oracle {
     /// Token of the first batch in `sent`.
     first: u64,
     sent: Vec<Sent>,
+    past: Vec<Sent>,
+    is_heavy: bool,
 }
 
 /// How much a crash may take.
@@ -55,6 +57,11 @@ pub enum Loss {
 }
 
 impl Oracle {
+    /// An empty store's. Heavy batches have values many times as long, so that log files run full.
+    pub fn new(is_heavy: bool) -> Self {
+        Self { is_heavy, ..Self::default() }
+    }
+
     /// Makes up the next batch; its token counts all batches ever sent to this store.
     pub fn next(&mut self, random: &mut Random) -> (u64, Batch) {
         let token = self.first + self.sent.len() as u64;
@@ -62,7 +69,7 @@ impl Oracle {
         let count = if random.once_in(12) { 1 + random.below(60) } else { random.below(6) };
         for _ in 0..count {
             let key = data_key(random.below(KEYS));
-            let value = (!random.once_in(5)).then(|| value_of(token, random));
+            let value = (!random.once_in(5)).then(|| value_of(token, self.is_heavy, random));
             ops.push((key, value));
         }
         // The name is not always the first to be written.
@@ -127,9 +134,7 @@ impl Oracle {
             held.contains(&(at - 1))
         });
         compare(&expected, found)?;
-        self.first += self.sent.len() as u64;
-        self.sent.clear();
-        self.base = expected;
+        self.rebase(expected);
         Ok(())
     }
 
@@ -143,7 +148,19 @@ impl Oracle {
         contents
     }
 
-    /// Every batch sent since the last `accept`, in order.
+    /// Goes on from `found`, whatever was lost before.
+    pub fn rebase(&mut self, found: Contents) {
+        self.first += self.sent.len() as u64;
+        self.past.append(&mut self.sent);
+        self.base = found;
+    }
+
+    /// Every batch sent before the last `accept` or `rebase`.
+    pub fn past(&self) -> &[Sent] {
+        &self.past
+    }
+
+    /// Every batch sent since then, in order.
     pub fn sent(&self) -> &[Sent] {
         &self.sent
     }
@@ -211,7 +228,7 @@ fn data_key(number: u64) -> Vec<u8> {
 }
 
 /// Names its batch, so that a value out of time is recognised; some are empty, some span blocks.
-fn value_of(token: u64, random: &mut Random) -> Vec<u8> {
+fn value_of(token: u64, is_heavy: bool, random: &mut Random) -> Vec<u8> {
     let length = match random.below(40) {
         0 => 0,
         1 => 5_000 + random.below(15_000),
@@ -219,6 +236,6 @@ fn value_of(token: u64, random: &mut Random) -> Vec<u8> {
         _ => 8 + random.below(100),
     };
     let mut value = token.to_le_bytes().to_vec();
-    value.resize(length as usize, token as u8);
+    value.resize(length as usize * if is_heavy { 12 } else { 1 }, token as u8);
     value
 }

@@ -8,24 +8,37 @@ use std::sync::Arc;
 use crate::{Durability, PackedKeys, RepairReport, Store, repair};
 use varve_types::VarveError;
 
-use super::oracle::{Contents, Sent, brief, compare, probe_keys};
+use super::oracle::{Contents, Loss, Oracle, brief, compare, probe_keys};
 use super::session::{DIR, Met, Outcome, Session, contents_of, file_name};
 use crate::simulate::Random;
 
-/// Damages one file of a fresh store.
+/// Damages one file of a store, repairs it, works on, and damages another.
 pub fn rot(seed: u64) -> Outcome<Met> {
     let mut session = Session::new(seed);
     session.open().map_err(|error| format!("does not open: {error}"))?;
-    let rounds = 20 + session.random.any_size(700);
-    session.work(rounds)?;
-    at_rest(&mut session)?;
+    let (mut is_met, mut is_whole) = (false, true);
+    for round in 0..1 + session.random.below(3) {
+        let rounds = 20 + session.random.any_size(if round == 0 { 700 } else { 150 });
+        session.work(rounds)?;
+        is_met |= damage_one(&mut session, &mut is_whole).map_err(|what| format!("round {round}: {what}"))?;
+    }
+    Ok(is_met)
+}
+
+/// `is_whole` tells whether no earlier repair lost anything.
+fn damage_one(session: &mut Session, is_whole: &mut bool) -> Outcome<Met> {
+    at_rest(session)?;
     let truth = session.oracle.visible();
     let sound = session.disk.fork();
     let damage = draw(&mut session.random, &sound.paths(), |path| sound.bytes(path).unwrap_or_default());
-    let Some((path, bytes)) = damage else { return Ok(false) };
+    let Some((path, bytes)) = damage else {
+        session.reopen_and_judge(Loss::Nothing)?;
+        return Ok(false);
+    };
     session.disk.put(&path, bytes.clone());
     let what = describe(&path, sound.bytes(&path).as_deref(), bytes.as_deref());
-    judge(&mut session, &truth, &path).map_err(|why| format!("{what}: {why}"))?;
+    let found = judge(session, &truth, is_whole, &path).map_err(|why| format!("{what}: {why}"))?;
+    session.oracle.rebase(found);
     Ok(true)
 }
 
@@ -108,7 +121,8 @@ fn describe(path: &Path, before: Option<&[u8]>, after: Option<&[u8]>) -> String 
     }
 }
 
-fn judge(session: &mut Session, truth: &Contents, path: &Path) -> Outcome {
+/// Judges reads of the damaged store, repairs it and judges the outcome; returns what it then holds.
+fn judge(session: &mut Session, truth: &Contents, is_whole: &mut bool, path: &Path) -> Outcome<Contents> {
     let name = file_name(path);
     let is_reported = match session.open() {
         Err(error) => {
@@ -129,13 +143,16 @@ fn judge(session: &mut Session, truth: &Contents, path: &Path) -> Outcome {
     session.open().map_err(|error| format!("does not open after repair: {error}"))?;
     let found =
         contents_of(session.store()?, false).map_err(|error| format!("a scan after repair: {error}"))?;
-    judge_repair(&report, session.oracle.sent(), truth, &found, is_reported)?;
+    claims_no_more(&report, *is_whole, &name, is_reported)?;
+    judge_repair(&report, &session.oracle, truth, &found, is_reported)?;
     let verified =
         session.store()?.verify(|_, _| {}).map_err(|error| format!("verify after repair: {error}"))?;
     if let Some(damage) = verified.damage.first() {
         return Err(format!("after repair verify finds {} in {}", damage.what, damage.file));
     }
-    session.store()?.flush().map_err(|error| format!("flush after repair: {error}"))
+    session.store()?.flush().map_err(|error| format!("flush after repair: {error}"))?;
+    *is_whole &= report.lost_sequences.is_empty() && report.lost_keys.is_empty();
+    Ok(found)
 }
 
 /// True when a read reported the damage; `Err` when one answered wrongly.
@@ -216,7 +233,7 @@ fn names_it(error: &VarveError, name: &str) -> Outcome {
 /// Everything outside the claimed losses is as it was, and inside nothing is invented.
 fn judge_repair(
     report: &RepairReport,
-    sent: &[Sent],
+    oracle: &Oracle,
     truth: &Contents,
     found: &Contents,
     is_reported: bool,
@@ -224,13 +241,13 @@ fn judge_repair(
     if !is_reported {
         compare(truth, found).map_err(|what| format!("repair changes a store that read rightly: {what}"))?;
     }
-    let mut ever: HashMap<&[u8], BTreeSet<Option<&[u8]>>> = HashMap::new();
+    let mut ever: HashMap<&[u8], BTreeSet<&[u8]>> = HashMap::new();
     let mut excused: BTreeSet<&[u8]> = BTreeSet::new();
-    for (at, batch) in sent.iter().enumerate() {
-        let sequence = at as u64 + 1;
+    // Nothing failed before the damage, so batches are numbered as they were sent.
+    for (sequence, batch) in (1..).zip(oracle.past().iter().chain(oracle.sent())) {
         let is_lost = report.lost_sequences.iter().any(|(from, to)| (*from..=*to).contains(&sequence));
         for (key, value) in &batch.ops {
-            ever.entry(key).or_default().insert(value.as_deref());
+            ever.entry(key).or_default().extend(value.as_deref());
             if is_lost {
                 excused.insert(key);
             }
@@ -243,14 +260,27 @@ fn judge_repair(
         if was != is && !in_range && !excused.contains(key.as_slice()) {
             return Err(format!("repair claims {} but {} changed too", claim(report), brief(key)));
         }
-        let is_known = is.is_none_or(|value| {
-            ever.get(key.as_slice()).is_some_and(|all| all.contains(&Some(value.as_slice())))
-        });
+        let is_known =
+            is.is_none_or(|value| ever.get(key.as_slice()).is_some_and(|all| all.contains(value.as_slice())));
         if !is_known {
             return Err(format!("after repair {} has a value that was never written", brief(key)));
         }
     }
     Ok(())
+}
+
+/// A repair that claims everything would be right and useless: damage of one file costs what that file
+/// alone holds.
+fn claims_no_more(report: &RepairReport, is_whole: bool, name: &str, is_reported: bool) -> Outcome {
+    let (commits, keys) = (!report.lost_sequences.is_empty(), !report.lost_keys.is_empty());
+    let excess = match name.split_once('-') {
+        _ if !is_reported => commits || keys,
+        Some(("segment", _)) => commits,
+        Some(("log", _)) => keys,
+        // Without the catalogue, earlier losses show again as commits that no segment covers.
+        _ => is_whole && commits || keys,
+    };
+    if excess { Err(format!("repair of {name} claims {}", claim(report))) } else { Ok(()) }
 }
 
 fn claim(report: &RepairReport) -> String {

@@ -65,7 +65,7 @@ impl Session {
         let mut random = Random::new(seed);
         Self {
             disk: Disk::new(random.number()),
-            oracle: Oracle::default(),
+            oracle: Oracle::new(random.once_in(10)),
             memtable_bytes: *random.pick(&[64 << 10, 64 << 10, 128 << 10, 512 << 10]),
             random,
             errors: Vec::new(),
