@@ -202,6 +202,10 @@ export class LevelLog implements DurableLog {
       yield commit;
     }
     const end = await replay.finish();
+    // A fold may be under way still: one write at a time.
+    while (this.#pump !== undefined) {
+      await this.#pump;
+    }
     this.#replay = undefined;
     this.#accepted = end.last;
     this.#written = end.last;
