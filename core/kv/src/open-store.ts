@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { VarveError } from '@varve/interfaces';
 import { binding, type NativeStore, type StoreEvent, unwrap } from '@varve/native-embedded';
 import { type ExternalStore, ExternalWriter } from './log/external-writer.js';
+import { markName } from './log/high-water-mark.js';
 import { LevelLog, type LogStats } from './log/level-log.js';
 import { type BatchWriter, NativeWriter } from './native-writer.js';
 import type { Settings } from './options.js';
@@ -40,7 +41,9 @@ export function openStore(
 /** The log of the store in a directory; undefined when there is no store. */
 export function presentLog(location: string): 'native' | 'level' | undefined {
   if (existsSync(join(location, 'CATALOGUE'))) return 'native';
-  return existsSync(join(location, levelFolder, 'CURRENT')) ? 'level' : undefined;
+  // Either of the two may be lost: the log then says what is damaged, where a new store would hide it.
+  const traces = ['CURRENT', markName].map((name) => join(location, levelFolder, name));
+  return traces.some((path) => existsSync(path)) ? 'level' : undefined;
 }
 
 async function openNative(

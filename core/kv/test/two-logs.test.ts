@@ -57,13 +57,14 @@ describe.each(['native', 'level'] as const)('log %s', (log) => {
   });
 });
 
-it('a store whose LevelDB log is gone is damaged, not empty', async () => {
+// A lost CURRENT once let the store open as a new, empty one with the native log.
+it.each(['log', 'log/CURRENT', 'log/MARK'])('a store that lost %s is damaged, not empty', async (lost) => {
   const location = freshLocation();
   const db = new VarveStore<Uint8Array, Uint8Array>(location, { ...options, log: 'level' });
   await db.put(bytes('key'), bytes('value'));
   await db.flush();
   await db.close();
-  rmSync(join(location, 'log'), { recursive: true });
+  rmSync(join(location, lost), { recursive: true });
   const again = new VarveStore(location, options);
   await expect(again.open()).rejects.toMatchObject({ cause: { code: 'STORE_DAMAGED' } });
 });
