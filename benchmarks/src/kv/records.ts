@@ -14,6 +14,8 @@ export interface Records {
   writeKey(index: number, bytes: Uint8Array, at: number): void;
   /** A fresh copy of key `index`. */
   key(index: number): Buffer;
+  /** The loaded indexes in key order; shape [count]. Cost: a sort. */
+  ascending(): Uint32Array;
   /** A view of value `index`, as it was loaded or, with a later `version`, as an update left it. */
   value(index: number, version?: number): Buffer;
 }
@@ -64,6 +66,11 @@ export function createRecords({
       const key = Buffer.allocUnsafe(keyBytes);
       writeKey(index, key, 0);
       return key;
+    },
+    ascending() {
+      const numbers = Float64Array.from({ length: count }, (_, index) => number(index));
+      const indexes = Uint32Array.from({ length: count }, (_, index) => index);
+      return indexes.sort((a, b) => (numbers[a] ?? 0) - (numbers[b] ?? 0));
     },
     value(index, version = 0) {
       const at = (mix(index, seed + 1 + version) % slots) * stride;

@@ -10,7 +10,7 @@ export interface Sizes {
   readonly reads: number;
   /** Records written per round of unsynced batches. */
   readonly written: number;
-  /** Synced puts per round. */
+  /** Synced puts per round, at most. */
   readonly synced: number;
   /** Operations per YCSB mix and round. */
   readonly operations: number;
@@ -34,7 +34,7 @@ export const sizes: Readonly<Record<Size, Sizes>> = {
     scanned: 10_000_000,
     rounds: 7,
     reads: 200_000,
-    written: 1_000_000,
+    written: 500_000,
     synced: 50_000,
     operations: 100_000,
     larger: { records: 2_500_000, limited: true },

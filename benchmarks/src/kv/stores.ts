@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { runChild } from '../command.js';
 import type { Context } from '../result.js';
 import type { Engine, EngineKind } from './engine.js';
-import { load } from './load.js';
+import { loadInOrder } from './load.js';
 import type { RecordOptions, Records } from './records.js';
 
 /** Opens a store of each kind in this process, loads the same records into each, and compacts it. */
@@ -19,7 +19,7 @@ export async function withLoaded<T>(
     const engine = await kind.open(join(folder, `store-${i}`));
     engines.push(engine);
     progress.step(`loading ${records.count.toLocaleString('en')} records into ${engine.name}`);
-    await load(engine, records, progress.at);
+    await loadInOrder(engine, records, progress.at);
     await engine.compact();
   }
   const result = await use(engines);

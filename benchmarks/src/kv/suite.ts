@@ -1,8 +1,8 @@
 /**
  * Suite `kv`: is Varve's store faster, smaller and steadier than lmdb, classic-level and better-sqlite3?
  *
- * Workload: 1 M records of 16-byte keys and 100-byte incompressible values, loaded in scattered order; 10 M, in key
- * order, for the full scan. Every engine answers the same questions in the same process, rounds interleaved; answers
+ * Workload: 1 M records of 16-byte keys and 100-byte incompressible values, 10 M for the full scan; unsynced writes
+ * come in scattered order. Every engine answers the same questions in the same process, rounds interleaved; answers
  * are digested and compared before and during the timing. Rivals get caches that hold all data and their fastest
  * calls. Excluded: making keys and values, several processes, several JavaScript threads.
  */
