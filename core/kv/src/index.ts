@@ -1,3 +1,4 @@
+export type { IndexCandidate, IndexCurve, IndexTrial } from './index-study.js';
 export {
   type ImportOptions,
   type ImportProgress,

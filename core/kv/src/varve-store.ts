@@ -14,6 +14,7 @@
 import {
   type Acknowledgement,
   type Durability,
+  type IndexPolicy,
   type KeyValueStore,
   type Packed,
   type PackedKey,
@@ -35,6 +36,7 @@ import {
 } from '@varve/native-embedded';
 import { type AbstractDatabaseOptions, AbstractLevel } from 'abstract-level';
 import { BatchBuilder } from './batch-builder.js';
+import { type IndexCurve, type IndexTrial, readCurves, tryIndexes } from './index-study.js';
 import { CursorIterator, type Format, type IteratorOptions } from './iterator.js';
 import { keyBytes } from './key-bytes.js';
 import { type OpenStore, openStore, presentLog } from './open-store.js';
@@ -95,6 +97,8 @@ const manifest = {
     flush: true,
     compact: true,
     approximateSize: true,
+    tryIndexes: true,
+    indexCurves: true,
   },
 };
 
@@ -187,6 +191,22 @@ export class VarveStore<K = string, V = string>
 
   async compact(): Promise<void> {
     unwrap(await this.#opened.store.compact());
+  }
+
+  /**
+   * Builds and times indexes of `policies` beside the live one of every segment, newest first, and a plain binary
+   * search. What serves reads is not touched. Cost: about 0.5 µs per separator and policy, on a thread of its own.
+   */
+  tryIndexes(policies: readonly IndexPolicy[]): Promise<readonly IndexTrial[]> {
+    return tryIndexes(this.#opened.store, policies);
+  }
+
+  /**
+   * How the index of every segment, newest first, maps keys to positions: at most `pointCountMax` separators each,
+   * beside what the live model expects, or the one that `policy` would build.
+   */
+  indexCurves(pointCountMax: number, policy?: IndexPolicy): Promise<readonly IndexCurve[]> {
+    return readCurves(this.#opened.store, pointCountMax, policy);
   }
 
   /** Bytes that the entries of `[start, end)` take in segments, from the index alone. */

@@ -13,6 +13,7 @@ export {
   type ErrorCode,
   errorCodes,
   type IndexKind,
+  type IndexPolicy,
   type JournalEntry,
   type Packed,
   type PackedKey,
@@ -29,6 +30,6 @@ export {
   type VerifyReport,
   type ViewOptions,
 } from '@varve/interfaces';
-export { repairStore as repair } from '@varve/kv';
+export { type IndexCandidate, type IndexCurve, type IndexTrial, repairStore as repair } from '@varve/kv';
 export { capabilities, type EmbeddedLimits, limits } from './limits.js';
 export { EmbeddedDatabase, type OpenOptions, open } from './parts.js';

@@ -270,6 +270,11 @@ export declare class NativeStore {
   /** The policy that `setIndexPolicy` or the options set last. */
   indexPolicy(): IndexPolicy;
   /**
+   * How the index of every segment, newest first, maps keys to positions: at most `pointsMax` separators of each,
+   * beside what the live model expects, or the one of `policy`.
+   */
+  curve(pointsMax: number, policy?: IndexPolicy | undefined | null): Promise<SegmentCurve[] | Failed>;
+  /**
    * Builds and times indexes of `policies` beside the live ones of every segment, newest first. What serves
    * reads is not touched.
    */
@@ -329,6 +334,24 @@ export interface CandidateTrial {
   buildNs: number;
   /** Lookups whose answer differs from the live index's: always 0, or something is broken. */
   wrongAnswers: number;
+}
+
+/** How the index of one segment maps keys to positions, at some of its separators; the arrays are equally long. */
+export interface SegmentCurve {
+  /** File number. */
+  id: number;
+  /** Kind of the index. */
+  kind: string;
+  /** Error bound in separators; 0 when exact. */
+  errorBound: number;
+  /** Separators in all. */
+  separators: number;
+  /** In order. */
+  keys: Array<Uint8Array>;
+  /** True positions. */
+  positions: Float64Array;
+  /** Where the model expects each; NaN when the kind predicts nothing. */
+  predicted: Float64Array;
 }
 
 /** A failure as data; the addon's TypeScript turns it into a `VarveError`. */

@@ -5,7 +5,7 @@ use varve_types::{ErrorCode, Result, VarveError};
 use crate::affine::Affine;
 use crate::image::{Header, Sections, damaged};
 use crate::kind::{GROUP, Kind, Lookup, Trace};
-use crate::lanes::{Isa, Lanes, with_lanes};
+use crate::lanes::{Isa, Lanes, Scalar, with_lanes};
 use crate::line_probe::LineProbe;
 use crate::report::Report;
 use crate::sparse_fences::SparseFences;
@@ -176,6 +176,16 @@ pub(crate) enum View<'a> {
 }
 
 impl<'a> View<'a> {
+    /// The position that a model expects `key` at; `None` when this kind has no model.
+    pub(crate) fn predict(&self, key: u64) -> Option<usize> {
+        match self {
+            // SAFETY: the scalar path needs nothing of the CPU.
+            Self::Affine(affine) => Some(unsafe { affine.locate::<Scalar, ()>(key, &mut ()) }),
+            Self::LineProbe(probe) => Some(probe.expected(key)),
+            Self::SplusTree(_) | Self::SparseFences(_) => None,
+        }
+    }
+
     /// Opens the sections of `image`, all of them.
     pub(crate) fn open(kind: Kind, header: &Header, image: &'a [u8], keys: &'a [u64]) -> Result<Self> {
         let mut sections = Sections::of(image);

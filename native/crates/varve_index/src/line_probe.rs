@@ -15,7 +15,7 @@ use varve_types::Result;
 use crate::fence_tree::{self, FenceTree, Shape};
 use crate::image::{HEADER_BYTES, Image, LINE_BYTES, Sections, damaged};
 use crate::kind::{GROUP, Lookup, Trace};
-use crate::lanes::{LINE_KEYS, Lanes, prefetch};
+use crate::lanes::{LINE_KEYS, Lanes, Scalar, prefetch};
 use crate::line_train::Segment;
 
 /// Never over fewer than [`WINDOW_KEYS`] keys.
@@ -118,6 +118,12 @@ impl<'a> LineProbe<'a> {
         };
         let slope = f32::from_bits((param >> 32) as u32);
         predict(key.saturating_sub(first), slope, param as u32, next as u32)
+    }
+
+    /// The position predicted for `key`, by whatever segment serves it.
+    pub(crate) fn expected(&self, key: u64) -> usize {
+        // SAFETY: the scalar path needs nothing of the CPU; the segment is the one that serves `key`.
+        unsafe { self.predicted(self.route::<Scalar>(key), key) as usize }
     }
 
     /// The lower bound of `key`, beginning with the window at `start`.

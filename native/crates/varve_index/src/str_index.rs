@@ -240,6 +240,17 @@ impl<'a> StrIndex<'a> {
         unsafe { with_lanes!(self.isa, locate(index: &StrIndex<'_>, key: &[u8]) -> (usize, u32)) }
     }
 
+    /// The block that the model of the root node expects `key` in, before anything is compared; `None` when this kind
+    /// predicts nothing. It shows how far a model is off; lookups do not come here.
+    pub fn predict(&self, key: &[u8]) -> Option<usize> {
+        let root = self.nodes.first()?;
+        let Ok(stripped) = self.strip(key) else { return Some(self.beyond_prefix(key)) };
+        match root.head(stripped) {
+            Ok(head) => root.index.predict(head).map(|entry| self.position_of(root, entry)),
+            Err(answer) => Some(answer),
+        }
+    }
+
     /// [`Self::find`] of each of `keys`, into `out`; the root's cache misses of 32 keys at a time overlap.
     ///
     /// # Panics

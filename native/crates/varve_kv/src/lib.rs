@@ -50,7 +50,7 @@ pub use index_policy::{IndexPolicy, kind_name};
 pub use options::{AckSink, Durability, LogMode, OpenOptions, Receipt, Threads};
 pub use read_types::{Fields, Filled, Found, MISSING, PackedKeys, PackedMany, Range};
 pub use repair::repair;
-pub use segment::{CandidateTrial, SegmentTrial};
+pub use segment::{CandidateTrial, CurvePoint, SegmentCurve, SegmentTrial};
 pub use stats::{Damage, ReadStats, RepairReport, SegmentStats, Stats, VerifyReport};
 pub use store::{Step, Store};
 pub use version::Snapshot;

@@ -16,7 +16,7 @@ use crate::error::{argument, closed, io, limit};
 use crate::hash::hash;
 use crate::inner::{Inner, memtable_need};
 use crate::limits::{BLOCK_BYTES, TRIAL_POLICIES_MAX};
-use crate::segment::SegmentTrial;
+use crate::segment::{SegmentCurve, SegmentTrial};
 use crate::version::{Snapshot, Version};
 use crate::{
     Batch, Durability, Fields, Found, IndexPolicy, OpenOptions, PackedKeys, PackedMany, Range, Receipt,
@@ -412,6 +412,15 @@ impl Store {
         let version = self.inner.version.load_full();
         let sampled = self.inner.reads.recent_keys();
         version.segments.iter().map(|segment| segment.trial(policies, &sampled)).collect()
+    }
+
+    /// How the index of every segment, newest first, maps keys to positions: at most `points_max` separators each,
+    /// beside what the live model expects, or that of `policy`. For pictures. Cost: as a trial of one policy.
+    /// Errors: `STORE_CLOSED`.
+    pub fn curve(&self, policy: Option<IndexPolicy>, points_max: usize) -> Result<Vec<SegmentCurve>> {
+        self.inner.check_open()?;
+        let version = self.inner.version.load_full();
+        version.segments.iter().map(|segment| segment.curve(policy, points_max)).collect()
     }
 
     /// `Threads::Manual`: does one piece of waiting work.

@@ -120,6 +120,14 @@ impl<'a> BlockIndex<'a> {
         }
     }
 
+    /// The run that a model expects `key` in; `None` when the kind predicts nothing.
+    pub fn predict(&self, key: &[u8]) -> Option<usize> {
+        match self {
+            Self::Learned(index) => index.predict(key),
+            Self::Fences(..) => None,
+        }
+    }
+
     /// As `find`, for several keys whose cache misses overlap; `runs` is as long as `keys`.
     #[inline]
     pub fn find_batch(&self, keys: &[&[u8]], runs: &mut [usize]) {
@@ -246,6 +254,28 @@ mod tests {
         let again = index.separators(separators.separator(0));
         assert_eq!(again.len(), separators.len());
         assert!((0..again.len()).all(|at| again.separator(at) == separators.separator(at)));
+    }
+
+    /// What a model expects lies within twice its error bound: a key is off by the bound from the cone that its line
+    /// was fitted in, and the line by as much from the cone's origin. Kinds without a model expect nothing.
+    #[test]
+    fn predictions_lie_within_the_bound() {
+        for name in ["numbers", "squares"] {
+            let separators = separators(name, 3000);
+            for (policy, predicts) in [("line-probe", true), ("s-plus-tree", false), ("sparse-fences", false)]
+            {
+                let policy = IndexPolicy::named(policy, None).unwrap();
+                let built = build(&separators, policy, false).unwrap();
+                let index = BlockIndex::open(built.kind, &built.image).unwrap();
+                for at in 0..separators.len() {
+                    let key = [separators.separator(at), &[0x55; 4]].concat();
+                    let predicted = index.predict(&key);
+                    assert_eq!(predicted.is_some(), predicts);
+                    let off = predicted.map_or(0, |predicted| predicted.abs_diff(index.find(&key)) as u64);
+                    assert!(off <= 2 * built.error_bound + 1, "{name} {at}: off by {off}");
+                }
+            }
+        }
     }
 
     /// The kind of the footer and the kind of the image are checked against each other.

@@ -23,7 +23,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use builder::{SegmentBuilder, SegmentPlan};
 pub use iter::SegIter;
-pub use shadow::{CandidateTrial, SegmentTrial};
+pub use shadow::{CandidateTrial, CurvePoint, SegmentCurve, SegmentTrial};
 use varve_types::Result;
 pub use verify::Verification;
 
@@ -339,6 +339,12 @@ impl Segment {
             shadow::trial(&self.index, bytes, &self.key_min, policies, sampled)?;
         let (entries, separators) = (self.footer.entries, self.footer.runs);
         Ok(SegmentTrial { id: self.id(), entries, separators, follows_workload, candidates })
+    }
+
+    /// How an index maps the separators to positions; see [`shadow::curve`].
+    pub fn curve(&self, policy: Option<IndexPolicy>, points_max: usize) -> Result<SegmentCurve> {
+        let curve = shadow::curve(&self.index, &self.key_min, policy, points_max)?;
+        Ok(SegmentCurve { id: self.id(), ..curve })
     }
 
     /// Sizes and telemetry.

@@ -138,6 +138,59 @@ pub struct SegmentTrial {
     pub candidates: Vec<CandidateTrial>,
 }
 
+/// How an index maps keys to positions, at some of its separators.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SegmentCurve {
+    /// File number.
+    pub id: u64,
+    /// Kind, in the names of `IndexKind`.
+    pub kind: &'static str,
+    /// Error bound in separators; 0 when exact.
+    pub error_bound: u32,
+    /// Separators in all.
+    pub separators: u64,
+    /// In key order.
+    pub points: Vec<CurvePoint>,
+}
+
+/// One separator on the curve.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CurvePoint {
+    /// The separator's bytes.
+    pub key: Vec<u8>,
+    /// Its true position.
+    pub position: u64,
+    /// Where the model expects it; `None` when the kind predicts nothing.
+    pub predicted: Option<u64>,
+}
+
+/// At most `points_max` separators of `live`, evenly spread, with what the index of `policy` expects of each; the
+/// live index itself without a policy. `first` stands for the first separator.
+pub fn curve(
+    live: &BlockIndex<'_>,
+    first: &[u8],
+    policy: Option<IndexPolicy>,
+    points_max: usize,
+) -> Result<SegmentCurve> {
+    let separators = live.separators(first);
+    let built = policy.map(|policy| build(&separators, policy, false)).transpose()?;
+    let opened = built.as_ref().and_then(|built| BlockIndex::open(built.kind, &built.image));
+    let index = opened.as_ref().unwrap_or(live);
+    let step = separators.len().div_ceil(points_max.max(1)).max(1);
+    let points = (0..separators.len()).step_by(step).map(|at| {
+        let key = separators.separator(at).to_vec();
+        let predicted = index.predict(&key).map(|position| position as u64);
+        CurvePoint { key, position: at as u64, predicted }
+    });
+    Ok(SegmentCurve {
+        id: 0,
+        kind: index.kind_name(),
+        error_bound: index.error_bound(),
+        separators: separators.len() as u64,
+        points: points.collect(),
+    })
+}
+
 /// Tries `policies` over the separators of `live`, whose image has `live_bytes`; `first` stands for the first
 /// separator. Returns whether the questions follow `sampled`, and a row per candidate.
 pub fn trial(

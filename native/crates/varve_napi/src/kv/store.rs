@@ -19,7 +19,7 @@ use crate::kv::events::{Acks, StoreEvent, event_sink};
 use crate::kv::hot;
 use crate::kv::options::{StoreOptions, durability, open_options};
 use crate::kv::report::{RepairReport, StoreStats, VerifyReport};
-use crate::kv::trial::{IndexPolicy, SegmentTrial};
+use crate::kv::trial::{IndexPolicy, SegmentCurve, SegmentTrial};
 use crate::outcome::{Failure, Nothing, Outcome};
 use crate::work::promise_of;
 
@@ -264,6 +264,23 @@ impl NativeStore {
     #[napi]
     pub fn index_policy(&self) -> IndexPolicy {
         self.store.index_policy().into()
+    }
+
+    /// How the index of every segment, newest first, maps keys to positions: at most `pointsMax` separators of each,
+    /// beside what the live model expects, or the one of `policy`.
+    #[napi(ts_return_type = "Promise<SegmentCurve[] | Failed>")]
+    pub fn curve<'env>(
+        &self,
+        env: &'env Env,
+        points_max: u32,
+        policy: Option<IndexPolicy>,
+    ) -> napi::Result<Object<'env>> {
+        let store = Arc::clone(&self.store);
+        promise_of(env, "varve-curve", move || {
+            let policy = policy.map(|policy| policy.parse()).transpose()?;
+            let curves = store.curve(policy, points_max as usize)?;
+            Ok(curves.into_iter().map(SegmentCurve::from).collect::<Vec<_>>())
+        })
     }
 
     /// Builds and times indexes of `policies` beside the live ones of every segment, newest first. What serves

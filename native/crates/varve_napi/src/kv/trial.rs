@@ -1,5 +1,6 @@
 //! Index policies and shadow trials, as plain objects.
 
+use napi::bindgen_prelude::{Float64Array, Uint8Array};
 use napi_derive::napi;
 use varve_kv as kv;
 
@@ -88,6 +89,40 @@ impl From<kv::CandidateTrial> for CandidateTrial {
             lines_per_lookup: candidate.lines_per_lookup,
             build_ns: candidate.build_ns as f64,
             wrong_answers: candidate.wrong_answers as f64,
+        }
+    }
+}
+
+/// How the index of one segment maps keys to positions, at some of its separators; the arrays are equally long.
+#[napi(object)]
+pub struct SegmentCurve {
+    /// File number.
+    pub id: f64,
+    /// Kind of the index.
+    pub kind: String,
+    /// Error bound in separators; 0 when exact.
+    pub error_bound: u32,
+    /// Separators in all.
+    pub separators: f64,
+    /// In order.
+    pub keys: Vec<Uint8Array>,
+    /// True positions.
+    pub positions: Float64Array,
+    /// Where the model expects each; NaN when the kind predicts nothing.
+    pub predicted: Float64Array,
+}
+
+impl From<kv::SegmentCurve> for SegmentCurve {
+    fn from(curve: kv::SegmentCurve) -> Self {
+        let numbers = |of: fn(&kv::CurvePoint) -> f64| curve.points.iter().map(of).collect::<Vec<_>>().into();
+        Self {
+            id: curve.id as f64,
+            kind: curve.kind.to_owned(),
+            error_bound: curve.error_bound,
+            separators: curve.separators as f64,
+            positions: numbers(|point| point.position as f64),
+            predicted: numbers(|point| point.predicted.map_or(f64::NAN, |position| position as f64)),
+            keys: curve.points.iter().map(|point| Uint8Array::new(point.key.clone())).collect(),
         }
     }
 }
