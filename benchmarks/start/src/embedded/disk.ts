@@ -1,0 +1,10 @@
+/** Folders and their sizes. */
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** Bytes of the files directly in `folder`. */
+export function folderBytes(folder: string): number {
+  return readdirSync(folder)
+    .map((name) => statSync(join(folder, name)))
+    .reduce((sum, file) => sum + (file.isFile() ? file.size : 0), 0);
+}
