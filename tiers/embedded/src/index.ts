@@ -30,6 +30,14 @@ export {
   type VerifyReport,
   type ViewOptions,
 } from '@varve/interfaces';
-export { type IndexCandidate, type IndexCurve, type IndexTrial, repairStore as repair } from '@varve/kv';
+export {
+  type ImportOptions,
+  type ImportProgress,
+  type IndexCandidate,
+  type IndexCurve,
+  type IndexTrial,
+  importLevel,
+  repairStore as repair,
+} from '@varve/kv';
 export { capabilities, type EmbeddedLimits, limits } from './limits.js';
 export { EmbeddedDatabase, type OpenOptions, open } from './parts.js';

@@ -3,7 +3,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseCapabilities } from '@varve/capability-matrix';
-import { capabilities, limits, open } from '@varve/embedded';
+import { capabilities, importLevel, limits, open, repair } from '@varve/embedded';
+import { ClassicLevel } from 'classic-level';
 import { afterAll, expect, it } from 'vitest';
 
 const folder = mkdtempSync(join(tmpdir(), 'varve-tier-'));
@@ -69,4 +70,41 @@ it('refuses exactly what exceeds its limits', async () => {
   const operations = Array.from({ length: 4 }, () => ({ type: 'put', key: value, value: longest }) as const);
   await expect(db.commit(operations)).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED' });
   await db.close();
+});
+
+it('keeps its log in LevelDB when asked to, and finds it again', async () => {
+  const directory = fresh();
+  const db = await open(directory, { log: 'level' });
+  await db.put('key', 'value');
+  await db.close();
+  const again = await open(directory);
+  expect(await again.get('key')).toBe('value');
+  await again.close();
+});
+
+it('imports a LevelDB folder', async () => {
+  const source = new ClassicLevel(join(folder, 'source'));
+  await source.batch([
+    { type: 'put', key: 'a', value: '1' },
+    { type: 'put', key: 'b', value: '2' },
+  ]);
+  await source.close();
+  const db = await open(fresh());
+  expect(await importLevel({ from: join(folder, 'source'), to: db })).toBe(2);
+  expect(await db.iterator().all()).toEqual([
+    ['a', '1'],
+    ['b', '2'],
+  ]);
+  await db.close();
+});
+
+it('repairs what is not damaged without a loss', async () => {
+  const directory = fresh();
+  const db = await open(directory);
+  await db.put('key', 'value');
+  await db.close();
+  expect(await repair(directory)).toMatchObject({ damage: [], lostSequences: [], lostKeys: [] });
+  const again = await open(directory);
+  expect(await again.get('key')).toBe('value');
+  await again.close();
 });

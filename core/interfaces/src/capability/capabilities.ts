@@ -151,7 +151,7 @@ export const tierCapabilities: Readonly<Partial<Record<Tier, Capabilities>>> = {
       energy: { source: 'battery', idleWakeupsPerSecondMax: 1 },
     },
     modules: ['kv'],
-    contracts: ['KeyValueStore'],
+    contracts: ['KeyValueStore', 'DurableLog'],
     limits: {
       key: { max: 65535, unit: 'bytes' },
       value: { max: 67108864, unit: 'bytes' },

@@ -318,7 +318,7 @@ pub const EMBEDDED: Capabilities = Capabilities {
         energy: Energy { source: EnergySource::Battery, idle_wakeups_per_second_max: 1 },
     },
     modules: &[Module::Kv],
-    contracts: &[Contract::KeyValueStore],
+    contracts: &[Contract::KeyValueStore, Contract::DurableLog],
     limits: Limits {
         key: Some(BytesLimit { max: 65_535, unit: Unit::Bytes }),
         value: Some(BytesLimit { max: 67_108_864, unit: Unit::Bytes }),
