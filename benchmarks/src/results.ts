@@ -1,5 +1,5 @@
 /** Reads and writes results. The committed ones live in benchmarks/results, one file per suite and size. */
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Run } from './result.js';
@@ -7,8 +7,9 @@ import type { Run } from './result.js';
 /** Folder of the committed results. */
 export const resultsFolder: string = fileURLToPath(new URL('../results/', import.meta.url));
 
-/** Every committed run, the real sizes first. */
+/** Every committed run, the real sizes first; none in a clone where nothing was measured. */
 export function readResults(): readonly Run[] {
+  if (!existsSync(resultsFolder)) return [];
   return readdirSync(resultsFolder)
     .filter((name) => name.endsWith('.json'))
     .map((name) => JSON.parse(readFileSync(`${resultsFolder}${name}`, 'utf8')) as Run)
