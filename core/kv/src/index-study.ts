@@ -1,9 +1,9 @@
 /** What a store tells about the indexes of its segments: rivals timed beside the live ones, and their curves. */
 import type { IndexKind, IndexPolicy } from '@varve/interfaces';
 import {
+  type SegmentCurve as NativeCurve,
   type IndexPolicy as NativePolicy,
   type NativeStore,
-  type SegmentCurve as NativeCurve,
   unwrap,
 } from '@varve/native-embedded';
 

@@ -6,6 +6,7 @@ import { binding, type NativeStore, type StoreEvent, unwrap } from '@varve/nativ
 import { type ExternalStore, ExternalWriter } from './log/external-writer.js';
 import { markName } from './log/high-water-mark.js';
 import { LevelLog, type LogStats } from './log/level-log.js';
+import type { LogVerifyReport } from './log/verify-level.js';
 import { type BatchWriter, NativeWriter } from './native-writer.js';
 import type { Settings } from './options.js';
 
@@ -15,6 +16,8 @@ export interface OpenStore {
   readonly writer: BatchWriter;
   /** A reading of a log that is not the native one. */
   readonly logStats?: () => LogStats;
+  /** Checks such a log; the native one is checked with the store. */
+  readonly verifyLog?: () => Promise<LogVerifyReport>;
   readonly close: () => Promise<void>;
 }
 
@@ -109,7 +112,7 @@ async function openLevel(
     store = unwrap(await binding.openStore(location, native, hear, () => undefined));
     writer = new ExternalWriter(log, externalStore(store));
     await writer.start(store.stats().foldedSequence);
-    return { store, writer, close, logStats: () => log.stats() };
+    return { store, writer, close, logStats: () => log.stats(), verifyLog: () => log.verify() };
   } catch (error) {
     await close().catch(() => undefined);
     throw error;

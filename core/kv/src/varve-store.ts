@@ -182,7 +182,11 @@ export class VarveStore<K = string, V = string>
   }
 
   async verify(): Promise<VerifyReport> {
-    return verifyReportOf(unwrap(await this.#opened.store.verify()));
+    const { store, verifyLog } = this.#opened;
+    const report = verifyReportOf(unwrap(await store.verify()));
+    if (verifyLog === undefined) return report;
+    const { logRecords, damage } = await verifyLog();
+    return { ...report, logRecords, damage: [...report.damage, ...damage] };
   }
 
   async flush(): Promise<void> {

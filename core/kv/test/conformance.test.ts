@@ -20,6 +20,7 @@ function factory(options: VarveStoreOptions<Uint8Array, Uint8Array>): StoreFacto
 const configurations: readonly (readonly [string, VarveStoreOptions<Uint8Array, Uint8Array>])[] = [
   ['the default store', {}],
   ['a store with the smallest memtable', { memtableBytes: 64 << 10 }],
+  ['a store with its log on LevelDB', { log: 'level', memtableBytes: 64 << 10 }],
 ];
 
 describe.each(configurations)('%s', (_, options) => {

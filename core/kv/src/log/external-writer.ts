@@ -71,10 +71,9 @@ export class ExternalWriter implements BatchWriter {
       await this.#log.fold(this.#store.catalogue(), 0);
     }
     for await (const { sequence, batch } of this.#log.replay()) {
-      while (!this.#store.canApply(batch)) {
+      while (!this.#store.canApply(batch) || !this.#applied(batch, sequence)) {
         await this.#change();
       }
-      this.#store.apply(batch, sequence);
       this.#sequence = sequence;
       progress?.(sequence);
     }
@@ -143,11 +142,10 @@ export class ExternalWriter implements BatchWriter {
         if (this.#failure !== undefined) {
           throw this.#failure;
         }
-        if (!this.#store.canApply(batch)) {
+        if (!this.#store.canApply(batch) || !this.#applied(batch, sequence)) {
           this.#retry = setTimeout(() => this.#applyLogged(), retryMs);
           break;
         }
-        this.#store.apply(batch, sequence);
         this.#settle(() => logged.resolve({ sequence, durability }));
       } catch (error) {
         this.#failure ??= new VarveError('STORE_POISONED', {
@@ -161,6 +159,17 @@ export class ExternalWriter implements BatchWriter {
       applied += 1;
     }
     this.#logged.splice(0, applied);
+  }
+
+  /** False when a flush on another thread took the room that `canApply` saw. */
+  #applied(batch: Uint8Array, sequence: number): boolean {
+    try {
+      this.#store.apply(batch, sequence);
+      return true;
+    } catch (error) {
+      if (error instanceof VarveError && error.code === 'LIMIT_EXCEEDED') return false;
+      throw error;
+    }
   }
 
   #settle(answer: () => void): void {

@@ -30,6 +30,7 @@ import {
 import { LogReserve, logSpace } from './log-reserve.js';
 import { type OpenedLevel, openLevel } from './open-level.js';
 import { type KeptRecord, LogReplay } from './replay-level.js';
+import { type LogVerifyReport, verifyLevel } from './verify-level.js';
 
 /** A reading of the log; counters start at open. */
 export interface LogStats {
@@ -278,6 +279,11 @@ export class LevelLog implements DurableLog {
     } finally {
       await this.#release();
     }
+  }
+
+  /** Reads and checks every record; see `verifyLevel`. Errors: `STORE_CLOSED`. */
+  async verify(): Promise<LogVerifyReport> {
+    return verifyLevel(this.#open());
   }
 
   #open(): OpenedLevel {

@@ -103,8 +103,8 @@ impl Store {
     }
 
     /// External log: applies a batch that the caller has logged as commit `sequence`, which must be the
-    /// last one plus 1. Waits while too many memtables are frozen (and in that case needs the caller to
-    /// commit folds from another thread).
+    /// last one plus 1. With own threads it never waits: `LIMIT_EXCEEDED` while too many memtables wait
+    /// for their fold, and nothing has changed then.
     pub fn apply(&self, batch: &Batch, sequence: u64) -> Result<()> {
         self.inner.check_writable()?;
         if !self.inner.settings.external {
@@ -115,7 +115,14 @@ impl Store {
         if sequence != expected {
             return Err(argument(format!("commit {sequence} was applied, commit {expected} is next")));
         }
-        self.inner.make_room(memtable_need(batch))?;
+        let needed = memtable_need(batch);
+        // A flush may have taken the room since `can_apply`. Waiting here could be for ever: the caller's thread may be
+        // the one that commits folds.
+        if self.inner.threaded.load(Ordering::Acquire) && !self.inner.has_room(needed) {
+            let hint = "commit the open fold, then apply again";
+            return Err(crate::error::limit("too many memtables wait for their fold", hint));
+        }
+        self.inner.make_room(needed)?;
         self.inner.insert(batch, sequence);
         self.inner.version.load().active.note_sequence(sequence);
         self.inner.visible.store(sequence, Ordering::Release);
@@ -287,15 +294,19 @@ impl Store {
     pub fn flush(&self) -> Result<()> {
         self.inner.check_open()?;
         self.commit_queued()?;
-        let target = {
-            let _writer = self.inner.writer.lock();
-            self.inner.state.lock().failed = None;
-            while !self.inner.version.load().active.is_empty() && !self.inner.try_freeze(0)? {
-                if !self.wait_for_progress()? {
-                    return Err(VarveError::new(ErrorCode::LimitExceeded, "a fold waits for its commit", ""));
-                }
+        self.inner.state.lock().failed = None;
+        let target = loop {
+            // Never held while waiting: with an external log, whoever commits the fold that makes room may first
+            // need the lock for `apply`.
+            let writer = self.inner.writer.lock();
+            if self.inner.version.load().active.is_empty() || self.inner.try_freeze(0)? {
+                let version = self.inner.version.load();
+                break version.frozen.first().map_or(0, |memtable| memtable.last_sequence());
             }
-            self.inner.version.load().frozen.first().map_or(0, |memtable| memtable.last_sequence())
+            drop(writer);
+            if !self.wait_for_progress()? {
+                return Err(VarveError::new(ErrorCode::LimitExceeded, "a fold waits for its commit", ""));
+            }
         };
         self.wait_until(|inner| inner.folded.load(Ordering::Acquire) >= target)
     }

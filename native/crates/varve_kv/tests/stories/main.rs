@@ -6,6 +6,7 @@ mod catalogue_lost_twice;
 mod close_with_full_memtables;
 mod cursor_after_an_error;
 mod failed_sync_of_a_segment;
+mod flush_without_room;
 mod fold_in_doubt;
 mod repair_without_descriptors;
 mod shrink_in_doubt;
