@@ -1,17 +1,35 @@
 /** What the tier is made of, wired together: the one place that knows its parts. */
-import { VarveError } from '@varve/interfaces';
+import { type Platform, type Telemetry, VarveError } from '@varve/interfaces';
 import { VarveStore, type VarveStoreOptions } from '@varve/kv';
+import { createNodePlatform, createTelemetry, recordStoreEvents } from '@varve/runtime';
 import { defineAbsent } from './absent.js';
 
 /** How a database is opened: abstract-level's encodings, durability, the log, sizes. Every field has a default. */
-export type OpenOptions<K = string, V = string> = VarveStoreOptions<K, V>;
+export type OpenOptions<K = string, V = string> = VarveStoreOptions<K, V> & {
+  /** The world to stand on; this process's by default. Its memory limit sets the size of memtables. */
+  readonly platform?: Platform;
+};
 
 /**
  * An open database: abstract-level's whole API and packed reads.
  *
  * Made by `open`.
  */
-export class EmbeddedDatabase<K = string, V = string> extends VarveStore<K, V> {}
+export class EmbeddedDatabase<K = string, V = string> extends VarveStore<K, V> {
+  /** One record per flush, merge and failure since the database was made, summed up in bounded memory. */
+  readonly telemetry: Telemetry = createTelemetry();
+
+  constructor(
+    directory: string,
+    { platform = createNodePlatform(), ...options }: OpenOptions<K, V> = {} as OpenOptions<K, V>,
+  ) {
+    super(directory, {
+      memtableBytes: memtableBytesOf(platform),
+      ...(options as VarveStoreOptions<K, V>),
+    });
+    recordStoreEvents(this, { telemetry: this.telemetry, clock: platform.clock });
+  }
+}
 
 defineAbsent(EmbeddedDatabase.prototype);
 
@@ -37,4 +55,9 @@ export async function open<K = string, V = string>(
     throw cause instanceof VarveError ? cause : error;
   }
   return database;
+}
+
+/** A sixteenth of the memory limit, since three memtables may exist and the rest is for maps and models; 16 MiB at most. */
+function memtableBytesOf({ memory }: Platform): number {
+  return Math.max(64 << 10, Math.min(16 << 20, Math.floor(memory.limitBytes() / 16)));
 }

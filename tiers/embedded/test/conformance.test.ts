@@ -2,10 +2,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { durableLogCases, keyValueStoreCases } from '@varve/conformance';
+import { durableLogCases, keyValueStoreCases, platformCases, telemetryCases } from '@varve/conformance';
 import { capabilities, EmbeddedDatabase, limits } from '@varve/embedded';
 import type { Contract } from '@varve/interfaces';
 import { LevelLog } from '@varve/kv';
+import { createNodePlatform, createTelemetry } from '@varve/runtime';
 import { afterAll, describe, expect, it } from 'vitest';
 
 const folder = mkdtempSync(join(tmpdir(), 'varve-embedded-'));
@@ -32,6 +33,20 @@ const suites: Partial<Record<Contract, () => void>> = {
       },
     };
     for (const { name, run } of durableLogCases) it(name, () => run(factory));
+  },
+  Platform() {
+    const factory = {
+      supports: { losePower: false },
+      create: async () => ({
+        platform: createNodePlatform(),
+        folder: join(mkdtempSync(join(folder, 'platform-')), 'new'),
+        wait: (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms)),
+      }),
+    };
+    for (const { name, run } of platformCases) it(name, () => run(factory));
+  },
+  Telemetry() {
+    for (const { name, run } of telemetryCases) it(name, () => run(createTelemetry));
   },
 };
 

@@ -317,8 +317,8 @@ pub const EMBEDDED: Capabilities = Capabilities {
         network: Network { required: false },
         energy: Energy { source: EnergySource::Battery, idle_wakeups_per_second_max: 1 },
     },
-    modules: &[Module::Kv],
-    contracts: &[Contract::KeyValueStore, Contract::DurableLog],
+    modules: &[Module::Kv, Module::Runtime],
+    contracts: &[Contract::KeyValueStore, Contract::DurableLog, Contract::Telemetry, Contract::Platform],
     limits: Limits {
         key: Some(BytesLimit { max: 65_535, unit: Unit::Bytes }),
         value: Some(BytesLimit { max: 67_108_864, unit: Unit::Bytes }),
