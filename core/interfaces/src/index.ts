@@ -35,6 +35,13 @@ export type {
 } from './control/controller.js';
 export { type ErrorCode, errorCodes } from './errors/error-codes.js';
 export { VarveError, type VarveErrorDetails } from './errors/varve-error.js';
+export type {
+  LoadedModel,
+  LoadModelOptions,
+  ModelDescription,
+  ModelFormat,
+  ModelRuntime,
+} from './model/model-runtime.js';
 export {
   type Clock,
   type Disk,

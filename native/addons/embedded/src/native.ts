@@ -371,3 +371,37 @@ export interface Failed {
   /** Why the call failed. */
   failure: Failure;
 }
+
+/** Opens a model on a thread of its own: a file of Varve, or with `onnx` an ONNX message. */
+export declare function loadModel(bytes: Uint8Array, onnx: boolean): Promise<NativeModel | Failed>;
+
+/** A model that is ready to score. */
+export declare class NativeModel {
+  private constructor();
+  /** Binds scoring to two buffers of the model's widths: `run()` scores `features` into `answer`. */
+  bind(features: Float32Array, answer: Float32Array): () => true | undefined;
+  /** Scores rows of shape [n, features] into `out` of shape [n, outputs]. */
+  inferBatch(rows: Float32Array, out: Float32Array): Failed | undefined;
+  /** The model as a file of Varve. */
+  toBytes(): Uint8Array;
+  /** The same model with int8 weights. */
+  quantised(): NativeModel;
+  /** Names, labels, parts and size. */
+  schema(): ModelSchema;
+}
+
+/** What a model takes and gives. */
+export interface ModelSchema {
+  /** Names of the features, in the order of a row. */
+  features: Array<string>;
+  /** Names of the outputs, in the order of an answer. */
+  outputs: Array<string>;
+  /** Labels of the outputs of a classifier that are numbers. */
+  classNumbers: Array<number>;
+  /** Labels of the outputs of a classifier that are texts. */
+  classTexts: Array<string>;
+  /** What the model consists of. */
+  steps: Array<string>;
+  /** Bytes of weights, trees and constants in memory. */
+  bytes: number;
+}

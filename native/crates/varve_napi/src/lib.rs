@@ -6,4 +6,5 @@
 
 mod kv;
 mod outcome;
+mod tiny;
 mod work;

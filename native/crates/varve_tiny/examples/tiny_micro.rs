@@ -55,7 +55,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             })
             .sum();
         let each = |ns: u128| ns as f64 / count as f64;
-        println!("{isa:?}: batch {:.1} ns/row, single {:.1} ns/row, off by {off:e}", each(batch), each(single));
+        println!(
+            "{isa:?}: batch {:.1} ns/row, single {:.1} ns/row, off by {off:e}",
+            each(batch),
+            each(single)
+        );
     }
     Ok(())
 }

@@ -78,7 +78,8 @@ impl Dense {
     /// How far int8 may be from f32 for this row, per output; `self` is the f32 layer.
     #[cfg(test)]
     pub(crate) fn error_bound(&self, x: &[f32]) -> Vec<f64> {
-        let largest = |values: &mut dyn Iterator<Item = f32>| values.fold(0.0, |most: f32, v| most.max(v.abs()));
+        let largest =
+            |values: &mut dyn Iterator<Item = f32>| values.fold(0.0, |most: f32, v| most.max(v.abs()));
         let a = f64::from(largest(&mut x.iter().copied()) / 127.0);
         (0..self.outputs)
             .map(|j| {

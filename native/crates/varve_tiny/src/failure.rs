@@ -18,7 +18,11 @@ pub(crate) fn unsupported(what: impl Into<String>) -> VarveError {
 
 /// A limit of [`crate::Limits`] would be exceeded.
 pub(crate) fn too_large(what: impl Into<String>) -> VarveError {
-    VarveError::new(ErrorCode::ModelTooLarge, what, "train a smaller model, or raise the limit where it is yours")
+    VarveError::new(
+        ErrorCode::ModelTooLarge,
+        what,
+        "train a smaller model, or raise the limit where it is yours",
+    )
 }
 
 /// The rows or the output do not match the schema.

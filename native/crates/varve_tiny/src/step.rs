@@ -51,12 +51,22 @@ pub(crate) enum Pair {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Unary {
     Relu,
-    LeakyRelu { alpha: f32 },
+    LeakyRelu {
+        alpha: f32,
+    },
     Sigmoid,
-    HardSigmoid { alpha: f32, beta: f32 },
+    HardSigmoid {
+        alpha: f32,
+        beta: f32,
+    },
     Tanh,
-    Elu { alpha: f32 },
-    Selu { alpha: f32, gamma: f32 },
+    Elu {
+        alpha: f32,
+    },
+    Selu {
+        alpha: f32,
+        gamma: f32,
+    },
     Softplus,
     Softsign,
     Exp,
@@ -66,9 +76,14 @@ pub(crate) enum Unary {
     Neg,
     /// To the integer towards zero, as a cast does.
     Trunc,
-    Clip { low: f32, high: f32 },
+    Clip {
+        low: f32,
+        high: f32,
+    },
     /// 1 above the threshold, else 0.
-    Binarize { threshold: f32 },
+    Binarize {
+        threshold: f32,
+    },
 }
 
 /// How a row is scaled to length one.
@@ -112,22 +127,63 @@ pub(crate) enum Derived {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Op {
     /// Replaces what equals `replaced` (also NaN) by the value of its column; one value serves all.
-    Impute { from: Span, replaced: f32, values: Vec<f32> },
+    Impute {
+        from: Span,
+        replaced: f32,
+        values: Vec<f32>,
+    },
     /// `(x - offset) * scale` per column.
-    Scale { from: Span, offset: Vec<f32>, scale: Vec<f32> },
-    Pair { op: Pair, a: Operand, b: Operand },
-    Unary { from: Span, op: Unary },
-    Normalize { from: Span, norm: Norm },
+    Scale {
+        from: Span,
+        offset: Vec<f32>,
+        scale: Vec<f32>,
+    },
+    Pair {
+        op: Pair,
+        a: Operand,
+        b: Operand,
+    },
+    Unary {
+        from: Span,
+        op: Unary,
+    },
+    Normalize {
+        from: Span,
+        norm: Norm,
+    },
     /// Per column, one output per category.
-    OneHot { from: Span, categories: Vec<f32> },
+    OneHot {
+        from: Span,
+        categories: Vec<f32>,
+    },
     /// Values for keys; `other` for the rest.
-    Encode { from: Span, keys: Vec<f32>, values: Vec<f32>, other: f32 },
-    Gather { columns: Vec<u32> },
-    Softmax { from: Span, kind: Softmax },
-    Second { from: Span, kind: Second },
-    Derive { columns: Vec<Derived> },
-    Dense { from: Span, layer: Dense },
-    Forest { forest: Forest },
+    Encode {
+        from: Span,
+        keys: Vec<f32>,
+        values: Vec<f32>,
+        other: f32,
+    },
+    Gather {
+        columns: Vec<u32>,
+    },
+    Softmax {
+        from: Span,
+        kind: Softmax,
+    },
+    Second {
+        from: Span,
+        kind: Second,
+    },
+    Derive {
+        columns: Vec<Derived>,
+    },
+    Dense {
+        from: Span,
+        layer: Dense,
+    },
+    Forest {
+        forest: Forest,
+    },
 }
 
 /// An operation and the columns that it writes.
@@ -167,9 +223,7 @@ impl Op {
         let slot = |slot: &u32| (*slot as usize) < columns;
         let good = match self {
             Self::Impute { from, values, .. } => inside(*from) && fits(values, *from),
-            Self::Scale { from, offset, scale } => {
-                inside(*from) && fits(offset, *from) && fits(scale, *from)
-            }
+            Self::Scale { from, offset, scale } => inside(*from) && fits(offset, *from) && fits(scale, *from),
             Self::Pair { a, b, .. } => {
                 let width = self.width();
                 [a, b].into_iter().all(|operand| {
@@ -177,7 +231,9 @@ impl Op {
                         && !matches!(operand, Operand::Columns(span) if !inside(*span))
                 }) && width > 0
             }
-            Self::Unary { from, .. } | Self::Normalize { from, .. } | Self::Softmax { from, .. } => inside(*from),
+            Self::Unary { from, .. } | Self::Normalize { from, .. } | Self::Softmax { from, .. } => {
+                inside(*from)
+            }
             Self::OneHot { from, categories } => inside(*from) && !categories.is_empty(),
             Self::Encode { from, keys, values, .. } => inside(*from) && keys.len() == values.len(),
             Self::Gather { columns } => !columns.is_empty() && columns.iter().all(slot),
@@ -186,7 +242,10 @@ impl Op {
                 Derived::NanAsLow { slot: at } | Derived::Member { slot: at, .. } => slot(at),
             }),
             Self::Dense { from, layer } => {
-                inside(*from) && layer.inputs == from.width && layer.outputs > 0 && layer.bias.len() == layer.outputs
+                inside(*from)
+                    && layer.inputs == from.width
+                    && layer.outputs > 0
+                    && layer.bias.len() == layer.outputs
             }
             Self::Forest { forest } => return forest.check(columns, limits),
         };

@@ -43,7 +43,8 @@ fn the_best_score_is_the_label_of_onnx_runtime() {
         };
         let answers = batch(&model, &fixture.rows);
         for (scores, label) in answers.chunks_exact(fixture.outputs).zip(&fixture.labels) {
-            let best = (1..scores.len()).fold(0, |best, at| if scores[at] > scores[best] { at } else { best });
+            let best =
+                (1..scores.len()).fold(0, |best, at| if scores[at] > scores[best] { at } else { best });
             let margin = scores.iter().enumerate().filter(|(at, _)| *at != best);
             let margin = margin.fold(f32::INFINITY, |margin, (_, score)| margin.min(scores[best] - score));
             if margin > TOLERANCE {
@@ -64,7 +65,8 @@ fn int8_nets_stay_close_and_are_smaller() {
         let model = fixture.model();
         let small = model.quantised();
         let (exact, near) = (batch(&model, &fixture.rows), batch(&small, &fixture.rows));
-        let range = exact.iter().fold(f32::MIN, |most, y| most.max(*y)) - exact.iter().fold(f32::MAX, |least, y| least.min(*y));
+        let range = exact.iter().fold(f32::MIN, |most, y| most.max(*y))
+            - exact.iter().fold(f32::MAX, |least, y| least.min(*y));
         let off = exact.iter().zip(&near).fold(0.0, |most: f32, (a, b)| most.max((a - b).abs()));
         assert!(off <= 0.02 * range, "{name}: {off} of {range}");
         assert!(off > 0.0, "{name} was not quantised");

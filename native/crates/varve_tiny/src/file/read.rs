@@ -223,7 +223,9 @@ impl<'a> Reader<'a> {
     fn derived(&mut self) -> Result<Derived> {
         match self.byte()? {
             0 => Ok(Derived::NanAsLow { slot: self.u32()? }),
-            tag @ (1 | 2) => Ok(Derived::Member { slot: self.u32()?, set: self.floats()?, missing: tag == 2 }),
+            tag @ (1 | 2) => {
+                Ok(Derived::Member { slot: self.u32()?, set: self.floats()?, missing: tag == 2 })
+            }
             tag => Err(damaged(format!("unknown derived column {tag} in the model file"))),
         }
     }
@@ -251,7 +253,10 @@ impl<'a> Reader<'a> {
                 *code = (*byte as i8).max(-127);
             }
         }
-        Ok(Op::Dense { from, layer: Dense { inputs, outputs, bias, weights: Weights::Int8 { codes, scales } } })
+        Ok(Op::Dense {
+            from,
+            layer: Dense { inputs, outputs, bias, weights: Weights::Int8 { codes, scales } },
+        })
     }
 
     fn forest(&mut self) -> Result<Forest> {

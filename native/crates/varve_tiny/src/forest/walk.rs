@@ -17,8 +17,10 @@ use crate::program::BLOCK;
 const TOP: usize = 4;
 /// Nodes of a complete tree of so many levels.
 const TOP_NODES: usize = (1 << TOP) - 1;
-/// Rows or trees that walk at once.
+/// Rows that walk at once.
 const TOGETHER: usize = 8;
+/// Trees that one row walks at once: more than registers hold, because their nodes come from far caches.
+const TREES_TOGETHER: usize = 16;
 
 /// The head of a tree as a complete one: leaves above its lower edge stand on for their own children.
 struct Head {
@@ -32,8 +34,7 @@ struct Head {
 impl Head {
     #[inline(always)]
     fn of(nodes: &[Node]) -> Self {
-        let mut head =
-            Self { values: [0.0; TOP_NODES], columns: [0; TOP_NODES], edge: [0; TOP_NODES + 1] };
+        let mut head = Self { values: [0.0; TOP_NODES], columns: [0; TOP_NODES], edge: [0; TOP_NODES + 1] };
         let mut places = [0u32; 2 * TOP_NODES + 1];
         for at in 0..TOP_NODES {
             let place = places[at];
@@ -56,21 +57,41 @@ impl Head {
     #[inline(always)]
     unsafe fn paths<L: Lanes>(&self, x: *const f32, paths: &mut [u32; BLOCK]) {
         let mut row = 0;
-        while row < BLOCK {
-            // SAFETY: `row + L::ROWS <= BLOCK`, because BLOCK is a multiple of every lane count.
-            unsafe {
-                let right = |at: usize| L::right(x.add(self.columns[at] + row), self.values[at]);
-                let first = right(0);
-                let second = L::pick(first, right(1), right(2));
-                let low = L::pick(second, right(3), right(4));
-                let third = L::pick(first, low, L::pick(second, right(5), right(6)));
-                let low = L::pick(third, right(7), right(8));
-                let left = L::pick(second, low, L::pick(third, right(9), right(10)));
-                let low = L::pick(third, right(11), right(12));
-                let fourth = L::pick(first, left, L::pick(second, low, L::pick(third, right(13), right(14))));
-                L::store([first, second, third, fourth], paths.as_mut_ptr().add(row));
-            }
-            row += L::ROWS;
+        while row + 2 * L::ROWS <= BLOCK {
+            // SAFETY: two vectors end inside the block.
+            unsafe { self.paths_of_two::<L>(x.add(row), paths.as_mut_ptr().add(row)) };
+            row += 2 * L::ROWS;
+        }
+    }
+
+    /// Paths of two vectors of rows: constants and column addresses are loaded once for both.
+    ///
+    /// Pairs are spelled out: a helper like `array::from_fn` would be compiled without the instruction set, and every
+    /// comparison would become a call (measured: 17 times slower).
+    ///
+    /// # Safety
+    /// As [`Head::paths`]; both vectors end inside the block.
+    #[inline(always)]
+    unsafe fn paths_of_two<L: Lanes>(&self, x: *const f32, paths: *mut u32) {
+        // SAFETY: as the caller vouches.
+        unsafe {
+            let right = |at: usize| {
+                let (column, value) = (x.add(self.columns[at]), self.values[at]);
+                (L::right(column, value), L::right(column.add(L::ROWS), value))
+            };
+            let pick = |mask: (L::Mask, L::Mask), a: (L::Mask, L::Mask), b: (L::Mask, L::Mask)| {
+                (L::pick(mask.0, a.0, b.0), L::pick(mask.1, a.1, b.1))
+            };
+            let first = right(0);
+            let second = pick(first, right(1), right(2));
+            let low = pick(second, right(3), right(4));
+            let third = pick(first, low, pick(second, right(5), right(6)));
+            let low = pick(third, right(7), right(8));
+            let left = pick(second, low, pick(third, right(9), right(10)));
+            let low = pick(third, right(11), right(12));
+            let fourth = pick(first, left, pick(second, low, pick(third, right(13), right(14))));
+            L::store([first.0, second.0, third.0, fourth.0], paths);
+            L::store([first.1, second.1, third.1, fourth.1], paths.add(L::ROWS));
         }
     }
 }
@@ -144,7 +165,8 @@ pub(crate) unsafe fn score_blocks<L: Lanes>(
 unsafe fn descend(head: &Head, nodes: *const Node, depth: u32, x: *const f32, places: &mut [u32; BLOCK]) {
     let (groups, _) = places.as_chunks_mut::<TOGETHER>();
     for (group, places) in groups.iter_mut().enumerate() {
-        let mut at: [usize; TOGETHER] = std::array::from_fn(|row| head.edge[places[row] as usize & 15] as usize);
+        let mut at: [usize; TOGETHER] =
+            std::array::from_fn(|row| head.edge[places[row] as usize & 15] as usize);
         for _ in TOP as u32..depth {
             for (row, at) in at.iter_mut().enumerate() {
                 // SAFETY: as the caller vouches.
@@ -202,7 +224,7 @@ pub(crate) unsafe fn score_row(forest: &Forest, x: *mut f32, out: usize) {
     let targets = unsafe { std::slice::from_raw_parts_mut(x.add(out), forest.targets) };
     targets.fill(start(forest.aggregate));
     let nodes = forest.nodes.as_ptr();
-    let (groups, rest) = forest.trees.as_chunks::<TOGETHER>();
+    let (groups, rest) = forest.trees.as_chunks::<TREES_TOGETHER>();
     for trees in groups {
         // SAFETY: as the caller vouches.
         unsafe { score_trees(forest, nodes, trees, x, targets) };

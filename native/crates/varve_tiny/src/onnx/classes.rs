@@ -49,9 +49,8 @@ fn selected(graph: &GraphProto, limits: &Limits) -> Result<Classes> {
         let makes = |node: &NodeProto| node.op_type == "ArgMax" && node.output.contains(name);
         graph.node.iter().any(makes)
     };
-    let selects = |node: &&NodeProto| {
-        node.op_type == "ArrayFeatureExtractor" && node.input.get(1).is_some_and(is_best)
-    };
+    let selects =
+        |node: &&NodeProto| node.op_type == "ArrayFeatureExtractor" && node.input.get(1).is_some_and(is_best);
     let name = graph.node.iter().find(selects).and_then(|node| node.input.first());
     let tensor = graph.initializer.iter().find(|tensor| Some(&tensor.name) == name);
     Ok(match tensor.map(|tensor| Tensor::of(tensor, limits)).transpose()?.map(|tensor| tensor.data) {

@@ -66,11 +66,7 @@ impl Translation<'_> {
 }
 
 /// The model of a graph.
-pub(crate) fn translate(
-    graph: &GraphProto,
-    opsets: &[OperatorSetIdProto],
-    limits: &Limits,
-) -> Result<Model> {
+pub(crate) fn translate(graph: &GraphProto, opsets: &[OperatorSetIdProto], limits: &Limits) -> Result<Model> {
     let mut values = HashMap::new();
     for tensor in &graph.initializer {
         values.insert(tensor.name.as_str(), Value::Constant(Tensor::of(tensor, limits)?));

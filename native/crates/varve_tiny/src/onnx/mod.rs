@@ -27,8 +27,8 @@ pub(crate) fn import(bytes: &[u8], limits: &Limits) -> Result<Model> {
         return Err(too_large(format!("an ONNX model of {} bytes", bytes.len())));
     }
     wire::check(bytes, limits)?;
-    let model = ModelProto::decode(bytes)
-        .map_err(|cause| damaged("the bytes are no ONNX model").caused_by(cause))?;
+    let model =
+        ModelProto::decode(bytes).map_err(|cause| damaged("the bytes are no ONNX model").caused_by(cause))?;
     let graph = model.graph.filter(|graph| !graph.node.is_empty() && model.ir_version > 0);
     let graph = graph.ok_or_else(|| damaged("the bytes are no ONNX model: there is no graph in them"))?;
     graph::translate(&graph, &model.opset_import, limits)

@@ -101,7 +101,8 @@ fn ml_domain(t: &mut Translation<'_>, node: &NodeProto) -> Result<Value> {
         "LinearClassifier" => linear_classifier(t, node, &attributes),
         "Scaler" => {
             let from = t.columns(node, 0)?;
-            let or = |values: &[f32], default| if values.is_empty() { vec![default] } else { values.to_vec() };
+            let or =
+                |values: &[f32], default| if values.is_empty() { vec![default] } else { values.to_vec() };
             let (offset, scale) = (or(attributes.floats("offset"), 0.0), or(attributes.floats("scale"), 1.0));
             t.push(Op::Scale { from, offset, scale })
         }
@@ -169,7 +170,8 @@ fn pair(t: &mut Translation<'_>, node: &NodeProto, op: Pair) -> Result<Value> {
 /// `Add` of a constant to a layer that has no bias yet and that nothing else reads becomes its bias.
 fn bias(t: &mut Translation<'_>, node: &NodeProto) -> Result<Option<Value>> {
     for (layer_at, constant_at) in [(0, 1), (1, 0)] {
-        let (Value::Columns(span), Value::Constant(tensor)) = (t.value(node, layer_at)?, t.value(node, constant_at)?)
+        let (Value::Columns(span), Value::Constant(tensor)) =
+            (t.value(node, layer_at)?, t.value(node, constant_at)?)
         else {
             continue;
         };
@@ -333,7 +335,8 @@ fn linear(
     let from = t.columns(node, 0)?;
     let coefficients = attributes.floats("coefficients");
     let intercepts = attributes.floats("intercepts");
-    let bias = if intercepts.is_empty() { vec![0.0; targets.min(coefficients.len())] } else { intercepts.to_vec() };
+    let bias =
+        if intercepts.is_empty() { vec![0.0; targets.min(coefficients.len())] } else { intercepts.to_vec() };
     if targets == 0 || targets.checked_mul(from.width) != Some(coefficients.len()) || bias.len() != targets {
         return Err(damaged(format!("the coefficients of {} do not match its input", node.op_type)));
     }

@@ -83,7 +83,9 @@ fn data_of(proto: &TensorProto) -> Result<Data> {
         data_type::FLOAT if raw.is_empty() => Data::Floats(proto.float_data.clone()),
         data_type::FLOAT => Data::Floats(words(raw)?.iter().map(|word| f32::from_le_bytes(*word)).collect()),
         data_type::INT64 if raw.is_empty() => Data::Integers(proto.int64_data.clone()),
-        data_type::INT64 => Data::Integers(words(raw)?.iter().map(|word| i64::from_le_bytes(*word)).collect()),
+        data_type::INT64 => {
+            Data::Integers(words(raw)?.iter().map(|word| i64::from_le_bytes(*word)).collect())
+        }
         data_type::INT32 if !raw.is_empty() => {
             Data::Integers(words(raw)?.iter().map(|word| i64::from(i32::from_le_bytes(*word))).collect())
         }
@@ -93,7 +95,9 @@ fn data_of(proto: &TensorProto) -> Result<Data> {
         data_type::INT32 | data_type::UINT8 | data_type::BOOL => {
             Data::Integers(proto.int32_data.iter().map(|value| i64::from(*value)).collect())
         }
-        data_type::STRING => Data::Texts(proto.string_data.iter().map(|text| utf8(text)).collect::<Result<_>>()?),
+        data_type::STRING => {
+            Data::Texts(proto.string_data.iter().map(|text| utf8(text)).collect::<Result<_>>()?)
+        }
         data_type::DOUBLE => return Err(unsupported(format!("tensor {} is of type double", proto.name))),
         other => return Err(unsupported(format!("tensor {} is of element type {other}", proto.name))),
     })

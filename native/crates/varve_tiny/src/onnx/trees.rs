@@ -43,25 +43,10 @@ pub(crate) fn version_3(attributes: &Attributes<'_>, prefix: &str) -> Result<Ens
     if lengths.iter().any(|length| *length != count) || !(missing.is_empty() || missing.len() == count) {
         return Err(damaged("the node lists of a tree ensemble differ in length"));
     }
-    let mut places = HashMap::with_capacity(count);
-    let mut roots = Vec::new();
-    for at in 0..count {
-        if places.insert((trees[at], ids[at]), at).is_some() {
-            return Err(damaged(format!("tree {} names node {} twice", trees[at], ids[at])));
-        }
-        // The first node of each tree in the lists is its root, as in ONNX Runtime.
-        if at == 0 || trees[at] != trees[at - 1] {
-            roots.push(at);
-        }
-    }
-    let mut known = roots.iter().map(|root| trees[*root]).collect::<Vec<_>>();
-    known.sort_unstable();
-    if known.windows(2).any(|pair| pair[0] == pair[1]) {
-        return Err(damaged("the nodes of a tree do not stand together"));
-    }
+    let places = Places::of(trees, ids)?;
     let place = |tree: i64, id: i64| {
         let missing = || damaged(format!("tree {tree} has no node {id}"));
-        places.get(&(tree, id)).copied().ok_or_else(missing)
+        places.find(tree, id).ok_or_else(missing)
     };
     let mut nodes = Vec::with_capacity(count);
     for at in 0..count {
@@ -69,7 +54,8 @@ pub(crate) fn version_3(attributes: &Attributes<'_>, prefix: &str) -> Result<Ens
             nodes.push(RawNode::Leaf { scores: Vec::new() });
             continue;
         };
-        let feature = usize::try_from(features[at]).map_err(|_| damaged("a tree compares a negative feature"))?;
+        let feature =
+            usize::try_from(features[at]).map_err(|_| damaged("a tree compares a negative feature"))?;
         nodes.push(RawNode::Branch {
             feature,
             mode,
@@ -87,7 +73,51 @@ pub(crate) fn version_3(attributes: &Attributes<'_>, prefix: &str) -> Result<Ens
         "MAX" => Aggregate::Max,
         other => return Err(unsupported(format!("aggregate function {other}"))),
     };
-    Ok(Ensemble { nodes, roots, aggregate })
+    Ok(Ensemble { nodes, roots: places.roots, aggregate })
+}
+
+/// Where the nodes of each tree stand in the lists.
+struct Places<'a> {
+    trees: &'a [i64],
+    ids: &'a [i64],
+    /// The first node of each tree in the lists is its root, as in ONNX Runtime.
+    roots: Vec<usize>,
+    /// Tree to its root.
+    firsts: HashMap<i64, usize>,
+    /// Only where ids are not 0, 1, 2, ... from the root: tree and id to place.
+    odd: HashMap<(i64, i64), usize>,
+}
+
+impl<'a> Places<'a> {
+    fn of(trees: &'a [i64], ids: &'a [i64]) -> Result<Self> {
+        let (mut roots, mut firsts, mut odd) = (Vec::new(), HashMap::new(), HashMap::new());
+        let mut is_dense = true;
+        for at in 0..trees.len() {
+            if at == 0 || trees[at] != trees[at - 1] {
+                roots.push(at);
+                if firsts.insert(trees[at], at).is_some() {
+                    return Err(damaged("the nodes of a tree do not stand together"));
+                }
+            }
+            is_dense &= roots.last().is_some_and(|root| usize::try_from(ids[at]) == Ok(at - root));
+        }
+        if !is_dense {
+            for at in 0..trees.len() {
+                if odd.insert((trees[at], ids[at]), at).is_some() {
+                    return Err(damaged(format!("tree {} names node {} twice", trees[at], ids[at])));
+                }
+            }
+        }
+        Ok(Self { trees, ids, roots, firsts, odd })
+    }
+
+    fn find(&self, tree: i64, id: i64) -> Option<usize> {
+        if !self.odd.is_empty() {
+            return self.odd.get(&(tree, id)).copied();
+        }
+        let at = self.firsts.get(&tree)?.checked_add(usize::try_from(id).ok()?)?;
+        (self.trees.get(at) == Some(&tree) && self.ids.get(at) == Some(&id)).then_some(at)
+    }
 }
 
 fn score_leaves(

@@ -69,7 +69,12 @@ fn run_step<const ROWS: usize>(step: &Step, slots: &mut [f32], codes: &mut [i8])
     match &step.op {
         Op::Impute { from, replaced, values } => {
             let replaces = |x: f32| x == *replaced || (x.is_nan() && replaced.is_nan());
-            with_constants::<ROWS>(to, columns(*from), values, |x, value| if replaces(x) { value } else { x });
+            with_constants::<ROWS>(
+                to,
+                columns(*from),
+                values,
+                |x, value| if replaces(x) { value } else { x },
+            );
         }
         Op::Scale { from, offset, scale } => {
             with_constants::<ROWS>(to, columns(*from), offset, |x, offset| x - offset);
@@ -96,7 +101,9 @@ fn run_step<const ROWS: usize>(step: &Step, slots: &mut [f32], codes: &mut [i8])
                 }
             }
         }
-        Op::Encode { from, keys, values, other } => each(to, columns(*from), |x| encode(x, keys, values, *other)),
+        Op::Encode { from, keys, values, other } => {
+            each(to, columns(*from), |x| encode(x, keys, values, *other))
+        }
         Op::Gather { columns } => {
             for (to, &slot) in to.as_chunks_mut::<ROWS>().0.iter_mut().zip(columns) {
                 to.copy_from_slice(&before[slot as usize * ROWS..][..ROWS]);
@@ -203,7 +210,15 @@ fn unary(to: &mut [f32], from: &[f32], op: Unary) {
         Unary::Neg => each(to, from, |x| -x),
         Unary::Trunc => each(to, from, f32::trunc),
         Unary::Clip { low, high } => {
-            each(to, from, |x| if x < low { low } else if x > high { high } else { x });
+            each(to, from, |x| {
+                if x < low {
+                    low
+                } else if x > high {
+                    high
+                } else {
+                    x
+                }
+            });
         }
         Unary::Binarize { threshold } => each(to, from, |x| f32::from(u8::from(x > threshold))),
     }
@@ -218,7 +233,13 @@ fn normalize<const ROWS: usize>(to: &mut [f32], from: &[f32], norm: Norm) {
                 Norm::L1 => *length + x.abs(),
                 Norm::L2 => *length + x * x,
                 // The largest number, not the largest magnitude: so ONNX-ML defines it.
-                Norm::Max => if at == 0 { *x } else { length.max(*x) },
+                Norm::Max => {
+                    if at == 0 {
+                        *x
+                    } else {
+                        length.max(*x)
+                    }
+                }
             };
         }
     }
@@ -279,7 +300,9 @@ fn encode(x: f32, keys: &[f32], values: &[f32], other: f32) -> f32 {
 fn derive<const ROWS: usize>(to: &mut [f32; ROWS], before: &[f32], column: &Derived) {
     match column {
         Derived::NanAsLow { slot } => {
-            each(to, &before[*slot as usize * ROWS..][..ROWS], |x| if x.is_nan() { f32::NEG_INFINITY } else { x });
+            each(to, &before[*slot as usize * ROWS..][..ROWS], |x| {
+                if x.is_nan() { f32::NEG_INFINITY } else { x }
+            });
         }
         Derived::Member { slot, set, missing } => {
             let is_in = |x: f32| set.contains(&x) || (*missing && x.is_nan());

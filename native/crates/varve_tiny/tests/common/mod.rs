@@ -36,7 +36,9 @@ pub fn folder() -> PathBuf {
 pub fn fixtures() -> Vec<Fixture> {
     let mut names: Vec<String> = fs::read_dir(folder())
         .expect("the fixtures are committed")
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok()?.strip_suffix(".onnx").map(str::to_owned))
+        .filter_map(|entry| {
+            entry.ok()?.file_name().into_string().ok()?.strip_suffix(".onnx").map(str::to_owned)
+        })
         .collect();
     names.sort();
     assert!(names.len() > 30, "only {} fixtures", names.len());
@@ -44,15 +46,11 @@ pub fn fixtures() -> Vec<Fixture> {
 }
 
 pub fn fixture(name: &str) -> Fixture {
-    let read = |kind: &str| fs::read(folder().join(format!("{name}.{kind}"))).expect("the fixture is committed");
+    let read =
+        |kind: &str| fs::read(folder().join(format!("{name}.{kind}"))).expect("the fixture is committed");
     let case = read("bin");
     let (head, body) = case.split_at(16);
-    let head: Vec<usize> = head
-        .as_chunks()
-        .0
-        .iter()
-        .map(|word| u32::from_le_bytes(*word) as usize)
-        .collect();
+    let head: Vec<usize> = head.as_chunks().0.iter().map(|word| u32::from_le_bytes(*word) as usize).collect();
     let [count, features, outputs, labelled] = head[..] else { panic!("a header of four numbers") };
     let (floats, labels) = body.split_at(4 * count * (features + outputs));
     let floats: Vec<f32> = floats.as_chunks().0.iter().map(|word| f32::from_le_bytes(*word)).collect();

@@ -1,0 +1,4 @@
+//! Tiny models for JavaScript.
+
+mod hot;
+mod model;
