@@ -5,6 +5,7 @@
 //! mended checksums (is a well-formed lie harmless?).
 
 pub mod index;
+pub mod model;
 
 /// Takes choices from the front of a fuzz input; zeros once it runs out.
 pub struct Input<'a> {

@@ -8,6 +8,7 @@ use std::io;
 use std::path::Path;
 
 use varve_index::{Kind, Policy, StrIndexBuilder, build};
+use varve_tiny::{Limits, Model};
 
 const BYTE_STRINGS: u8 = 1;
 const MENDED: u8 = 2;
@@ -15,7 +16,8 @@ const MENDED: u8 = 2;
 fn main() -> io::Result<()> {
     let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds");
     index_images(&seeds.join("index_image"))?;
-    index_builds(&seeds.join("index_build"))
+    index_builds(&seeds.join("index_build"))?;
+    models(&seeds)
 }
 
 fn kinds() -> [(&'static str, Policy); 3] {
@@ -70,6 +72,35 @@ fn index_builds(dir: &Path) -> io::Result<()> {
             &format!("strings-{kind}"),
             &[&[kind << 1 | BYTE_STRINGS], separators.as_slice()].concat(),
         )?;
+    }
+    Ok(())
+}
+
+/// The small fixtures of varve_tiny: as ONNX, and as files in f32 and int8.
+fn models(seeds: &Path) -> io::Result<()> {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/varve_tiny/fixtures");
+    let fail = |error: varve_types::VarveError| io::Error::other(error.to_string());
+    let features: Vec<u8> = (0..8).flat_map(|at| (at as f32 - 3.5).to_le_bytes()).collect();
+    for name in [
+        "label_encoder",
+        "lgb_stump",
+        "logistic_multi",
+        "mlp_multi",
+        "net_activations",
+        "net_skip",
+        "pipe_columns",
+        "pipe_impute_scale",
+        "tree_ensemble_v5",
+    ] {
+        let onnx = fs::read(fixtures.join(format!("{name}.onnx")))?;
+        write(&seeds.join("onnx_import"), name, &[&features[..], &onnx].concat())?;
+        let model = Model::from_onnx(&onnx, &Limits::default()).map_err(fail)?;
+        let dir = seeds.join("model_file");
+        write(&dir, name, &[&[1], &features[..], &model.to_bytes()].concat())?;
+        if ["mlp_multi", "net_skip"].contains(&name) {
+            let int8 = model.quantised().to_bytes();
+            write(&dir, &format!("{name}-int8"), &[&[0], &features[..], &int8].concat())?;
+        }
     }
     Ok(())
 }
