@@ -47,14 +47,7 @@ pub unsafe fn bind(
         let data = Box::into_raw(hot).cast::<c_void>();
         let mut function = ptr::null_mut();
         check(sys::napi_create_function(env, c"run".as_ptr(), 3, Some(run), data, &raw mut function))?;
-        check(sys::napi_add_finalizer(
-            env,
-            function,
-            data,
-            Some(release),
-            ptr::null_mut(),
-            ptr::null_mut(),
-        ))?;
+        check(sys::napi_add_finalizer(env, function, data, Some(release), ptr::null_mut(), ptr::null_mut()))?;
         let hidden = [(c"features", features), (c"answer", answer)].map(|(name, value)| {
             sys::napi_property_descriptor {
                 utf8name: name.as_ptr(),
@@ -83,14 +76,7 @@ unsafe extern "C" fn run(env: sys::napi_env, info: sys::napi_callback_info) -> s
     // SAFETY: Node calls with a valid `env` and `info`; `data` is what `bind` registered and lives as long as its
     // function; the buffers are alive and of the model's widths.
     unsafe {
-        sys::napi_get_cb_info(
-            env,
-            info,
-            ptr::null_mut(),
-            ptr::null_mut(),
-            ptr::null_mut(),
-            &raw mut data,
-        );
+        sys::napi_get_cb_info(env, info, ptr::null_mut(), ptr::null_mut(), ptr::null_mut(), &raw mut data);
         let hot = &*data.cast::<Hot>();
         let done = catch_unwind(AssertUnwindSafe(|| {
             let schema = hot.model.schema();

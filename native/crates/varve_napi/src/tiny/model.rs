@@ -17,8 +17,7 @@ pub fn load_model<'env>(env: &'env Env, bytes: &[u8], onnx: bool) -> napi::Resul
     let bytes = bytes.to_vec();
     promise_of(env, "varve-model", move || {
         let limits = Limits::default();
-        let model =
-            if onnx { Model::from_onnx(&bytes, &limits)? } else { Model::open(&bytes, &limits)? };
+        let model = if onnx { Model::from_onnx(&bytes, &limits)? } else { Model::open(&bytes, &limits)? };
         Ok(NativeModel::of(model))
     })
 }
