@@ -269,6 +269,8 @@ export declare class NativeStore {
   setIndexPolicy(policy: IndexPolicy): Failed | undefined;
   /** The policy that `setIndexPolicy` or the options set last. */
   indexPolicy(): IndexPolicy;
+  /** The instruction set that index lookups run on here, such as `avx2`. */
+  instructionSet(): string;
   /**
    * How the index of every segment, newest first, maps keys to positions: at most `pointsMax` separators of each,
    * beside what the live model expects, or the one of `policy`.
