@@ -269,13 +269,13 @@ export declare class NativeStore {
   setIndexPolicy(policy: IndexPolicy): Failed | undefined;
   /** The policy that `setIndexPolicy` or the options set last. */
   indexPolicy(): IndexPolicy;
-  /** The instruction set that index lookups run on here, such as `avx2`. */
-  instructionSet(): string;
   /**
    * How the index of every segment, newest first, maps keys to positions: at most `pointsMax` separators of each,
    * beside what the live model expects, or the one of `policy`.
    */
   curve(pointsMax: number, policy?: IndexPolicy | undefined | null): Promise<SegmentCurve[] | Failed>;
+  /** The instruction set that index lookups run on here, such as `avx2`. */
+  instructionSet(): string;
   /**
    * Builds and times indexes of `policies` beside the live ones of every segment, newest first. What serves
    * reads is not touched.
