@@ -7,10 +7,19 @@ export const bytesFromStorage = (): number => field('/proc/self/io', 'read_bytes
 /** Resident set, bytes. */
 export const residentBytes = (): number => field('/proc/self/smaps_rollup', 'Rss') * 1024;
 
-/** Resident memory that no other process shares, bytes: what would be free without this process. */
-export const privateBytes = (): number =>
-  (field('/proc/self/smaps_rollup', 'Private_Clean') + field('/proc/self/smaps_rollup', 'Private_Dirty')) *
-  1024;
+/**
+ * Resident memory outside the mapped program file of Node itself, bytes: heap, stacks, libraries and add-ons, shared
+ * with another process or not.
+ */
+export function ownBytes(): number {
+  let sum = 0;
+  let counts = true;
+  for (const line of readFileSync('/proc/self/smaps', 'utf8').split('\n')) {
+    if (/^[0-9a-f]+-[0-9a-f]+ /.test(line)) counts = !line.endsWith(process.execPath);
+    else if (counts && line.startsWith('Rss:')) sum += Number(/\d+/.exec(line)?.[0]) * 1024;
+  }
+  return sum;
+}
 
 /** The most this process ever had resident, bytes. */
 export const peakResidentBytes = (): number => field('/proc/self/status', 'VmHWM') * 1024;

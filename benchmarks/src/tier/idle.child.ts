@@ -1,5 +1,5 @@
 /** Child of case `idle`: opens an empty store, or nothing, comes to rest, and prints what it holds. */
-import { privateBytes, residentBytes } from '../process-figures.js';
+import { ownBytes, residentBytes } from '../process-figures.js';
 
 const [what = '', folder = ''] = process.argv.slice(2);
 let close: () => unknown = () => undefined;
@@ -16,5 +16,5 @@ if (what === 'varve') {
 globalThis.gc?.();
 await new Promise((resolve) => setTimeout(resolve, 300));
 globalThis.gc?.();
-console.log(JSON.stringify({ resident: residentBytes(), private: privateBytes() }));
+console.log(JSON.stringify({ resident: residentBytes(), own: ownBytes() }));
 await close();

@@ -1,4 +1,4 @@
-/** Case `idle`: private memory of a process with an open, empty database, less that of a bare Node process. */
+/** Case `idle`: memory of a process with an open, empty database, less that of a bare Node process. */
 import { join } from 'node:path';
 import { runChild } from '../command.js';
 import type { Case, Context, Value } from '../result.js';
@@ -7,7 +7,7 @@ import { summarise } from '../statistics.js';
 
 interface Held {
   readonly resident: number;
-  readonly private: number;
+  readonly own: number;
 }
 
 export async function idle({ folder, progress, size, note }: Context): Promise<readonly Case[]> {
@@ -28,7 +28,7 @@ export async function idle({ folder, progress, size, note }: Context): Promise<r
     return summarise((held.get('varve') ?? []).map((answer) => answer[figure] - bare));
   };
   note(
-    'idle: private memory counts, what would be free without the process; the resident set also has the pages of the Node program that a larger program touches and every Node process shares',
+    'idle: everything resident but the pages of the Node program file counts; the resident set has those too, of which a larger program touches more',
   );
   const of = (metric: string, figure: keyof Held): Case => ({
     case: 'idle',
@@ -37,5 +37,5 @@ export async function idle({ folder, progress, size, note }: Context): Promise<r
     better: 'lower',
     values: { varve: added(figure) },
   });
-  return [of('memory over bare Node', 'private'), of('resident set over bare Node', 'resident')];
+  return [of('memory over bare Node', 'own'), of('resident set over bare Node', 'resident')];
 }
