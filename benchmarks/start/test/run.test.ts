@@ -64,6 +64,17 @@ describe('a first run', () => {
     expect(batch).toMatchObject({ asked: 1000, found: 1000 });
   });
 
+  it('scores every departure, and judges the scores beside baselines', () => {
+    const { model } = first.summary;
+    expect(model).toMatchObject({ isUnseen: false, scoredRows: rows, trees: 60 });
+    if (model === undefined) return;
+    expect(model.tenths.length).toBe(10);
+    expect(model.rmse.model).toBeLessThan(model.rmse.mean);
+    // What the model finds riskier comes later: the last tenth beside the first.
+    expect(model.tenths[9]?.actual).toBeGreaterThan(model.tenths[0]?.actual ?? Infinity);
+    expect(model.late.riskiest).toBeGreaterThan(model.late.all);
+  });
+
   it('leaves the database and its summary, and nothing of the rival', () => {
     expect(readdirSync(join(folder, 'run')).toSorted()).toEqual(['flights', 'summary.json']);
   });
@@ -71,7 +82,7 @@ describe('a first run', () => {
   it('tells all of it in a report that asks nothing of the network', async () => {
     const html = await renderReport(first.summary);
     expect(html).not.toMatch(/(?:src|href)=|url\(|@import|<script/);
-    expect(html.match(/<svg /g)?.length).toBeGreaterThanOrEqual(6);
+    expect(html.match(/<svg /g)?.length).toBeGreaterThanOrEqual(8);
     expect(html).toContain(printedRows(rows));
     expect(html).not.toMatch(/undefined|NaN/);
     expect(printOutcome(first)).not.toMatch(/undefined|NaN/);

@@ -1,5 +1,5 @@
 /**
- * Varve for boards: a key-value store that answers from learned indexes.
+ * Varve for boards: a key-value store that answers from learned indexes, and tiny models beside the data.
  *
  *     import { open } from '@varve/embedded';
  *     const db = await open('./data');
@@ -15,6 +15,10 @@ export {
   type IndexKind,
   type IndexPolicy,
   type JournalEntry,
+  type LoadedModel,
+  type LoadModelOptions,
+  type ModelDescription,
+  type ModelRuntime,
   type Packed,
   type PackedKey,
   type PackedOperation,

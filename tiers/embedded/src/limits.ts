@@ -12,6 +12,8 @@ export interface EmbeddedLimits {
   readonly valueBytesMax: number;
   /** Largest commit, packed: 9 bytes per operation besides its key and value; beyond it `LIMIT_EXCEEDED`. */
   readonly batchBytesMax: number;
+  /** Largest model file; beyond it `MODEL_TOO_LARGE`. */
+  readonly modelFileBytesMax: number;
   /** Segments that a read may have to visit. */
   readonly segmentsMax: number;
   /** Longest stall of the event loop that background work may cause. */
@@ -22,6 +24,7 @@ export const limits: EmbeddedLimits = {
   keyBytesMax: bound('key'),
   valueBytesMax: bound('value'),
   batchBytesMax: bound('batch'),
+  modelFileBytesMax: bound('modelFile'),
   segmentsMax: bound('segments'),
   eventLoopStallMsMax: bound('eventLoopStall'),
 };

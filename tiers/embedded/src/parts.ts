@@ -1,5 +1,7 @@
 /** What the tier is made of, wired together: the one place that knows its parts. */
-import { type Platform, type Telemetry, VarveError } from '@varve/interfaces';
+
+import { createModels } from '@varve/inference';
+import { type ModelRuntime, type Platform, type Telemetry, VarveError } from '@varve/interfaces';
 import { VarveStore, type VarveStoreOptions } from '@varve/kv';
 import { createNodePlatform, createTelemetry, recordStoreEvents } from '@varve/runtime';
 import { defineAbsent } from './absent.js';
@@ -11,11 +13,13 @@ export type OpenOptions<K = string, V = string> = VarveStoreOptions<K, V> & {
 };
 
 /**
- * An open database: abstract-level's whole API and packed reads.
+ * An open database: abstract-level's whole API, packed reads, and models beside the data.
  *
  * Made by `open`.
  */
 export class EmbeddedDatabase<K = string, V = string> extends VarveStore<K, V> {
+  /** Tiny models by name. They live in memory, not in the directory, and stay usable after `close`. */
+  readonly models: ModelRuntime = createModels();
   /** One record per flush, merge and failure since the database was made, summed up in bounded memory. */
   readonly telemetry: Telemetry = createTelemetry();
 

@@ -1,5 +1,5 @@
 /** What is this tier's own: opening, what it lacks, and that its claims are true. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseCapabilities } from '@varve/capability-matrix';
@@ -107,4 +107,17 @@ it('repairs what is not damaged without a loss', async () => {
   const again = await open(directory);
   expect(await again.get('key')).toBe('value');
   await again.close();
+});
+
+it('refuses a model file over the limit before reading it, and a hostile one by its code', async () => {
+  const db = await open(fresh());
+  const file = join(folder, 'model.onnx');
+  writeFileSync(file, '');
+  truncateSync(file, limits.modelFileBytesMax + 1);
+  await expect(db.models.load('large', file)).rejects.toMatchObject({ code: 'MODEL_TOO_LARGE' });
+  await expect(db.models.load('hostile', Uint8Array.of(8, 255, 255, 1))).rejects.toMatchObject({
+    name: 'VarveError',
+    code: expect.stringMatching(/^MODEL_/),
+  });
+  await db.close();
 });

@@ -21,6 +21,7 @@ import { folderBytes } from './disk.js';
 import { clockCostNs, timeEach } from './latency.js';
 import { checkLoaded, loadLevel, loadVarve, readBack } from './load.js';
 import { drawExisting, drawMissing } from './questions.js';
+import { scoreDelays } from './score-delays.js';
 import { type FlightDatabase, levelSubject, type Subject, varveSubject } from './subjects.js';
 import type { Summary } from './summary.js';
 
@@ -86,6 +87,8 @@ async function runAnew({ folder, rowCountMax, keysPerRound }: RunOptions): Promi
   await level.close();
   rmSync(levelFolder(folder), { recursive: true });
 
+  const lastMinute = Number((flights.keys[flights.count - 1] ?? 0n) >> 32n);
+  const model = await scoreDelays(db, { rowCount: flights.count, lastMinute });
   const answers = askExamples(db, flights);
   await db.close();
   return {
@@ -95,7 +98,7 @@ async function runAnew({ folder, rowCountMax, keysPerRound }: RunOptions): Promi
     rowCountMax,
     rows: flights.count,
     firstMinute: Number((flights.keys[0] ?? 0n) >> 32n),
-    lastMinute: Number((flights.keys[flights.count - 1] ?? 0n) >> 32n),
+    lastMinute,
     seconds: {
       read: readSeconds,
       store: storeSeconds,
@@ -111,6 +114,7 @@ async function runAnew({ folder, rowCountMax, keysPerRound }: RunOptions): Promi
     curve: readCurve(flights),
     ...(learned === undefined ? {} : { learned }),
     answers,
+    model,
   };
 }
 

@@ -396,11 +396,10 @@ impl Store {
         }
     }
 
-    /// Index kind of the segments that later flushes and merges build. The next compaction rebuilds even a lone
-    /// segment, also when the policy is the same: `Auto` then measures anew.
+    /// Index kind of the segments that later flushes and merges build.
     pub fn set_index_policy(&self, policy: IndexPolicy) {
         let mut state = self.inner.state.lock();
-        state.policy_changed = true;
+        state.policy_changed |= state.policy != policy;
         state.policy = policy;
     }
 
