@@ -1,12 +1,14 @@
 //! Runs the steps over one row or over blocks of rows.
 //!
 //! Every kernel is generic over `ROWS`, 1 or [`BLOCK`]: a span of `n` columns is `n · ROWS` floats either way, and each
-//! row meets the same operations in the same order. Complexity: linear in columns, weights and tree levels; no
+//! row meets the same operations in the same order. Forests over blocks and dense layers, which take the time, are
+//! compiled once per instruction set; the other steps once, so that the kernels stay small. Complexity: linear in columns, weights and tree levels; no
 //! allocation.
 
 use super::{BLOCK, Program};
+use crate::dense::Dense;
 use crate::forest::lanes::Lanes;
-use crate::forest::walk;
+use crate::forest::{Forest, walk};
 use crate::isa::{Isa, with_lanes};
 use crate::math::{exp, logistic, tanh};
 use crate::step::{Derived, Norm, Op, Operand, Pair, Second, Softmax, Span, Step, Unary};
@@ -15,54 +17,92 @@ impl Program {
     /// Runs one row, whose slot 0 and features are in place.
     pub(crate) fn run_row(&self, isa: Isa, row: &mut [f32], codes: &mut [i8]) {
         assert!(row.len() == self.slots() && codes.len() >= self.code_bytes() && isa.is_available());
-        let program = self;
-        // SAFETY: the assertion above; the program passed its checks.
-        unsafe { with_lanes!(isa, run_row(program: &Program, row: &mut [f32], codes: &mut [i8])) }
+        for step in &self.steps {
+            match &step.op {
+                // SAFETY: the assertion above; the forest reads columns before its own and writes its own; slot 0
+                // is -∞.
+                Op::Forest { forest } => unsafe {
+                    walk::score_row(forest, row.as_mut_ptr(), step.to.start);
+                },
+                Op::Dense { from, layer } => {
+                    let (x, y) = around::<1>(row, *from, step.to);
+                    // SAFETY: the instruction set is available.
+                    unsafe {
+                        with_lanes!(
+                            isa,
+                            dense_row(layer: &Dense, x: &[f32], y: &mut [f32], codes: &mut [i8])
+                        );
+                    }
+                }
+                _ => run_step::<1>(step, row),
+            }
+        }
     }
 
     /// Runs whole blocks, whose slots 0 and features are in place.
     pub(crate) fn run_blocks(&self, isa: Isa, blocks: &mut [f32], codes: &mut [i8]) {
-        let whole = blocks.len().is_multiple_of(self.slots() * BLOCK);
+        let stride = self.slots() * BLOCK;
+        let whole = blocks.len().is_multiple_of(stride);
         assert!(whole && codes.len() >= self.code_bytes() && isa.is_available());
-        let program = self;
-        // SAFETY: the assertion above; the program passed its checks.
-        unsafe { with_lanes!(isa, run_blocks(program: &Program, blocks: &mut [f32], codes: &mut [i8])) }
+        for step in &self.steps {
+            if let Op::Forest { forest } = &step.op {
+                let (x, count, out) = (blocks.as_mut_ptr(), blocks.len() / stride, step.to.start);
+                // SAFETY: as in `run_row`, for every block.
+                unsafe {
+                    with_lanes!(
+                        isa,
+                        forest_blocks(forest: &Forest, x: *mut f32, count: usize, stride: usize, out: usize)
+                    );
+                }
+                continue;
+            }
+            for block in blocks.chunks_exact_mut(stride) {
+                let Op::Dense { from, layer } = &step.op else {
+                    run_step::<BLOCK>(step, block);
+                    continue;
+                };
+                let (x, y) = around::<BLOCK>(block, *from, step.to);
+                // SAFETY: the instruction set is available.
+                unsafe {
+                    with_lanes!(
+                        isa,
+                        dense_block(layer: &Dense, x: &[f32], y: &mut [f32], codes: &mut [i8])
+                    );
+                }
+            }
+        }
     }
+}
+
+/// The columns that a step reads, and those that it writes.
+fn around<const ROWS: usize>(slots: &mut [f32], from: Span, to: Span) -> (&[f32], &mut [f32]) {
+    let (before, rest) = slots.split_at_mut(to.start * ROWS);
+    (&before[from.start * ROWS..from.end() * ROWS], &mut rest[..to.width * ROWS])
 }
 
 /// # Safety
-/// `row` is one row of the program; the CPU has the instruction set.
+/// The CPU has the instruction set.
 #[inline(always)]
-unsafe fn run_row<L: Lanes>(program: &Program, row: &mut [f32], codes: &mut [i8]) {
-    for step in &program.steps {
-        match &step.op {
-            // SAFETY: the forest reads columns before its own and writes its own; slot 0 is -∞.
-            Op::Forest { forest } => unsafe { walk::score_row(forest, row.as_mut_ptr(), step.to.start) },
-            _ => run_step::<1>(step, row, codes),
-        }
-    }
+unsafe fn dense_row<L: Lanes>(layer: &Dense, x: &[f32], y: &mut [f32], codes: &mut [i8]) {
+    layer.row(x, y, codes);
 }
 
 /// # Safety
-/// `blocks` are whole blocks of the program; the CPU has the instruction set.
+/// The CPU has the instruction set.
 #[inline(always)]
-unsafe fn run_blocks<L: Lanes>(program: &Program, blocks: &mut [f32], codes: &mut [i8]) {
-    let stride = program.slots() * BLOCK;
-    for step in &program.steps {
-        if let Op::Forest { forest } = &step.op {
-            let count = blocks.len() / stride;
-            // SAFETY: as in `run_row`, for every block.
-            unsafe { walk::score_blocks::<L>(forest, blocks.as_mut_ptr(), count, stride, step.to.start) };
-            continue;
-        }
-        for block in blocks.chunks_exact_mut(stride) {
-            run_step::<BLOCK>(step, block, codes);
-        }
-    }
+unsafe fn dense_block<L: Lanes>(layer: &Dense, x: &[f32], y: &mut [f32], codes: &mut [i8]) {
+    layer.block(x, y, codes);
 }
 
+/// # Safety
+/// As [`walk::score_blocks`].
 #[inline(always)]
-fn run_step<const ROWS: usize>(step: &Step, slots: &mut [f32], codes: &mut [i8]) {
+unsafe fn forest_blocks<L: Lanes>(forest: &Forest, x: *mut f32, count: usize, stride: usize, out: usize) {
+    // SAFETY: as the caller vouches.
+    unsafe { walk::score_blocks::<L>(forest, x, count, stride, out) };
+}
+
+fn run_step<const ROWS: usize>(step: &Step, slots: &mut [f32]) {
     let (before, rest) = slots.split_at_mut(step.to.start * ROWS);
     let to = &mut rest[..step.to.width * ROWS];
     let columns = |span: Span| &before[span.start * ROWS..span.end() * ROWS];
@@ -125,15 +165,8 @@ fn run_step<const ROWS: usize>(step: &Step, slots: &mut [f32], codes: &mut [i8])
                 derive::<ROWS>(to, before, column);
             }
         }
-        Op::Dense { from, layer } => {
-            if ROWS == 1 {
-                layer.row(columns(*from), to, codes);
-            } else {
-                layer.block(columns(*from), to, codes);
-            }
-        }
-        // Forests run over all blocks at once; see `run_blocks`.
-        Op::Forest { .. } => {}
+        // These choose an instruction set; see `run_row` and `run_blocks`.
+        Op::Dense { .. } | Op::Forest { .. } => {}
     }
 }
 
@@ -188,7 +221,8 @@ fn pair<const ROWS: usize>(
     }
 }
 
-#[inline(always)]
+/// One copy for rows and blocks: a span is a slice either way.
+#[inline(never)]
 fn unary(to: &mut [f32], from: &[f32], op: Unary) {
     match op {
         // NaN stays NaN, as in ONNX Runtime: `max` would drop it.
