@@ -31,7 +31,8 @@ export interface ControllerOptions {
   readonly now: () => number;
   readonly mode?: ControlMode;
   readonly journal?: Journal;
-  readonly weights?: CostWeights;
+  /** Over `defaultWeights`. */
+  readonly weights?: Partial<CostWeights>;
   readonly thresholds?: Partial<Thresholds>;
   /** Sampled lookups that close a window. */
   readonly samplesPerWindow?: number;
@@ -41,7 +42,12 @@ export interface ControllerOptions {
   readonly horizonWindows?: number;
   /** Windows for which an action that was rejected or undone is not tried again. */
   readonly coolDownWindows?: number;
+  /** What is known before the first window; it is answered once there is a baseline to measure against. */
+  readonly firstSignal?: Evidence;
 }
+
+/** A nanosecond counts 1, a byte per key 10: memory is worth a detour, and the clock decides. */
+export const defaultWeights: CostWeights = { latency: 1, bytes: 10, variance: 0, lines: 0 };
 
 /** An action that serves reads and is being measured. */
 interface Trial {
@@ -91,9 +97,10 @@ class IndexController implements Controller {
   constructor(options: ControllerOptions) {
     this.mode = options.mode ?? 'auto';
     this.#plant = options.plant;
+    this.#unanswered = options.firstSignal;
     this.#now = options.now;
     this.#journal = options.journal ?? new Journal();
-    this.#weights = options.weights ?? { latency: 1, bytes: 10, variance: 0 };
+    this.#weights = { ...defaultWeights, ...options.weights };
     this.#signals = new Signals({ ...defaultThresholds, ...options.thresholds });
     this.#samplesPerWindow = options.samplesPerWindow ?? 256;
     this.#windowsPerMeasurement = options.windowsPerMeasurement ?? 3;
@@ -210,6 +217,7 @@ class IndexController implements Controller {
   #gainOf(forecast: Forecast): number {
     return (
       this.#weights.latency * (forecast.nsPerLookupNow - forecast.nsPerLookup) +
+      this.#weights.lines * (forecast.linesPerLookupNow - forecast.linesPerLookup) +
       this.#weights.bytes * (forecast.bytesPerKeyNow - forecast.bytesPerKey)
     );
   }
@@ -221,10 +229,12 @@ class IndexController implements Controller {
       return `a gain of ${format(gain)} is under ${gainShareMin * 100} % of the present cost ${format(cost)}`;
     }
     const lookups = mean(this.#recent.map((window) => window.lookups)) * this.#horizonWindows;
-    const savedNs = (forecast.nsPerLookupNow - forecast.nsPerLookup) * lookups;
-    return savedNs > repayFactor * forecast.trainNs || forecast.bytesPerKey < forecast.bytesPerKeyNow
+    // Both in units of J, whatever it weighs.
+    const saved = gain * lookups;
+    const spent = this.#weights.latency * forecast.trainNs;
+    return saved > repayFactor * spent || forecast.bytesPerKey < forecast.bytesPerKeyNow
       ? undefined
-      : `saving ${format(savedNs)} ns over the coming ${format(lookups)} lookups does not repay ${format(forecast.trainNs)} ns of work twice`;
+      : `saving ${format(saved)} over the coming ${format(lookups)} lookups does not repay work of ${format(spent)} twice`;
   }
 
   async #apply(decision: number, action: Action, evidence: Evidence, predictedGain: number): Promise<void> {
@@ -284,7 +294,8 @@ class IndexController implements Controller {
 
   /** After an action the old readings say nothing of the new state: the next window starts now. */
   #startAfresh(): void {
-    if (this.#unanswered?.signal !== 'hardness') this.#unanswered = undefined;
+    const { signal } = this.#unanswered ?? {};
+    if (signal !== 'hardness' && signal !== 'hardware') this.#unanswered = undefined;
     this.#recent.length = 0;
     this.#signals.forgetReadings();
     this.#windowStart = this.#plant.observe();

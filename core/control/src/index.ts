@@ -1,3 +1,3 @@
-export { type ControllerOptions, createController } from './controller.js';
+export { type ControllerOptions, createController, defaultWeights } from './controller.js';
 export { firstBrokenEntry, Journal, type JournalDraft, journalEntriesMax } from './journal.js';
 export { defaultThresholds, type Thresholds } from './signals.js';

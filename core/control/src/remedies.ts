@@ -13,11 +13,16 @@ const policies: readonly IndexPolicy[] = [
 /**
  * Lists the actions that may cure what a signal shows.
  *
- * A delta is cured by merging it away; drift and changed hardness by another kind or error bound.
+ * A delta is cured by merging it away; drift and changed hardness by another kind or error bound; changed
+ * hardware also by the present policy, since `auto` measures anew.
  */
 export function candidates(evidence: Evidence, present: IndexPolicy): readonly Action[] {
   if (evidence.signal === 'delta-share') return [{ type: 'merge' }];
   return policies
-    .filter((policy) => policy.kind !== present.kind || policy.errorBound !== present.errorBound)
+    .filter((policy) => evidence.signal === 'hardware' || !isSame(policy, present))
     .map((policy) => ({ type: 'index-policy', policy }));
+}
+
+function isSame(a: IndexPolicy, b: IndexPolicy): boolean {
+  return a.kind === b.kind && a.errorBound === b.errorBound;
 }

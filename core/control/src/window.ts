@@ -13,8 +13,10 @@ export interface Window {
   readonly nsDeviation: number;
   /** Share, 0..1, of sampled read time that went into the delta. */
   readonly deltaShare: number;
-  /** Cache lines walked per lookup, over what the builds measured; 1 means as built. */
+  /** Lines of keys compared per lookup, over what the builds counted; 1 means as built. */
   readonly linesRatio: number;
+  /** Lines of keys compared per lookup, in all segments that it reached. */
+  readonly linesPerLookup: number;
   readonly indexBytesPerKey: number;
   readonly mergeCount: number;
 }
@@ -40,32 +42,37 @@ export function windowBetween(
     nsMean,
     nsDeviation: Math.sqrt(Math.max(0, meanOfSquares - nsMean ** 2)),
     deltaShare: ns > 0 ? (after.sampledDeltaNs - before.sampledDeltaNs) / ns : 0,
-    linesRatio: linesRatio(before.segments, after.segments),
+    ...linesBetween(before.segments, after.segments, sampledLookups),
     indexBytesPerKey: indexBytesPerKey(after.segments),
     mergeCount: after.mergeCount,
   };
 }
 
-/** The cost J = α·latency + β·bytes + γ·variance, the last as a standard deviation. */
+/** The cost J = α·latency + β·bytes + γ·variance + δ·lines, the variance as a standard deviation. */
 export function costOf(window: Window, weights: CostWeights): number {
   return (
     weights.latency * window.nsMean +
     weights.bytes * window.indexBytesPerKey +
-    weights.variance * window.nsDeviation
+    weights.variance * window.nsDeviation +
+    weights.lines * window.linesPerLookup
   );
 }
 
-/** Lines walked over lines expected, each segment weighing as much as it was asked. 1 when nothing was sampled. */
-function linesRatio(before: readonly SegmentObservation[], after: readonly SegmentObservation[]): number {
+/** Lines compared over lines expected, each segment weighing as much as it was asked; 1 when nothing was sampled. */
+function linesBetween(
+  before: readonly SegmentObservation[],
+  after: readonly SegmentObservation[],
+  sampledLookups: number,
+): Pick<Window, 'linesRatio' | 'linesPerLookup'> {
   const earlier = new Map(before.map((segment) => [segment.id, segment]));
-  let walked = 0;
+  let compared = 0;
   let expected = 0;
   for (const segment of after) {
     const lookups = segment.sampledLookups - (earlier.get(segment.id)?.sampledLookups ?? 0);
-    walked += segment.sampledLines - (earlier.get(segment.id)?.sampledLines ?? 0);
+    compared += segment.sampledLines - (earlier.get(segment.id)?.sampledLines ?? 0);
     expected += lookups * segment.linesPerLookupAtBuild;
   }
-  return expected > 0 ? walked / expected : 1;
+  return { linesRatio: expected > 0 ? compared / expected : 1, linesPerLookup: compared / sampledLookups };
 }
 
 function indexBytesPerKey(segments: readonly SegmentObservation[]): number {

@@ -1,5 +1,5 @@
 import { SimulatedPlant, type Truth } from '@varve/conformance';
-import type { Action, ControlMode, IndexPolicy, JournalEntry } from '@varve/interfaces';
+import type { Action, ControlMode, Evidence, IndexPolicy, JournalEntry } from '@varve/interfaces';
 import { describe, expect, it } from 'vitest';
 import { createController, firstBrokenEntry } from '../src/index.js';
 
@@ -10,10 +10,10 @@ const truth: Truth = {
 };
 const lineProbe: IndexPolicy = { kind: 'line-probe', errorBound: 31 };
 
-function rig({ mode = 'auto' }: { mode?: ControlMode } = {}) {
+function rig({ mode = 'auto', ...rest }: { mode?: ControlMode; firstSignal?: Evidence } = {}) {
   const plant = new SimulatedPlant(truth, { workload: 'spread', policy: lineProbe });
   let timeMs = 0;
-  const controller = createController({ plant, now: () => ++timeMs, mode });
+  const controller = createController({ plant, now: () => ++timeMs, mode, ...rest });
   /** Lets `count` windows pass, each lookup walking `lines` cache lines. */
   const pass = async (count: number, lines: number): Promise<void> => {
     for (let index = 0; index < count; index += 1) {
@@ -87,6 +87,17 @@ describe('the loop', () => {
     await pass(10, 1);
     expect(controller.journal().at(-1)).toMatchObject({ stage: 'LIVE', evidence: { signal: 'hardness' } });
     expect(plant.merges).toEqual([{ kind: 's-plus-tree' }]);
+  });
+
+  it('answers a signal known before the first window once there is a baseline', async () => {
+    const firstSignal: Evidence = { signal: 'hardware', value: 1, threshold: 0, history: [] };
+    const { plant, controller, pass } = rig({ firstSignal });
+    plant.workload = 'crowded';
+    await pass(3, 1);
+    expect(controller.journal()).toEqual([]);
+    await pass(5, 1);
+    expect(stages(controller.journal())).toEqual(['PROPOSED', 'SHADOW', 'CANARY', 'LIVE']);
+    expect(controller.journal().at(-1)?.evidence).toEqual(firstSignal);
   });
 
   const modes: readonly [ControlMode, readonly string[]][] = [

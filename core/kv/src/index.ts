@@ -1,3 +1,4 @@
+export type { ControlOptions } from './control/running-control.js';
 export type { IndexCandidate, IndexCurve, IndexTrial } from './index-study.js';
 export {
   type ImportOptions,

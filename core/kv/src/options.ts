@@ -1,6 +1,7 @@
 /** Options of a store, checked once at the edge. */
-import { type Durability, VarveError } from '@varve/interfaces';
+import { type ControlMode, type Durability, type IndexPolicy, VarveError } from '@varve/interfaces';
 import type { StoreOptions as NativeOptions } from '@varve/native-embedded';
+import type { ControlOptions } from './control/running-control.js';
 
 /** How a store is opened. Unknown names are ignored, as abstract-level does with options of other stores. */
 export interface StoreOptions {
@@ -20,6 +21,10 @@ export interface StoreOptions {
   readonly queueBytesMax?: number;
   /** Filter bits per key, 4 to 24. Default 10: one false positive in a hundred. */
   readonly filterBits?: number;
+  /** How the index of new segments is built. Default `auto`: measured on each segment's own keys. */
+  readonly indexPolicy?: IndexPolicy;
+  /** The self-tuning loop, or how far it may go. Default `auto`. */
+  readonly control?: ControlMode | ControlOptions;
 }
 
 /** The same with every default filled in. */
@@ -27,6 +32,7 @@ export interface Settings {
   readonly durability: Durability;
   /** Undefined when the caller does not mind. */
   readonly log: 'native' | 'level' | undefined;
+  readonly control: ControlOptions;
   readonly native: NativeOptions;
 }
 
@@ -45,7 +51,8 @@ export function readOptions(options: StoreOptions): Settings {
   }
   const { log } = own;
   if (log !== undefined && log !== 'native' && log !== 'level') throw invalid('log is not native or level');
-  return { durability: durabilityOf(own.durability, 'synced'), log, native };
+  if (own.indexPolicy !== undefined) native.indexPolicy = { ...own.indexPolicy };
+  return { durability: durabilityOf(own.durability, 'synced'), log, control: controlOf(own.control), native };
 }
 
 /** The durability of one write. @throws VarveError ARGUMENT_INVALID */
@@ -54,6 +61,19 @@ export function durabilityOf(asked: unknown, standard: Durability): Durability {
   if (asked !== 'synced' && asked !== 'fast') throw invalid('durability is not synced or fast');
   return asked;
 }
+
+/** @throws VarveError ARGUMENT_INVALID */
+function controlOf(asked: ControlMode | ControlOptions | undefined): ControlOptions {
+  const own: ControlOptions = Object.assign(
+    Object.create(null),
+    typeof asked === 'string' ? { mode: asked } : asked,
+  );
+  if (own.mode !== undefined && !controlModes.includes(own.mode))
+    throw invalid(`control is not ${controlModes.join(', ')}`);
+  return own;
+}
+
+const controlModes: readonly ControlMode[] = ['off', 'observe', 'recommend', 'auto'];
 
 function invalid(message: string): VarveError {
   return new VarveError('ARGUMENT_INVALID', { message, hint: 'see StoreOptions' });

@@ -13,6 +13,7 @@
 
 import {
   type Acknowledgement,
+  type Controller,
   type Durability,
   type IndexPolicy,
   type KeyValueStore,
@@ -36,6 +37,7 @@ import {
 } from '@varve/native-embedded';
 import { type AbstractDatabaseOptions, AbstractLevel } from 'abstract-level';
 import { BatchBuilder } from './batch-builder.js';
+import { type RunningControl, startControl } from './control/running-control.js';
 import { type IndexCurve, type IndexTrial, readCurves, tryIndexes } from './index-study.js';
 import { CursorIterator, type Format, type IteratorOptions } from './iterator.js';
 import { keyBytes } from './key-bytes.js';
@@ -106,12 +108,13 @@ const manifest = {
 interface Open extends OpenStore {
   readonly reads: PointReads;
   readonly settings: Settings;
+  readonly control: RunningControl;
 }
 
 /** A store in the directory `location`. Opens by itself, as every abstract-level does; `open()` waits for it. */
 export class VarveStore<K = string, V = string>
   extends AbstractLevel<Uint8Array, K, V>
-  implements Omit<KeyValueStore, 'control'>
+  implements KeyValueStore
 {
   readonly location: string;
   readonly #batch = new BatchBuilder();
@@ -176,6 +179,11 @@ export class VarveStore<K = string, V = string>
     return super.snapshot(options) as Snapshot;
   }
 
+  /** The self-tuning loop: its journal, and `step` and `request` for those who drive it themselves. */
+  get control(): Controller {
+    return this.#opened.control.controller;
+  }
+
   stats(): StoreStats {
     const { store, logStats } = this.#opened;
     return statsOf(store.stats(), logStats?.());
@@ -221,13 +229,35 @@ export class VarveStore<K = string, V = string>
   async _open(options: StoreOptions): Promise<void> {
     const settings = readOptions(options);
     const opened = await openStore(this.location, settings, this.#onEvent);
-    this.#open = { ...opened, settings, reads: new PointReads(opened.store) };
+    try {
+      const control = await startControl(
+        {
+          location: this.location,
+          native: opened.store,
+          compact: async () => unwrap(await opened.store.compact()),
+          onError: (error) =>
+            this.emit('background-failed', { type: 'background-failed', job: 'merge', error }),
+        },
+        settings.control,
+      );
+      this.#open = { ...opened, settings, control, reads: new PointReads(opened.store) };
+    } catch (error) {
+      await opened.close();
+      throw error;
+    }
   }
 
   async _close(): Promise<void> {
     const open = this.#open;
     this.#open = undefined;
-    await open?.close();
+    if (open === undefined) return;
+    open.control.stop();
+    try {
+      await open.close();
+    } finally {
+      // A step under way learns from the closed store that it is over.
+      await open.control.settled();
+    }
   }
 
   async _get(key: Bytes, options: ReadOptions): Promise<Bytes | undefined> {

@@ -79,7 +79,16 @@ export class SimulatedPlant implements Plant {
     const nsPerLookup =
       this.lies[next.kind] ?? this.#nsOf(next) + (action.type === 'merge' ? 0 : this.deltaNs);
     const nsPerLookupNow = this.#nsOf(this.#live) + this.deltaNs;
-    return { nsPerLookup, nsPerLookupNow, bytesPerKey: 0.1, bytesPerKeyNow: 0.1, trainNs: 5_000_000 };
+    const [linesPerLookup, linesPerLookupNow] = [1, 1];
+    return {
+      nsPerLookup,
+      nsPerLookupNow,
+      linesPerLookup,
+      linesPerLookupNow,
+      bytesPerKey: 0.1,
+      bytesPerKeyNow: 0.1,
+      trainNs: 5_000_000,
+    };
   }
 
   setPolicy(policy: IndexPolicy): void {

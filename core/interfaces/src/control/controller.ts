@@ -21,17 +21,18 @@ export type IndexKind = 'auto' | 'affine' | 'line-probe' | 's-plus-tree' | 'spar
 export interface SegmentObservation {
   readonly id: number;
   readonly keyCount: number;
-  readonly kind: Exclude<IndexKind, 'auto'>;
+  /** `binary-search` stands in when no learned kind could be verified. */
+  readonly kind: Exclude<IndexKind, 'auto'> | 'binary-search';
   /** Error bound in positions; 0 when the kind is exact. */
   readonly errorBound: number;
   readonly indexBytes: number;
   /** Piecewise-linear segments per million keys at the reference error bound. */
   readonly hardness: number;
-  /** Mean cache lines walked per lookup, measured when the index was built. */
+  /** Mean lines of keys that a lookup compares, counted when the index was built; 1 when none is walked. */
   readonly linesPerLookupAtBuild: number;
   /** Sampled lookups that reached this segment. */
   readonly sampledLookups: number;
-  /** Cache lines walked by those lookups. */
+  /** Lines of keys that those lookups compared. */
   readonly sampledLines: number;
 }
 
@@ -63,6 +64,9 @@ export interface Forecast {
   readonly nsPerLookup: number;
   /** Expected mean lookup time without it, ns, estimated in the same way. */
   readonly nsPerLookupNow: number;
+  /** Expected lines of keys compared per lookup after the action: a count, which no busy machine disturbs. */
+  readonly linesPerLookup: number;
+  readonly linesPerLookupNow: number;
   /** Expected index bytes per key after the action. */
   readonly bytesPerKey: number;
   readonly bytesPerKeyNow: number;
@@ -89,11 +93,16 @@ export interface Plant {
  */
 export type ControlMode = 'off' | 'observe' | 'recommend' | 'auto';
 
-/** Weights of the cost J, in units per ns, per byte per key, and per ns of standard deviation. */
+/**
+ * Weights of the cost J, in units per ns, per byte per key, per ns of standard deviation, and per line compared.
+ *
+ * `lines` is a count of work: with weight on it alone, the loop decides alike on every machine, busy or not.
+ */
 export interface CostWeights {
   readonly latency: number;
   readonly bytes: number;
   readonly variance: number;
+  readonly lines: number;
 }
 
 /** The stages that every action passes through, in order; it may end early in `REVERTED` or `REJECTED`. */
@@ -109,7 +118,7 @@ export type Stage =
 
 /** Why a decision was considered: the signal, its value, and the threshold that it crossed. */
 export interface Evidence {
-  readonly signal: 'drift' | 'delta-share' | 'hardness' | 'requested';
+  readonly signal: 'drift' | 'delta-share' | 'hardness' | 'hardware' | 'requested';
   readonly value: number;
   readonly threshold: number;
   /** The last windows' readings of the signal, oldest first. */

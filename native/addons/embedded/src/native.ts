@@ -274,6 +274,8 @@ export declare class NativeStore {
    * beside what the live model expects, or the one of `policy`.
    */
   curve(pointsMax: number, policy?: IndexPolicy | undefined | null): Promise<SegmentCurve[] | Failed>;
+  /** The instruction set that index lookups run on here, such as `avx2`. */
+  instructionSet(): string;
   /**
    * Builds and times indexes of `policies` beside the live ones of every segment, newest first. What serves
    * reads is not touched.

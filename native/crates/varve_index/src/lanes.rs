@@ -1,7 +1,7 @@
 //! The one vector operation that every kind needs: how many of the eight keys of a 64-byte line are below a key.
 //!
 //! Lookups are written once, generic over [`Lanes`] and always inlined; [`with_lanes!`] compiles them once per
-//! instruction set and picks one at run time. All sets answer alike (property test in `tests/isa.rs`).
+//! instruction set and picks one at run time. All sets answer alike (property tests in `tests/numeric.rs`).
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;

@@ -1,6 +1,6 @@
 //! Which index a new segment gets, in the names of the `IndexKind` contract.
 
-use varve_index::{Choice, Kind, Policy};
+use varve_index::{Choice, Isa, Kind, Policy};
 use varve_types::Result;
 
 use crate::error::argument;
@@ -82,6 +82,16 @@ pub fn kind_name(kind: Kind) -> &'static str {
         Kind::SplusTree => "s-plus-tree",
         Kind::SparseFences => "sparse-fences",
         _ => "unknown",
+    }
+}
+
+/// The instruction set that index lookups run on here, such as `avx2`; measured choices hold for it alone.
+pub fn instruction_set() -> &'static str {
+    match Isa::detect() {
+        Isa::Avx512 => "avx512",
+        Isa::Avx2 => "avx2",
+        Isa::Neon => "neon",
+        _ => "scalar",
     }
 }
 

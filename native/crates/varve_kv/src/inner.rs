@@ -73,7 +73,7 @@ pub struct Settings {
 #[derive(Default)]
 pub struct State {
     pub policy: IndexPolicy,
-    /// The policy changed: a compaction rebuilds even a lone segment.
+    /// The policy was set: a compaction rebuilds even a lone segment.
     pub policy_changed: bool,
     pub compact: bool,
     /// The last background work failed; it waits for a nudge.

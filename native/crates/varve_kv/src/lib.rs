@@ -46,7 +46,7 @@ mod version;
 pub use batch::Batch;
 pub use cursor::Cursor;
 pub use event::{Event, Job};
-pub use index_policy::{IndexPolicy, kind_name};
+pub use index_policy::{IndexPolicy, instruction_set, kind_name};
 pub use options::{AckSink, Durability, LogMode, OpenOptions, Receipt, Threads};
 pub use read_types::{Fields, Filled, Found, MISSING, PackedKeys, PackedMany, Range};
 pub use repair::repair;

@@ -11,6 +11,8 @@ pub const CATALOGUE: &str = "CATALOGUE";
 pub const CATALOGUE_NEXT: &str = "CATALOGUE.next";
 /// How far the log is synced.
 pub const MARK: &str = "MARK";
+/// Decisions of the store's self-tuning loop, written by its owner; no data.
+pub const JOURNAL: &str = "control-journal.jsonl";
 
 /// The file of log number `id`.
 pub fn log(dir: &Path, id: u64) -> PathBuf {
@@ -29,6 +31,7 @@ pub enum Kind {
     Catalogue,
     CatalogueNext,
     Mark,
+    Journal,
     Log(u64),
     Segment(u64),
     Unknown,
@@ -44,6 +47,7 @@ pub fn kind(name: &str) -> Kind {
         CATALOGUE => Kind::Catalogue,
         CATALOGUE_NEXT => Kind::CatalogueNext,
         MARK => Kind::Mark,
+        JOURNAL => Kind::Journal,
         _ => match (number(name, "log-", ".vlog"), number(name, "segment-", ".vseg")) {
             (Some(id), _) => Kind::Log(id),
             (_, Some(id)) => Kind::Segment(id),

@@ -110,7 +110,7 @@ fn create(
 ) -> Result<Catalogue> {
     for name in names {
         match names::kind(name) {
-            Kind::Lock | Kind::CatalogueNext => {}
+            Kind::Lock | Kind::CatalogueNext | Kind::Journal => {}
             Kind::Unknown if external => {}
             Kind::Unknown => {
                 return Err(foreign(dir, &format!("holds {name}, which is not part of a store")));

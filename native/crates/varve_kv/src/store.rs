@@ -396,10 +396,11 @@ impl Store {
         }
     }
 
-    /// Index kind of the segments that later flushes and merges build.
+    /// Index kind of the segments that later flushes and merges build. The next compaction rebuilds even a lone
+    /// segment, also when the policy is the same: `Auto` then measures anew.
     pub fn set_index_policy(&self, policy: IndexPolicy) {
         let mut state = self.inner.state.lock();
-        state.policy_changed |= state.policy != policy;
+        state.policy_changed = true;
         state.policy = policy;
     }
 

@@ -283,6 +283,12 @@ impl NativeStore {
         })
     }
 
+    /// The instruction set that index lookups run on here, such as `avx2`.
+    #[napi]
+    pub fn instruction_set(&self) -> &'static str {
+        varve_kv::instruction_set()
+    }
+
     /// Builds and times indexes of `policies` beside the live ones of every segment, newest first. What serves
     /// reads is not touched.
     #[napi(ts_return_type = "Promise<SegmentTrial[] | Failed>")]
