@@ -4,6 +4,7 @@
 //! 1. Files are only removed once the catalogue is read and valid, and only those that it does not name.
 //! 2. The directory's name is durable before the catalogue, and the catalogue before any other file, so
 //!    data without a catalogue is damage, never a new store.
+//! 3. Opening a store that was closed in order writes and syncs nothing; the first write claims it.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -49,7 +50,7 @@ pub fn open(dir: &Path, options: OpenOptions) -> Result<Arc<Inner>> {
             catalogue.as_ref().map(|bytes| Catalogue::decode(bytes, &path)).transpose()?
         }
     };
-    let mut catalogue = match catalogue {
+    let catalogue = match catalogue {
         Some(_) if options.error_if_exists => {
             let message = format!("a store in {} already exists", dir.display());
             return Err(VarveError::new(ErrorCode::StoreExists, message, "open it without errorIfExists"));
@@ -58,10 +59,6 @@ pub fn open(dir: &Path, options: OpenOptions) -> Result<Arc<Inner>> {
         None => create(&*files, &dir, &names, &options, external)?,
     };
     let segments = open_segments(&*files, &dir, &catalogue)?;
-    if !external {
-        catalogue.epoch += 1;
-        catalogue.store(&*files, &dir)?;
-    }
     remove_orphans(&*files, &dir, &names, &catalogue);
     let inner = Arc::new(assemble(dir, options, external, catalogue, segments, directory_lock)?);
     if !external {

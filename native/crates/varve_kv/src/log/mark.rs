@@ -29,6 +29,8 @@ pub struct Mark {
     turn: u64,
     synced: u64,
     clean: bool,
+    /// What the file said when it was opened.
+    was_clean: bool,
     /// Written since the last `sync`.
     dirty: bool,
 }
@@ -38,7 +40,7 @@ impl Mark {
     pub fn create(files: &dyn Files, dir: &Path, store_id: [u8; 16], synced: u64) -> Result<Self> {
         let path = dir.join(names::MARK);
         let file = files.open(&path, Access::Create).map_err(|error| io("create", &path, error))?;
-        let mut mark = Self { file, path, store_id, turn: 0, synced: 0, clean: false, dirty: true };
+        let mut mark = Self { file, path, store_id, turn: 0, synced: 0, clean: false, was_clean: false, dirty: true };
         mark.write(synced)?;
         mark.write(synced)?;
         mark.sync()?;
@@ -64,7 +66,7 @@ impl Mark {
             })
             .max();
         let (turn, synced, clean) = newest.ok_or_else(|| damaged(&path, 0, "both cells of the mark fail"))?;
-        Ok(Self { file, path, store_id, turn, synced, clean, dirty: false })
+        Ok(Self { file, path, store_id, turn, synced, clean, was_clean: clean, dirty: false })
     }
 
     /// The last commit known to be synced.
@@ -77,9 +79,14 @@ impl Mark {
         Known { synced: self.synced, is_clean: self.clean }
     }
 
-    /// True when the store was closed in order and not opened since.
+    /// True when the store was closed in order and nothing was written since.
     pub fn is_clean(&self) -> bool {
         self.clean
+    }
+
+    /// True when the store had been closed in order when it was opened.
+    pub fn was_clean(&self) -> bool {
+        self.was_clean
     }
 
     /// Records that everything up to `synced` is synced; not durable by itself.

@@ -6,7 +6,9 @@
 //! 3. A file is zeroed and synced, and the catalogue names it, before its first record is written, so a
 //!    record's sync never has to update file metadata.
 //! 4. Before writing moves to another file, the one it leaves is synced.
-//! 5. After a failed write or sync nothing is written any more.
+//! 5. Before its first record an open log claims the store: the mark no longer says that nothing lies behind it, and
+//!    the catalogue has a new epoch. So opening for reads costs no sync.
+//! 6. After a failed write or sync nothing is written any more.
 
 pub mod mark;
 pub mod record;
@@ -57,7 +59,8 @@ pub struct Log {
     dir: Arc<Path>,
     keeper: Arc<Keeper>,
     store_id: [u8; 16],
-    epoch: u64,
+    /// `None` until the store is claimed.
+    epoch: Option<u64>,
     file_bytes_max: u64,
     slots: Vec<Slot>,
     /// Slot and offset of the next record.
@@ -92,7 +95,7 @@ impl Log {
         let catalogue = keeper.get();
         let mut log = Self {
             store_id: catalogue.store_id,
-            epoch: catalogue.epoch,
+            epoch: None,
             file_bytes_max: start.file_bytes_max.max(FIRST_FILE),
             slots: start.slots,
             tail: start.end.tail,
@@ -112,7 +115,7 @@ impl Log {
         }
         log.synced = log.last;
         log.counters.synced.store(log.last, Ordering::Release);
-        if log.mark.synced() != log.last || log.mark.is_clean() {
+        if log.mark.synced() != log.last {
             log.mark.write(log.last)?;
             log.mark.sync()?;
         }
@@ -133,7 +136,21 @@ impl Log {
         if sync { self.sync().map_err(AppendError::Broken) } else { Ok(()) }
     }
 
+    /// Invariant 5. Trying again after a failure is harmless.
+    fn claim(&mut self) -> Result<u64> {
+        if let Some(epoch) = self.epoch {
+            return Ok(epoch);
+        }
+        if self.mark.was_clean() {
+            self.mark.write(self.synced)?;
+            self.mark.sync()?;
+        }
+        self.keeper.update(|catalogue| catalogue.epoch += 1)?;
+        Ok(*self.epoch.insert(self.keeper.get().epoch))
+    }
+
     fn append_record(&mut self, batches: &[&Batch]) -> Result<(), AppendError> {
+        let epoch = self.claim().map_err(AppendError::Refused)?;
         let (first, commits) = (self.last + 1, batches.len() as u32);
         let mut record = std::mem::take(&mut self.record);
         record::begin(&mut record);
@@ -143,7 +160,7 @@ impl Log {
         let header = Header {
             payload_crc: 0,
             payload_bytes: 0,
-            epoch: self.epoch,
+            epoch,
             first,
             commits,
             offset,
@@ -196,7 +213,7 @@ impl Log {
     /// Syncs everything and marks the orderly end.
     pub fn close(&mut self) -> Result<()> {
         self.sync()?;
-        self.mark.close()
+        if self.mark.is_clean() { Ok(()) } else { self.mark.close() }
     }
 
     /// Gives every free file back to the file system, when nothing is left to fold.
