@@ -40,7 +40,8 @@ impl Mark {
     pub fn create(files: &dyn Files, dir: &Path, store_id: [u8; 16], synced: u64) -> Result<Self> {
         let path = dir.join(names::MARK);
         let file = files.open(&path, Access::Create).map_err(|error| io("create", &path, error))?;
-        let mut mark = Self { file, path, store_id, turn: 0, synced: 0, clean: false, was_clean: false, dirty: true };
+        let mut mark =
+            Self { file, path, store_id, turn: 0, synced: 0, clean: false, was_clean: false, dirty: true };
         mark.write(synced)?;
         mark.write(synced)?;
         mark.sync()?;

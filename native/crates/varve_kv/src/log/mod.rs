@@ -110,7 +110,8 @@ impl Log {
             keeper,
         };
         let folded = log.folded.load(Ordering::Acquire);
-        for slot in log.slots.iter().filter(|slot| slot.last > folded) {
+        let is_durable = log.mark.is_clean() && log.mark.synced() == log.last;
+        for slot in log.slots.iter().filter(|slot| slot.last > folded && !is_durable) {
             slot.file.sync_data().map_err(|error| failed_sync(&names::log(&log.dir, slot.id), error))?;
         }
         log.synced = log.last;
@@ -157,15 +158,8 @@ impl Log {
         batches.iter().for_each(|batch| record::push(&mut record, batch.bytes()));
         let space = record::space(record.len() - record::HEADER) as u64;
         let (slot, offset) = self.room(space)?;
-        let header = Header {
-            payload_crc: 0,
-            payload_bytes: 0,
-            epoch,
-            first,
-            commits,
-            offset,
-            synced: self.synced,
-        };
+        let header =
+            Header { payload_crc: 0, payload_bytes: 0, epoch, first, commits, offset, synced: self.synced };
         record::seal(&mut record, header, Place { store_id: self.store_id, file: self.slots[slot].id });
         let written = self.slots[slot].file.write_at(&record, offset);
         record.truncate(1 << 20);

@@ -8,6 +8,7 @@ mod cursor_after_an_error;
 mod failed_sync_of_a_segment;
 mod flush_without_room;
 mod fold_in_doubt;
+mod open_without_sync;
 mod repair_without_descriptors;
 mod shrink_in_doubt;
 mod verify_on_a_full_disk;
