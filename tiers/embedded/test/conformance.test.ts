@@ -2,7 +2,14 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { durableLogCases, keyValueStoreCases, platformCases, telemetryCases } from '@varve/conformance';
+import {
+  controllerCases,
+  durableLogCases,
+  keyValueStoreCases,
+  platformCases,
+  telemetryCases,
+} from '@varve/conformance';
+import { createController } from '@varve/control';
 import { capabilities, EmbeddedDatabase, limits } from '@varve/embedded';
 import type { Contract } from '@varve/interfaces';
 import { LevelLog } from '@varve/kv';
@@ -33,6 +40,9 @@ const suites: Partial<Record<Contract, () => void>> = {
       },
     };
     for (const { name, run } of durableLogCases) it(name, () => run(factory));
+  },
+  Controller() {
+    for (const { name, run } of controllerCases) it(name, () => run(createController));
   },
   Platform() {
     const factory = {

@@ -121,3 +121,11 @@ it('refuses a model file over the limit before reading it, and a hostile one by 
   });
   await db.close();
 });
+
+// The absent parts are getters on the prototype; one of a part that is there would hide the store's own.
+it('hides no part that it has', async () => {
+  const db = await open(fresh());
+  expect(db.control.journal()).toEqual([]);
+  expect(db.models.list()).toEqual([]);
+  await db.close();
+});

@@ -90,6 +90,7 @@ async function runAnew({ folder, rowCountMax, keysPerRound }: RunOptions): Promi
   const lastMinute = Number((flights.keys[flights.count - 1] ?? 0n) >> 32n);
   const model = await scoreDelays(db, { rowCount: flights.count, lastMinute });
   const answers = askExamples(db, flights);
+  const journal = db.control.journal();
   await db.close();
   return {
     version: summaryVersion,
@@ -115,6 +116,7 @@ async function runAnew({ folder, rowCountMax, keysPerRound }: RunOptions): Promi
     ...(learned === undefined ? {} : { learned }),
     answers,
     model,
+    journal,
   };
 }
 

@@ -150,8 +150,8 @@ export const tierCapabilities: Readonly<Partial<Record<Tier, Capabilities>>> = {
       network: { required: false },
       energy: { source: 'battery', idleWakeupsPerSecondMax: 1 },
     },
-    modules: ['kv', 'inference', 'runtime'],
-    contracts: ['KeyValueStore', 'DurableLog', 'Telemetry', 'Platform'],
+    modules: ['kv', 'inference', 'control', 'runtime'],
+    contracts: ['KeyValueStore', 'DurableLog', 'Controller', 'Telemetry', 'Platform'],
     limits: {
       key: { max: 65535, unit: 'bytes' },
       value: { max: 67108864, unit: 'bytes' },

@@ -317,8 +317,14 @@ pub const EMBEDDED: Capabilities = Capabilities {
         network: Network { required: false },
         energy: Energy { source: EnergySource::Battery, idle_wakeups_per_second_max: 1 },
     },
-    modules: &[Module::Kv, Module::Inference, Module::Runtime],
-    contracts: &[Contract::KeyValueStore, Contract::DurableLog, Contract::Telemetry, Contract::Platform],
+    modules: &[Module::Kv, Module::Inference, Module::Control, Module::Runtime],
+    contracts: &[
+        Contract::KeyValueStore,
+        Contract::DurableLog,
+        Contract::Controller,
+        Contract::Telemetry,
+        Contract::Platform,
+    ],
     limits: Limits {
         key: Some(BytesLimit { max: 65_535, unit: Unit::Bytes }),
         value: Some(BytesLimit { max: 67_108_864, unit: Unit::Bytes }),
