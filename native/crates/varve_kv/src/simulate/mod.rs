@@ -3,6 +3,7 @@
 
 mod disk;
 mod disk_files;
+pub mod hostile;
 mod random;
 pub mod torture;
 mod unsynced;
