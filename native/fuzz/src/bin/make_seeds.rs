@@ -8,6 +8,7 @@ use std::io;
 use std::path::Path;
 
 use varve_index::{Kind, Policy, StrIndexBuilder, build};
+use varve_kv::simulate::hostile;
 use varve_tiny::{Limits, Model};
 
 const BYTE_STRINGS: u8 = 1;
@@ -17,7 +18,19 @@ fn main() -> io::Result<()> {
     let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds");
     index_images(&seeds.join("index_image"))?;
     index_builds(&seeds.join("index_build"))?;
-    models(&seeds)
+    models(&seeds)?;
+    store_files(&seeds)
+}
+
+/// The same bytes as they are and with mended checksums.
+fn store_files(seeds: &Path) -> io::Result<()> {
+    let fail = |error: varve_types::VarveError| io::Error::other(error.to_string());
+    let (segment, log) = (hostile::sound_segment().map_err(fail)?, hostile::sound_log().map_err(fail)?);
+    for (flags, name) in [(0u8, "plain"), (1, "mended")] {
+        write(&seeds.join("segment"), name, &[&[flags], segment.as_slice()].concat())?;
+        write(&seeds.join("log_record"), name, &[&[flags], log.as_slice()].concat())?;
+    }
+    Ok(())
 }
 
 fn kinds() -> [(&'static str, Policy); 3] {

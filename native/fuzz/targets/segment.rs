@@ -1,0 +1,13 @@
+//! Hostile segment files: opening, scanning, seeking, point reads and verification answer or fail with a code.
+//!
+//! Input: `u8` (bit 0: mend all checksums), the file.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use varve_kv::simulate::hostile;
+
+fuzz_target!(|data: &[u8]| {
+    if let Some((flags, bytes)) = data.split_first() {
+        hostile::segment(bytes.to_vec(), flags & 1 != 0);
+    }
+});
