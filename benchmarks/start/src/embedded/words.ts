@@ -1,6 +1,6 @@
 /** What the figures say, in sentences that the terminal and the report share. */
 import { count, digits, size, time } from '../terminal/text.js';
-import type { ModelFigure, SegmentFigure, Summary } from './summary.js';
+import type { CandidateFigure, ModelFigure, SegmentFigure, Summary } from './summary.js';
 
 /** How each kind of index finds a block. */
 const kindWords: Readonly<Record<string, string>> = {
@@ -30,9 +30,18 @@ export function whyChosen({ indexKind, candidates, blockCount }: SegmentFigure):
   if (live === undefined || best === undefined) return `${indexKind}: the only candidate`;
   const head = `${indexKind} over ${count(blockCount)} blocks: ${time(live.nsPerLookup)} and ${size(live.indexBytes)}`;
   const rival = `${best.kind} takes ${time(best.nsPerLookup)} and ${size(best.indexBytes)}`;
-  if (live.nsPerLookup <= best.nsPerLookup) return `${head}; the best other, ${rival}`;
+  if (live.nsPerLookup <= best.nsPerLookup)
+    return `${head}; the best other, ${rival}${plainSearch(candidates, live)}`;
   const percent = Math.round((live.nsPerLookup / best.nsPerLookup - 1) * 100);
   return `${head}; timed again just now, ${rival}, so the choice at build is ${percent} % slower on these questions`;
+}
+
+/** Says so when the simplest search of all would have been quicker: over few blocks it can be. */
+function plainSearch(candidates: readonly CandidateFigure[], live: CandidateFigure): string {
+  const plain = candidates.find(({ kind }) => kind === 'binary-search');
+  return plain === undefined || plain.nsPerLookup >= live.nsPerLookup
+    ? ''
+    : `. A plain binary search over so few separators is quicker still: ${time(plain.nsPerLookup)}`;
 }
 
 /** How the store compares in one kind of read. */
