@@ -20,14 +20,14 @@ pub fn keys(name: &str, count: usize, seed: u64) -> Keys {
         "two-clusters" => {
             for (i, key) in (0..n).zip(keys.iter_mut()) {
                 *key =
-                    if i < n / 2 { i * 3 + rng.next() % 3 } else { u64::MAX - (n - i) * 5 + rng.next() % 5 };
+                    if i < n / 2 { i * 3 + rng.bits() % 3 } else { u64::MAX - (n - i) * 5 + rng.bits() % 5 };
             }
         }
         // The gap doubles 40 times over the set: most of the key range belongs to the last few keys.
         "exponential" => {
             let mut key = 0.0;
             for (i, out) in keys.iter_mut().enumerate() {
-                key += (i as f64 / count as f64 * 40.0).exp2() * (0.5 + rng.next() as f64 / u64::MAX as f64);
+                key += (i as f64 / count as f64 * 40.0).exp2() * (0.5 + rng.bits() as f64 / u64::MAX as f64);
                 *out = key as u64;
             }
         }
@@ -35,12 +35,12 @@ pub fn keys(name: &str, count: usize, seed: u64) -> Keys {
         "poisoned" => {
             let mut key = 0;
             for (i, out) in keys.iter_mut().enumerate() {
-                key += if (i / 40) % 2 == 0 { 1 + rng.next() % 2 } else { 1 << 22 };
+                key += if (i / 40) % 2 == 0 { 1 + rng.bits() % 2 } else { 1 << 22 };
                 *out = key;
             }
         }
         "uniform" => {
-            keys.iter_mut().for_each(|key| *key = rng.next());
+            keys.iter_mut().for_each(|key| *key = rng.bits());
             keys.sort_unstable();
         }
         "long-runs" => {
@@ -51,7 +51,7 @@ pub fn keys(name: &str, count: usize, seed: u64) -> Keys {
         "outliers" => {
             let mut key = 0;
             for (i, out) in keys.iter_mut().enumerate() {
-                key += if i + 100 < count { 1 + rng.next() % 1000 } else { 1 << 55 };
+                key += if i + 100 < count { 1 + rng.bits() % 1000 } else { 1 << 55 };
                 *out = key;
             }
         }

@@ -88,7 +88,7 @@ impl Twin {
         let (left, rest) = keys.split_at_mut(middle);
         let right = &mut rest[1..];
         if count > 1 << 20 {
-            let (left_rng, right_rng) = (Rng(rng.next()), Rng(rng.next()));
+            let (left_rng, right_rng) = (Rng(rng.bits()), Rng(rng.bits()));
             std::thread::scope(|scope| {
                 if count > 1 << 23 {
                     scope.spawn(|| self.displace(left, low, key, left_rng));

@@ -27,10 +27,10 @@ pub fn keys(name: &str, count: usize) -> Vec<Vec<u8>> {
     ];
     let mut keys: Vec<Vec<u8>> = (0..count as u64)
         .map(|i| match name {
-            "random-16" => [rng.next().to_be_bytes(), rng.next().to_be_bytes()].concat(),
+            "random-16" => [rng.bits().to_be_bytes(), rng.bits().to_be_bytes()].concat(),
             "sequence-16" => format!("{i:016}").into_bytes(),
             "tenant-time-16" => {
-                [rng.below(50).to_be_bytes(), (i * 1000 + rng.next() % 1000).to_be_bytes()].concat()
+                [rng.below(50).to_be_bytes(), (i * 1000 + rng.bits() % 1000).to_be_bytes()].concat()
             }
             "names" => {
                 let mut word = || words[rng.below(words.len()) * rng.below(words.len()) / words.len()];
@@ -130,8 +130,9 @@ pub fn run(name: &str, count: usize, rounds: usize) -> Vec<Case> {
         batch.push(*single.last().expect("just pushed"));
     }
     let names: Vec<&str> = indexes.iter().map(|(name, _)| *name).chain(["binary_search"]).collect();
-    let values = |pick: fn(&(Vec<f64>, Vec<f64>)) -> &Vec<f64>| {
-        names.iter().zip(&times).map(|(name, times)| Value::of(name, pick(times).clone())).collect()
+    let (single, batch): (Vec<_>, Vec<_>) = times.into_iter().unzip();
+    let values = |times: Vec<Vec<f64>>| -> Vec<Value> {
+        names.iter().zip(times).map(|(name, times)| Value::of(name, times)).collect()
     };
     let case = |metric, unit, values| Case {
         case: format!("strings {name}"),
@@ -145,8 +146,8 @@ pub fn run(name: &str, count: usize, rounds: usize) -> Vec<Case> {
         .map(|(name, image)| Value::exact(name, image.len() as f64 / keys.len() as f64))
         .collect();
     vec![
-        case("find block", "ns", values(|times| &times.0)),
-        case("find in batches of 32", "ns", values(|times| &times.1)),
+        case("find block", "ns", values(single)),
+        case("find in batches of 32", "ns", values(batch)),
         case("index size", "B/record", sizes),
     ]
 }
