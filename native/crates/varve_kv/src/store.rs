@@ -14,8 +14,8 @@ use crate::commit::{Done, Pending};
 use crate::cursor::Cursor;
 use crate::error::{argument, closed, io, limit};
 use crate::hash::hash;
-use crate::inner::{Inner, memtable_need};
-use crate::limits::{BLOCK_BYTES, TRIAL_POLICIES_MAX};
+use crate::inner::{Inner, memtable_need, new_memtable};
+use crate::limits::{BLOCK_BYTES, MEMTABLE_BYTES_MIN, TRIAL_POLICIES_MAX};
 use crate::segment::{SegmentCurve, SegmentTrial};
 use crate::version::{Snapshot, Version};
 use crate::{
@@ -468,8 +468,20 @@ impl Store {
             Some(mut log) if inner.poison.get().is_none() => log.close(),
             _ => Ok(()),
         };
+        self.let_go();
         inner.directory_lock.lock().take();
         closed
+    }
+
+    /// Memory and maps go with the last snapshot or cursor now, not with this object, which its owner may keep for long.
+    fn let_go(&self) {
+        let mut state = self.inner.state.lock();
+        state.retired.clear();
+        // Without memory for an empty version the old one stays, which is no harm.
+        if let Ok(memtable) = new_memtable(MEMTABLE_BYTES_MIN) {
+            let empty = Version { active: Arc::new(memtable), frozen: Vec::new(), segments: Vec::new() };
+            self.inner.version.store(Arc::new(empty));
+        }
     }
 }
 
