@@ -112,7 +112,10 @@ describe('names', () => {
     const exact = await models.load('exact', onnx);
     const small = await models.load('small', onnx, { weights: 'int8' });
     expect(small.description.byteCount * 2).toBeLessThan(exact.description.byteCount);
-    expect(difference(small.inferBatch(rows), exact.inferBatch(rows))).toBeLessThan(0.1);
+    // The same bound as in varve_tiny's own test: two hundredths of the outputs' range.
+    const answers = exact.inferBatch(rows);
+    const range = Math.max(...answers) - Math.min(...answers);
+    expect(difference(small.inferBatch(rows), answers)).toBeLessThan(0.02 * range);
     expect(small.description.steps.some((step) => step.endsWith('int8'))).toBe(true);
   });
 });
