@@ -51,11 +51,3 @@ export function row(
   for (const [name, list] of samples) if (list.length > 0) values[name] = summarise(list);
   return { ...head, values };
 }
-
-/** Milliseconds that `work` takes. */
-export async function timeMs(work: () => unknown): Promise<number> {
-  const start = performance.now();
-  const pending = work();
-  if (pending instanceof Promise) await pending;
-  return performance.now() - start;
-}
