@@ -73,8 +73,9 @@ const parts: Readonly<Record<string, Part>> = {
 export async function kv(context: Context): Promise<readonly Case[]> {
   await installRivals(context.progress);
   const cases: Case[] = [];
+  const asked = context.only?.split(',');
   for (const [name, part] of Object.entries(parts)) {
-    if (context.only === undefined || context.only === name) {
+    if (asked === undefined || asked.includes(name)) {
       cases.push(...(await part(sizes[context.size], context)));
     }
   }
