@@ -17,6 +17,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type Durability, type DurableLog, type LoggedCommit, VarveError } from '@varve/interfaces';
 import type { ClassicLevel } from 'classic-level';
+import { batchBytesMax } from '../batch-builder.js';
 import { levelError } from './level-errors.js';
 import {
   catalogueKey,
@@ -58,9 +59,6 @@ export interface LevelLogOptions {
   /** Writes zeros ahead in LevelDB's log file, so that syncs write data only; on by default. */
   readonly reserve?: boolean;
 }
-
-/** Largest packed batch, in bytes; the native store's limit. */
-const batchBytesMax = 256 << 20;
 
 /** Quiet time after which the mark is synced and folded records are deleted, ms. */
 const idleMs = 20;
