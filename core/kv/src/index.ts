@@ -8,6 +8,7 @@ export {
   importLevel,
   interruptedImport,
 } from './log/import-level.js';
-export { LevelLog, type LevelLogOptions, type LogStats } from './log/level-log.js';
+export { LevelLog, type LogStats } from './log/level-log.js';
+export type { LevelLogOptions } from './log/level-options.js';
 export type { StoreOptions } from './options.js';
 export { repairStore, VarveStore, type VarveStoreOptions } from './varve-store.js';

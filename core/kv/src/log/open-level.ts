@@ -23,7 +23,7 @@ export interface OpenedLevel {
   readonly catalogue: CatalogueRecord | undefined;
 }
 
-/** LevelDB never moves on to a new log file by itself: the log decides when (invariant 3 of `LevelLog`). */
+/** LevelDB never moves on to a new log file by itself: the log decides when (invariant 1 of `LogDisk`). */
 const writeBufferSize = 1 << 30;
 
 /**

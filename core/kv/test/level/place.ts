@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import type { LogFactory, LogPlace, SeededRandom } from '@varve/conformance';
 import type { Durability, LoggedCommit } from '@varve/interfaces';
 import { ClassicLevel } from 'classic-level';
-import { LevelLog, type LevelLogOptions } from '../../src/log/level-log.js';
+import { LevelLog } from '../../src/log/level-log.js';
+import type { LevelLogOptions } from '../../src/log/level-options.js';
 import { copyAfterPowerCut, flipBit } from './folder.js';
 
 interface WithBatch {
