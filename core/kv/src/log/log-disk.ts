@@ -33,8 +33,6 @@ export class LogDisk {
   readonly #rotateBytes: number;
   readonly #reserve: LogReserve;
   #failure: VarveError | undefined;
-  /** Bytes written since the last full compaction. */
-  #bytesSinceCompaction = 0;
   /** Upper bound of LevelDB's log file. */
   #fileBytes = 0;
   #compaction: Promise<void> | undefined;
@@ -78,7 +76,6 @@ export class LogDisk {
     // A disk that is full shows here, before LevelDB has written half a record.
     await this.#reserve.before(space);
     this.#fileBytes += space;
-    this.#bytesSinceCompaction += space;
     try {
       await this.#opened.db.batch([...operations], { sync });
     } catch (error) {
@@ -132,17 +129,18 @@ export class LogDisk {
       return;
     }
     this.#fileBytes = 0;
-    const isFull = 2 * keptShare < 1;
-    if (isFull) {
-      this.#bytesSinceCompaction = 0;
-    }
     // Behind all keys there is nothing to compact: LevelDB only writes its memtable out and opens a new log.
-    const start = isFull ? commitsKey(0) : keyBehindAll;
-    const done = (): void => {
-      // When it failed, LevelDB refuses the next write, and says why.
-      this.#compaction = undefined;
-    };
-    this.#compaction = this.#opened.db.compactRange(start, keyBehindAll).then(done, done);
+    const start = keptShare < 0.5 ? commitsKey(0) : keyBehindAll;
+    this.#compaction = this.#compact(start);
+  }
+
+  async #compact(start: Uint8Array): Promise<void> {
+    try {
+      await this.#opened.db.compactRange(start, keyBehindAll);
+    } catch {
+      // LevelDB refuses the next write then, and says why.
+    }
+    this.#compaction = undefined;
   }
 
   /** Waits for what runs beside the writes. */
