@@ -1,16 +1,20 @@
 //! Dense layers: y = x · W + b, in f32 or with int8 weights.
 //!
-//! f32 weights stand input after input, outputs padded to eight, so that one row adds whole vectors of outputs and a
-//! block of rows reuses each weight for many rows. int8 weights stand output after output, for dot products.
+//! f32 weights stand input after input, outputs padded to sixteen, so that one row adds whole vectors of outputs
+//! and a block of rows reuses each weight for many rows ([`crate::product`]). int8 weights stand output after output, for dot products.
 //!
 //! int8: weights are rounded to 127 steps either side per output channel (scale s = max|w| / 127), and each row's
 //! inputs likewise (scale a = max|x| / 127). The products add up exactly in i32. So output j differs from f32 by at
 //! most Σ |x_i|·s_j/2 + |w_ij|·a/2 + a·s_j/4, apart from the rounding of f32 itself ([`Dense::error_bound`]).
 
+use crate::isa::Isa;
+use crate::product::{Side, WIDTH_MAX, dots, multiply};
 use crate::program::BLOCK;
 
 /// Outputs are padded to a multiple of this.
-const PAD: usize = 8;
+const PAD: usize = WIDTH_MAX;
+/// Outputs of one row that are worked out at a time.
+const TOGETHER: usize = 4 * PAD;
 /// Inputs of int8 weights are padded to a multiple of this.
 pub(crate) const PAD_INT8: usize = 32;
 
@@ -27,7 +31,7 @@ pub(crate) struct Dense {
 /// The weights of a layer.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Weights {
-    /// Shape [inputs, outputs padded to 8].
+    /// Shape [inputs, outputs padded to 16].
     F32(Vec<f32>),
     /// Codes of shape [outputs, inputs padded to 32], and scales of shape [outputs].
     Int8 { codes: Vec<i8>, scales: Vec<f32> },
@@ -107,103 +111,64 @@ impl Dense {
     }
 
     /// One row: `x` of shape [inputs], `y` of shape [outputs].
-    #[inline(always)]
-    pub(crate) fn row(&self, x: &[f32], y: &mut [f32], codes: &mut [i8]) {
+    pub(crate) fn row(&self, isa: Isa, x: &[f32], y: &mut [f32], codes: &mut [i8]) {
         match &self.weights {
             Weights::F32(weights) => {
                 let padded = self.outputs.next_multiple_of(PAD);
-                let mut first = 0;
-                first += self.row_of::<32>(weights, padded, first, x, y);
-                first += self.row_of::<8>(weights, padded, first, x, y);
-                debug_assert!(first >= self.outputs);
-            }
-            Weights::Int8 { codes: weights, scales } => {
-                let codes = &mut codes[..self.inputs.next_multiple_of(PAD_INT8)];
-                let scale = encode_row(x.iter().copied(), codes);
-                self.dot_row(weights, scales, codes, scale, |j, value| y[j] = value);
-            }
-        }
-    }
-
-    /// Outputs `first..` in groups of `N`, as many as are whole after padding; returns how many.
-    #[inline(always)]
-    fn row_of<const N: usize>(
-        &self,
-        weights: &[f32],
-        padded: usize,
-        first: usize,
-        x: &[f32],
-        y: &mut [f32],
-    ) -> usize {
-        let groups = (padded - first) / N;
-        for group in 0..groups {
-            let from = first + group * N;
-            let mut sum: [f32; N] =
-                std::array::from_fn(|j| self.bias.get(from + j).copied().unwrap_or_default());
-            for (row, &x) in weights.chunks_exact(padded).zip(x) {
-                for (sum, w) in sum.iter_mut().zip(&row[from..from + N]) {
-                    *sum += x * w;
+                let mut sums = [0.0; TOGETHER];
+                for first in (0..self.outputs).step_by(TOGETHER) {
+                    let outputs = first..self.outputs.min(first + TOGETHER);
+                    let (given, rest) = sums.split_at_mut(outputs.len());
+                    given.copy_from_slice(&self.bias[outputs.clone()]);
+                    rest.fill(0.0);
+                    let count = outputs.len().next_multiple_of(PAD);
+                    let across = Side { floats: &weights[first..], stride: padded, count };
+                    multiply(isa, self.inputs, across, Side { floats: x, stride: 1, count: 1 }, &mut sums, 0);
+                    y[outputs.clone()].copy_from_slice(&sums[..outputs.len()]);
                 }
             }
-            for (y, sum) in y[from.min(self.outputs)..].iter_mut().zip(sum) {
-                *y = sum;
-            }
+            Weights::Int8 { codes: weights, scales } => self.dots::<1>(isa, (weights, scales), x, y, codes),
         }
-        groups * N
     }
 
     /// A block of rows: `x` of shape [inputs, BLOCK], `y` of shape [outputs, BLOCK].
-    #[inline(always)]
-    pub(crate) fn block(&self, x: &[f32], y: &mut [f32], codes: &mut [i8]) {
+    pub(crate) fn block(&self, isa: Isa, x: &[f32], y: &mut [f32], codes: &mut [i8]) {
         match &self.weights {
             Weights::F32(weights) => {
-                let padded = self.outputs.next_multiple_of(PAD);
-                for j in (0..self.outputs).step_by(4) {
-                    for row in (0..BLOCK).step_by(16) {
-                        self.tile(weights, padded, (j, row), x, y);
-                    }
+                for (y, bias) in y.as_chunks_mut::<BLOCK>().0.iter_mut().zip(&self.bias) {
+                    y.fill(*bias);
                 }
+                let across = Side { floats: x, stride: BLOCK, count: BLOCK };
+                let each =
+                    Side { floats: weights, stride: self.outputs.next_multiple_of(PAD), count: self.outputs };
+                multiply(isa, self.inputs, across, each, y, BLOCK);
             }
             Weights::Int8 { codes: weights, scales } => {
-                let codes = &mut codes[..self.inputs.next_multiple_of(PAD_INT8)];
                 for row in 0..BLOCK {
-                    let scale = encode_row((0..self.inputs).map(|i| x[i * BLOCK + row]), codes);
-                    self.dot_row(weights, scales, codes, scale, |j, value| y[j * BLOCK + row] = value);
+                    self.dots::<BLOCK>(isa, (weights, scales), &x[row..], &mut y[row..], codes);
                 }
             }
         }
     }
 
-    /// Four outputs of sixteen rows, in registers.
-    #[inline(always)]
-    fn tile(&self, weights: &[f32], padded: usize, (j, row): (usize, usize), x: &[f32], y: &mut [f32]) {
-        let mut sums: [[f32; 16]; 4] =
-            std::array::from_fn(|at| [self.bias.get(j + at).copied().unwrap_or_default(); 16]);
-        for (weights, x) in weights.chunks_exact(padded).zip(x.chunks_exact(BLOCK)) {
-            for (sum, w) in sums.iter_mut().zip(&weights[j..j + 4]) {
-                for (sum, x) in sum.iter_mut().zip(&x[row..row + 16]) {
-                    *sum += x * w;
-                }
-            }
-        }
-        for (at, sum) in sums.iter().enumerate().take(self.outputs - j) {
-            y[(j + at) * BLOCK + row..][..16].copy_from_slice(sum);
-        }
-    }
-
-    #[inline(always)]
-    fn dot_row(
+    /// One row with int8 weights; its inputs and outputs stand `STRIDE` apart.
+    fn dots<const STRIDE: usize>(
         &self,
-        weights: &[i8],
-        scales: &[f32],
-        codes: &[i8],
-        scale: f32,
-        mut put: impl FnMut(usize, f32),
+        isa: Isa,
+        (weights, scales): (&[i8], &[f32]),
+        x: &[f32],
+        y: &mut [f32],
+        codes: &mut [i8],
     ) {
-        let rows = weights.chunks_exact(codes.len().max(1)).zip(scales).zip(&self.bias);
-        for (j, ((weights, s), bias)) in rows.enumerate() {
-            let sum: i32 = weights.iter().zip(codes).map(|(&w, &x)| i32::from(w) * i32::from(x)).sum();
-            put(j, sum as f32 * (s * scale) + bias);
+        let codes = &mut codes[..self.inputs.next_multiple_of(PAD_INT8)];
+        let scale = encode_row((0..self.inputs).map(|i| x[i * STRIDE]), codes);
+        let mut sums = [0; TOGETHER];
+        for first in (0..self.outputs).step_by(TOGETHER) {
+            let sums = &mut sums[..TOGETHER.min(self.outputs - first)];
+            dots(isa, &weights[first * codes.len()..][..sums.len() * codes.len()], codes, sums);
+            for (j, sum) in (first..).zip(sums) {
+                y[j * STRIDE] = *sum as f32 * (scales[j] * scale) + self.bias[j];
+            }
         }
     }
 }
@@ -251,8 +216,8 @@ mod tests {
             let (x, bias) = (&rest[..inputs], rest[inputs..inputs + outputs].to_vec());
             let layer = Dense::new(inputs, outputs, weights, bias);
             let (mut exact, mut near) = (vec![0.0; outputs], vec![0.0; outputs]);
-            layer.row(x, &mut exact, &mut []);
-            layer.to_int8().row(x, &mut near, &mut [0; 64]);
+            layer.row(Isa::detect(), x, &mut exact, &mut []);
+            layer.to_int8().row(Isa::detect(), x, &mut near, &mut [0; 64]);
             for ((exact, near), bound) in exact.iter().zip(&near).zip(layer.error_bound(x)) {
                 let error = f64::from((exact - near).abs());
                 prop_assert!(error <= bound, "{exact} became {near}: {error} over {bound}");
@@ -262,19 +227,19 @@ mod tests {
         #[test]
         fn a_block_is_its_rows(
             inputs in 1usize..20,
-            outputs in 1usize..50,
-            seed in proptest::collection::vec(-3.0f32..3.0, 20 * 50 + 50 + 20 * BLOCK),
+            outputs in 1usize..150,
+            seed in proptest::collection::vec(-3.0f32..3.0, 20 * 150 + 150 + 20 * BLOCK),
         ) {
             let (weights, rest) = seed.split_at(inputs * outputs);
             let layer = Dense::new(inputs, outputs, weights, rest[..outputs].to_vec());
             let x = &rest[outputs..outputs + inputs * BLOCK];
             for layer in [layer.to_int8(), layer] {
                 let mut block = vec![0.0; outputs * BLOCK];
-                layer.block(x, &mut block, &mut [0; 32]);
+                layer.block(Isa::detect(), x, &mut block, &mut [0; 32]);
                 for row in 0..BLOCK {
                     let one: Vec<f32> = (0..inputs).map(|i| x[i * BLOCK + row]).collect();
                     let mut y = vec![0.0; outputs];
-                    layer.row(&one, &mut y, &mut [0; 32]);
+                    layer.row(Isa::Scalar, &one, &mut y, &mut [0; 32]);
                     let column: Vec<f32> = (0..outputs).map(|j| block[j * BLOCK + row]).collect();
                     prop_assert_eq!(&y, &column);
                 }

@@ -35,6 +35,7 @@ mod limits;
 mod math;
 mod model;
 mod onnx;
+mod product;
 mod program;
 mod quantise;
 mod schema;

@@ -12,7 +12,7 @@ use crate::quantise;
 use crate::schema::Schema;
 use crate::step::Op;
 
-/// Batches are scored in so many bytes, or one block if that is more: about half a second-level cache.
+/// Batches of forests are scored in so many bytes, or one block if that is more: about half a second-level cache.
 const BATCH_BYTES: usize = 128 << 10;
 /// So few rows of a last block are scored one by one.
 const LOOSE_ROWS: usize = 6;
@@ -106,7 +106,10 @@ impl Model {
     pub fn scratch_for(&self, isa: Isa) -> Scratch {
         let slots = self.program.slots();
         let block = slots * BLOCK;
-        let blocks = (BATCH_BYTES / (block * size_of::<f32>())).clamp(1, 16);
+        // Only trees gain by several blocks, which they answer while they are in the cache; a net's columns should
+        // stay there themselves.
+        let has_forest = self.program.steps.iter().any(|step| matches!(step.op, Op::Forest { .. }));
+        let blocks = if has_forest { (BATCH_BYTES / (block * size_of::<f32>())).clamp(1, 16) } else { 1 };
         let mut scratch = Scratch {
             isa: if isa.is_available() { isa } else { Isa::Scalar },
             row: vec![0.0; slots],

@@ -11,6 +11,7 @@
 
 use super::lanes::Lanes;
 use super::{Aggregate, Forest, Node, Tree, VECTOR};
+use crate::isa::{Isa, with_lanes};
 use crate::program::BLOCK;
 
 /// Levels that are compared, not walked.
@@ -55,13 +56,10 @@ impl Head {
     /// # Safety
     /// `x` is a block whose columns reach every column of the head; the CPU has the instruction set.
     #[inline(always)]
-    unsafe fn paths<L: Lanes>(&self, x: *const f32, paths: &mut [u32; BLOCK]) {
-        let mut row = 0;
-        while row + 2 * L::ROWS <= BLOCK {
-            // SAFETY: two vectors end inside the block.
-            unsafe { self.paths_of_two::<L>(x.add(row), paths.as_mut_ptr().add(row)) };
-            row += 2 * L::ROWS;
-        }
+    unsafe fn paths(&self, isa: Isa, x: *const f32, paths: &mut [u32; BLOCK]) {
+        let head = self;
+        // SAFETY: as the caller vouches.
+        unsafe { with_lanes!(isa, paths_of(head: &Head, x: *const f32, paths: &mut [u32; BLOCK])) }
     }
 
     /// Paths of two vectors of rows: constants and column addresses are loaded once for both.
@@ -96,6 +94,18 @@ impl Head {
     }
 }
 
+/// [`Head::paths`], the one part of a forest that is compiled per instruction set: nothing else gains by it.
+///
+/// # Safety
+/// As [`Head::paths`].
+#[inline(always)]
+unsafe fn paths_of<L: Lanes>(head: &Head, x: *const f32, paths: &mut [u32; BLOCK]) {
+    for row in (0..BLOCK).step_by(2 * L::ROWS) {
+        // SAFETY: two vectors end inside the block.
+        unsafe { head.paths_of_two::<L>(x.add(row), paths.as_mut_ptr().add(row)) };
+    }
+}
+
 /// One step of one row: to the left or the right child, or nowhere from a leaf.
 ///
 /// # Safety
@@ -117,9 +127,9 @@ unsafe fn step<const STRIDE: usize>(nodes: *const Node, at: usize, x: *const f32
 /// # Safety
 /// The forest passed [`Forest::check`] for the columns below `out`; every block is readable and writable for `stride`
 /// floats, which hold the columns and the targets; column 0 is -∞; the CPU has the instruction set.
-#[inline(always)]
-pub(crate) unsafe fn score_blocks<L: Lanes>(
+pub(crate) unsafe fn score_blocks(
     forest: &Forest,
+    isa: Isa,
     x: *mut f32,
     blocks: usize,
     stride: usize,
@@ -140,7 +150,7 @@ pub(crate) unsafe fn score_blocks<L: Lanes>(
             unsafe {
                 let x = x.add(block * stride);
                 let mut places = [0u32; BLOCK];
-                head.paths::<L>(x, &mut places);
+                head.paths(isa, x, &mut places);
                 descend(&head, nodes.as_ptr(), tree.depth, x, &mut places);
                 add_block(forest, tree, nodes, &places, x.add(out * BLOCK));
             }
@@ -161,7 +171,7 @@ pub(crate) unsafe fn score_blocks<L: Lanes>(
 ///
 /// # Safety
 /// As [`score_blocks`]; `places` holds paths of the head.
-#[inline(always)]
+#[inline(never)]
 unsafe fn descend(head: &Head, nodes: *const Node, depth: u32, x: *const f32, places: &mut [u32; BLOCK]) {
     let (groups, _) = places.as_chunks_mut::<TOGETHER>();
     for (group, places) in groups.iter_mut().enumerate() {
@@ -179,7 +189,7 @@ unsafe fn descend(head: &Head, nodes: *const Node, depth: u32, x: *const f32, pl
 
 /// # Safety
 /// `places` are leaves of the tree; the targets at `out` are writable.
-#[inline(always)]
+#[inline(never)]
 unsafe fn add_block(forest: &Forest, tree: &Tree, nodes: &[Node], places: &[u32; BLOCK], out: *mut f32) {
     // SAFETY: as the caller vouches; rows of `vectors` exist by the forest's invariants.
     unsafe {
@@ -218,7 +228,6 @@ fn vector_of<'a>(forest: &'a Forest, leaf: &Node) -> &'a [f32] {
 ///
 /// # Safety
 /// As [`score_blocks`] for a block of one row.
-#[inline(always)]
 pub(crate) unsafe fn score_row(forest: &Forest, x: *mut f32, out: usize) {
     // SAFETY: the targets are inside the row.
     let targets = unsafe { std::slice::from_raw_parts_mut(x.add(out), forest.targets) };

@@ -1,22 +1,19 @@
 //! Runs the steps over one row or over blocks of rows.
 //!
-//! Every kernel is generic over `ROWS`, 1 or [`BLOCK`]: a span of `n` columns is `n · ROWS` floats either way, and each
-//! row meets the same operations in the same order. Forests over blocks and dense layers, which take the time, are
-//! compiled once per instruction set; the other steps once, so that the kernels stay small. Complexity: linear in columns, weights and tree levels; no
-//! allocation.
+//! A span of `n` columns is `n · rows` floats, whether `rows` is 1 or [`BLOCK`], and each row meets the same operations
+//! in the same order. One copy of the code serves both: apart from forests and dense layers, which have kernels of
+//! their own, steps take little of the time. Complexity: linear in columns, weights and tree levels; no allocation.
 
 use super::{BLOCK, Program};
-use crate::dense::Dense;
-use crate::forest::lanes::Lanes;
-use crate::forest::{Forest, walk};
-use crate::isa::{Isa, with_lanes};
+use crate::forest::walk;
+use crate::isa::Isa;
 use crate::math::{exp, logistic, tanh};
 use crate::step::{Derived, Norm, Op, Operand, Pair, Second, Softmax, Span, Step, Unary};
 
 impl Program {
     /// Runs one row, whose slot 0 and features are in place.
     pub(crate) fn run_row(&self, isa: Isa, row: &mut [f32], codes: &mut [i8]) {
-        assert!(row.len() == self.slots() && codes.len() >= self.code_bytes() && isa.is_available());
+        assert!(row.len() == self.slots() && codes.len() >= self.code_bytes());
         for step in &self.steps {
             match &step.op {
                 // SAFETY: the assertion above; the forest reads columns before its own and writes its own; slot 0
@@ -25,16 +22,10 @@ impl Program {
                     walk::score_row(forest, row.as_mut_ptr(), step.to.start);
                 },
                 Op::Dense { from, layer } => {
-                    let (x, y) = around::<1>(row, *from, step.to);
-                    // SAFETY: the instruction set is available.
-                    unsafe {
-                        with_lanes!(
-                            isa,
-                            dense_row(layer: &Dense, x: &[f32], y: &mut [f32], codes: &mut [i8])
-                        );
-                    }
+                    let (x, y) = around(row, 1, *from, step.to);
+                    layer.row(isa, x, y, codes);
                 }
-                _ => run_step::<1>(step, row),
+                _ => run_step(step, row, 1),
             }
         }
     }
@@ -46,98 +37,64 @@ impl Program {
         assert!(whole && codes.len() >= self.code_bytes() && isa.is_available());
         for step in &self.steps {
             if let Op::Forest { forest } = &step.op {
-                let (x, count, out) = (blocks.as_mut_ptr(), blocks.len() / stride, step.to.start);
+                let count = blocks.len() / stride;
                 // SAFETY: as in `run_row`, for every block.
                 unsafe {
-                    with_lanes!(
-                        isa,
-                        forest_blocks(forest: &Forest, x: *mut f32, count: usize, stride: usize, out: usize)
-                    );
+                    walk::score_blocks(forest, isa, blocks.as_mut_ptr(), count, stride, step.to.start);
                 }
                 continue;
             }
             for block in blocks.chunks_exact_mut(stride) {
                 let Op::Dense { from, layer } = &step.op else {
-                    run_step::<BLOCK>(step, block);
+                    run_step(step, block, BLOCK);
                     continue;
                 };
-                let (x, y) = around::<BLOCK>(block, *from, step.to);
-                // SAFETY: the instruction set is available.
-                unsafe {
-                    with_lanes!(
-                        isa,
-                        dense_block(layer: &Dense, x: &[f32], y: &mut [f32], codes: &mut [i8])
-                    );
-                }
+                let (x, y) = around(block, BLOCK, *from, step.to);
+                layer.block(isa, x, y, codes);
             }
         }
     }
 }
 
 /// The columns that a step reads, and those that it writes.
-fn around<const ROWS: usize>(slots: &mut [f32], from: Span, to: Span) -> (&[f32], &mut [f32]) {
-    let (before, rest) = slots.split_at_mut(to.start * ROWS);
-    (&before[from.start * ROWS..from.end() * ROWS], &mut rest[..to.width * ROWS])
+fn around(slots: &mut [f32], rows: usize, from: Span, to: Span) -> (&[f32], &mut [f32]) {
+    let (before, rest) = slots.split_at_mut(to.start * rows);
+    (&before[from.start * rows..from.end() * rows], &mut rest[..to.width * rows])
 }
 
-/// # Safety
-/// The CPU has the instruction set.
-#[inline(always)]
-unsafe fn dense_row<L: Lanes>(layer: &Dense, x: &[f32], y: &mut [f32], codes: &mut [i8]) {
-    layer.row(x, y, codes);
-}
-
-/// # Safety
-/// The CPU has the instruction set.
-#[inline(always)]
-unsafe fn dense_block<L: Lanes>(layer: &Dense, x: &[f32], y: &mut [f32], codes: &mut [i8]) {
-    layer.block(x, y, codes);
-}
-
-/// # Safety
-/// As [`walk::score_blocks`].
-#[inline(always)]
-unsafe fn forest_blocks<L: Lanes>(forest: &Forest, x: *mut f32, count: usize, stride: usize, out: usize) {
-    // SAFETY: as the caller vouches.
-    unsafe { walk::score_blocks::<L>(forest, x, count, stride, out) };
-}
-
-fn run_step<const ROWS: usize>(step: &Step, slots: &mut [f32]) {
-    let (before, rest) = slots.split_at_mut(step.to.start * ROWS);
-    let to = &mut rest[..step.to.width * ROWS];
-    let columns = |span: Span| &before[span.start * ROWS..span.end() * ROWS];
+fn run_step(step: &Step, slots: &mut [f32], rows: usize) {
+    let (before, rest) = slots.split_at_mut(step.to.start * rows);
+    let before = &*before;
+    let to = &mut rest[..step.to.width * rows];
+    let columns = |span: Span| &before[span.start * rows..span.end() * rows];
     match &step.op {
         Op::Impute { from, replaced, values } => {
             let replaces = |x: f32| x == *replaced || (x.is_nan() && replaced.is_nan());
-            with_constants::<ROWS>(
-                to,
-                columns(*from),
-                values,
-                |x, value| if replaces(x) { value } else { x },
-            );
-        }
-        Op::Scale { from, offset, scale } => {
-            with_constants::<ROWS>(to, columns(*from), offset, |x, offset| x - offset);
-            for (at, column) in to.as_chunks_mut::<ROWS>().0.iter_mut().enumerate() {
-                let scale = nth(scale, at);
-                column.iter_mut().for_each(|x| *x *= scale);
+            for (at, (to, from)) in pairs(to, columns(*from), rows).enumerate() {
+                let value = nth(values, at);
+                each(to, from, |x| if replaces(x) { value } else { x });
             }
         }
-        Op::Pair { op, a, b } => match op {
-            Pair::Add => pair::<ROWS>(to, before, a, b, |a, b| a + b),
-            Pair::Sub => pair::<ROWS>(to, before, a, b, |a, b| a - b),
-            Pair::Mul => pair::<ROWS>(to, before, a, b, |a, b| a * b),
-            Pair::Div => pair::<ROWS>(to, before, a, b, |a, b| a / b),
-            Pair::Min => pair::<ROWS>(to, before, a, b, f32::min),
-            Pair::Max => pair::<ROWS>(to, before, a, b, f32::max),
-        },
+        Op::Scale { from, offset, scale } => {
+            for (at, (to, from)) in pairs(to, columns(*from), rows).enumerate() {
+                let (offset, scale) = (nth(offset, at), nth(scale, at));
+                each(to, from, |x| (x - offset) * scale);
+            }
+        }
+        Op::Pair { op, a, b } => {
+            for (at, to) in to.chunks_exact_mut(rows).enumerate() {
+                let mut constants = [0.0; BLOCK];
+                to.copy_from_slice(operand(a, at, before, &mut constants[..rows]));
+                pair(*op, to, operand(b, at, before, &mut constants[..rows]));
+            }
+        }
         Op::Unary { from, op } => unary(to, columns(*from), *op),
-        Op::Normalize { from, norm } => normalize::<ROWS>(to, columns(*from), *norm),
+        Op::Normalize { from, norm } => normalize(to, columns(*from), rows, *norm),
         Op::OneHot { from, categories } => {
-            let outputs = to.as_chunks_mut::<ROWS>().0.chunks_exact_mut(categories.len());
-            for (x, outputs) in columns(*from).as_chunks::<ROWS>().0.iter().zip(outputs) {
-                for (output, category) in outputs.iter_mut().zip(categories) {
-                    *output = x.map(|x| f32::from(u8::from(x == *category)));
+            let outputs = to.chunks_exact_mut(rows * categories.len());
+            for (x, outputs) in columns(*from).chunks_exact(rows).zip(outputs) {
+                for (to, category) in outputs.chunks_exact_mut(rows).zip(categories) {
+                    each(to, x, |x| f32::from(u8::from(x == *category)));
                 }
             }
         }
@@ -145,13 +102,13 @@ fn run_step<const ROWS: usize>(step: &Step, slots: &mut [f32]) {
             each(to, columns(*from), |x| encode(x, keys, values, *other))
         }
         Op::Gather { columns } => {
-            for (to, &slot) in to.as_chunks_mut::<ROWS>().0.iter_mut().zip(columns) {
-                to.copy_from_slice(&before[slot as usize * ROWS..][..ROWS]);
+            for (to, &slot) in to.chunks_exact_mut(rows).zip(columns) {
+                to.copy_from_slice(&before[slot as usize * rows..][..rows]);
             }
         }
-        Op::Softmax { from, kind } => softmax::<ROWS>(to, columns(*from), *kind),
+        Op::Softmax { from, kind } => softmax(to, columns(*from), rows, *kind),
         Op::Second { from, kind } => {
-            let (first, second) = to.split_at_mut(ROWS);
+            let (first, second) = to.split_at_mut(rows);
             for ((s, first), second) in columns(*from).iter().zip(first).zip(second) {
                 (*first, *second) = match kind {
                     Second::Complement => (1.0 - s, *s),
@@ -161,11 +118,11 @@ fn run_step<const ROWS: usize>(step: &Step, slots: &mut [f32]) {
             }
         }
         Op::Derive { columns } => {
-            for (to, column) in to.as_chunks_mut::<ROWS>().0.iter_mut().zip(columns) {
-                derive::<ROWS>(to, before, column);
+            for (to, column) in to.chunks_exact_mut(rows).zip(columns) {
+                derive(to, before, column);
             }
         }
-        // These choose an instruction set; see `run_row` and `run_blocks`.
+        // These have kernels of their own; see `run_row` and `run_blocks`.
         Op::Dense { .. } | Op::Forest { .. } => {}
     }
 }
@@ -182,46 +139,44 @@ fn each(to: &mut [f32], from: &[f32], f: impl Fn(f32) -> f32) {
     }
 }
 
+/// Column by column what is written and what is read.
 #[inline(always)]
-fn with_constants<const ROWS: usize>(
-    to: &mut [f32],
-    from: &[f32],
-    constants: &[f32],
-    f: impl Fn(f32, f32) -> f32,
-) {
-    let columns = to.as_chunks_mut::<ROWS>().0.iter_mut().zip(from.as_chunks::<ROWS>().0);
-    for (at, (to, from)) in columns.enumerate() {
-        let constant = nth(constants, at);
-        each(to, from, |x| f(x, constant));
-    }
+fn pairs<'a>(
+    to: &'a mut [f32],
+    from: &'a [f32],
+    rows: usize,
+) -> impl Iterator<Item = (&'a mut [f32], &'a [f32])> {
+    to.chunks_exact_mut(rows).zip(from.chunks_exact(rows))
 }
 
-#[inline(always)]
-fn pair<const ROWS: usize>(
-    to: &mut [f32],
-    before: &[f32],
-    a: &Operand,
-    b: &Operand,
-    f: impl Fn(f32, f32) -> f32,
-) {
-    let load = |operand: &Operand, at: usize| -> [f32; ROWS] {
-        match operand {
-            Operand::Constants(values) => [nth(values, at); ROWS],
-            Operand::Columns(span) => {
-                let slot = span.start + if span.width == 1 { 0 } else { at };
-                std::array::from_fn(|row| before[slot * ROWS + row])
-            }
+/// Column `at` of an operand; a constant is written into `constants`, once for each row.
+fn operand<'a>(operand: &Operand, at: usize, before: &'a [f32], constants: &'a mut [f32]) -> &'a [f32] {
+    let rows = constants.len();
+    match operand {
+        Operand::Constants(values) => {
+            constants.fill(nth(values, at));
+            constants
         }
-    };
-    for (at, to) in to.as_chunks_mut::<ROWS>().0.iter_mut().enumerate() {
-        let (a, b) = (load(a, at), load(b, at));
-        for row in 0..ROWS {
-            to[row] = f(a[row], b[row]);
+        Operand::Columns(span) => {
+            let slot = span.start + if span.width == 1 { 0 } else { at };
+            &before[slot * rows..][..rows]
         }
     }
 }
 
-/// One copy for rows and blocks: a span is a slice either way.
+/// `to = to op b`
+fn pair(op: Pair, to: &mut [f32], b: &[f32]) {
+    let both = to.iter_mut().zip(b);
+    match op {
+        Pair::Add => both.for_each(|(a, b)| *a += b),
+        Pair::Sub => both.for_each(|(a, b)| *a -= b),
+        Pair::Mul => both.for_each(|(a, b)| *a *= b),
+        Pair::Div => both.for_each(|(a, b)| *a /= b),
+        Pair::Min => both.for_each(|(a, b)| *a = a.min(*b)),
+        Pair::Max => both.for_each(|(a, b)| *a = a.max(*b)),
+    }
+}
+
 #[inline(never)]
 fn unary(to: &mut [f32], from: &[f32], op: Unary) {
     match op {
@@ -258,10 +213,10 @@ fn unary(to: &mut [f32], from: &[f32], op: Unary) {
     }
 }
 
-#[inline(always)]
-fn normalize<const ROWS: usize>(to: &mut [f32], from: &[f32], norm: Norm) {
-    let mut length = [0.0f32; ROWS];
-    for (at, column) in from.as_chunks::<ROWS>().0.iter().enumerate() {
+fn normalize(to: &mut [f32], from: &[f32], rows: usize, norm: Norm) {
+    let mut length = [0.0f32; BLOCK];
+    let length = &mut length[..rows];
+    for (at, column) in from.chunks_exact(rows).enumerate() {
         for (length, x) in length.iter_mut().zip(column) {
             *length = match norm {
                 Norm::L1 => *length + x.abs(),
@@ -277,7 +232,7 @@ fn normalize<const ROWS: usize>(to: &mut [f32], from: &[f32], norm: Norm) {
             };
         }
     }
-    for length in &mut length {
+    for length in &mut *length {
         if norm == Norm::L2 {
             *length = length.sqrt();
         }
@@ -286,39 +241,38 @@ fn normalize<const ROWS: usize>(to: &mut [f32], from: &[f32], norm: Norm) {
             *length = 1.0;
         }
     }
-    for (to, from) in to.as_chunks_mut::<ROWS>().0.iter_mut().zip(from.as_chunks::<ROWS>().0) {
-        for row in 0..ROWS {
-            to[row] = from[row] / length[row];
+    for (to, from) in pairs(to, from, rows) {
+        for ((to, from), length) in to.iter_mut().zip(from).zip(&*length) {
+            *to = from / length;
         }
     }
 }
 
-#[inline(always)]
-fn softmax<const ROWS: usize>(to: &mut [f32], from: &[f32], kind: Softmax) {
-    let mut most = [f32::MIN; ROWS];
-    for column in from.as_chunks::<ROWS>().0 {
+fn softmax(to: &mut [f32], from: &[f32], rows: usize, kind: Softmax) {
+    let mut most = [f32::MIN; BLOCK];
+    let mut sum = [0.0; BLOCK];
+    let (most, sum) = (&mut most[..rows], &mut sum[..rows]);
+    for column in from.chunks_exact(rows) {
         for (most, x) in most.iter_mut().zip(column) {
             *most = most.max(*x);
         }
     }
-    let mut sum = [0.0; ROWS];
-    for (to, from) in to.as_chunks_mut::<ROWS>().0.iter_mut().zip(from.as_chunks::<ROWS>().0) {
-        for row in 0..ROWS {
-            let (x, most) = (from[row], most[row]);
+    for (to, from) in pairs(to, from, rows) {
+        for (((to, x), most), sum) in to.iter_mut().zip(from).zip(&*most).zip(&mut *sum) {
             if kind == Softmax::Zero && x.abs() <= 1e-7 {
-                to[row] = x * exp(-most);
+                *to = x * exp(-most);
                 continue;
             }
             let e = exp(x - most);
-            sum[row] += e;
-            to[row] = if kind == Softmax::Log { x - most } else { e };
+            *sum += e;
+            *to = if kind == Softmax::Log { x - most } else { e };
         }
     }
     if kind == Softmax::Log {
-        sum = sum.map(f32::ln);
+        sum.iter_mut().for_each(|sum| *sum = sum.ln());
     }
-    for to in to.as_chunks_mut::<ROWS>().0 {
-        for (to, sum) in to.iter_mut().zip(&sum) {
+    for to in to.chunks_exact_mut(rows) {
+        for (to, sum) in to.iter_mut().zip(&*sum) {
             *to = if kind == Softmax::Log { *to - sum } else { *to / sum };
         }
     }
@@ -330,17 +284,17 @@ fn encode(x: f32, keys: &[f32], values: &[f32], other: f32) -> f32 {
     keys.iter().position(same).map_or(other, |at| values[at])
 }
 
-#[inline(always)]
-fn derive<const ROWS: usize>(to: &mut [f32; ROWS], before: &[f32], column: &Derived) {
+fn derive(to: &mut [f32], before: &[f32], column: &Derived) {
+    let rows = to.len();
     match column {
         Derived::NanAsLow { slot } => {
-            each(to, &before[*slot as usize * ROWS..][..ROWS], |x| {
+            each(to, &before[*slot as usize * rows..][..rows], |x| {
                 if x.is_nan() { f32::NEG_INFINITY } else { x }
             });
         }
         Derived::Member { slot, set, missing } => {
             let is_in = |x: f32| set.contains(&x) || (*missing && x.is_nan());
-            each(to, &before[*slot as usize * ROWS..][..ROWS], |x| f32::from(u8::from(is_in(x))));
+            each(to, &before[*slot as usize * rows..][..rows], |x| f32::from(u8::from(is_in(x))));
         }
     }
 }
