@@ -11,12 +11,18 @@ export const residentBytes = (): number => field('/proc/self/smaps_rollup', 'Rss
  * Resident memory outside the mapped program file of Node itself, bytes: heap, stacks, libraries and add-ons, shared
  * with another process or not.
  */
-export function ownBytes(): number {
+export const ownBytes = (): number => outsideNode('Rss');
+
+/** The part of `ownBytes` that no file backs: what the kernel cannot drop and read again. */
+export const anonymousBytes = (): number => outsideNode('Anonymous');
+
+/** Sum of a figure of `/proc/self/smaps` over all mappings but those of Node's program file. */
+function outsideNode(figure: string): number {
   let sum = 0;
   let counts = true;
   for (const line of readFileSync('/proc/self/smaps', 'utf8').split('\n')) {
     if (/^[0-9a-f]+-[0-9a-f]+ /.test(line)) counts = !line.endsWith(process.execPath);
-    else if (counts && line.startsWith('Rss:')) sum += Number(/\d+/.exec(line)?.[0]) * 1024;
+    else if (counts && line.startsWith(`${figure}:`)) sum += Number(/\d+/.exec(line)?.[0]) * 1024;
   }
   return sum;
 }

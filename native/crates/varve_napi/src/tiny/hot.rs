@@ -6,21 +6,20 @@
 //! Invariants
 //! 1. The function keeps both buffers alive; JavaScript never hands them to anyone who could detach them.
 //! 2. Their lengths were checked when they were bound.
-//! 3. Everything here happens on the JavaScript thread that created it; `RefCell` suffices.
+//! 3. Everything here happens on the JavaScript thread that created it.
 
-use std::cell::RefCell;
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::sync::Arc;
 
 use napi::bindgen_prelude::sys;
-use varve_tiny::{Model, Scratch};
+
+use super::model::Loaded;
 
 /// What the bound function holds.
 struct Hot {
-    model: Arc<Model>,
-    scratch: RefCell<Scratch>,
+    loaded: Arc<Loaded>,
     /// Shape [features].
     features: *const f32,
     /// Shape [outputs].
@@ -34,16 +33,16 @@ struct Hot {
 /// `env`, `features` and `answer` are valid for this call, on the JavaScript thread.
 pub unsafe fn bind(
     env: sys::napi_env,
-    model: Arc<Model>,
+    loaded: Arc<Loaded>,
     features: sys::napi_value,
     answer: sys::napi_value,
 ) -> napi::Result<sys::napi_value> {
     // SAFETY: the caller vouches for the handles; every out pointer is a local, and `data` is given back by `release`.
     unsafe {
-        let input = floats_of(env, features, model.schema().features.len())?;
-        let output = floats_of(env, answer, model.schema().outputs.len())?;
-        let scratch = RefCell::new(model.scratch());
-        let hot = Box::new(Hot { model, scratch, features: input, answer: output });
+        let schema = loaded.model.schema();
+        let input = floats_of(env, features, schema.features.len())?;
+        let output = floats_of(env, answer, schema.outputs.len())?;
+        let hot = Box::new(Hot { loaded, features: input, answer: output });
         let data = Box::into_raw(hot).cast::<c_void>();
         let mut function = ptr::null_mut();
         check(sys::napi_create_function(env, c"run".as_ptr(), 3, Some(run), data, &raw mut function))?;
@@ -79,10 +78,10 @@ unsafe extern "C" fn run(env: sys::napi_env, info: sys::napi_callback_info) -> s
         sys::napi_get_cb_info(env, info, ptr::null_mut(), ptr::null_mut(), ptr::null_mut(), &raw mut data);
         let hot = &*data.cast::<Hot>();
         let done = catch_unwind(AssertUnwindSafe(|| {
-            let schema = hot.model.schema();
+            let schema = hot.loaded.model.schema();
             let features = std::slice::from_raw_parts(hot.features, schema.features.len());
             let answer = std::slice::from_raw_parts_mut(hot.answer, schema.outputs.len());
-            hot.model.infer(&mut hot.scratch.borrow_mut(), features, answer).is_ok()
+            hot.loaded.with_scratch(|model, scratch| model.infer(scratch, features, answer)).is_ok()
         }));
         if done.unwrap_or(false) {
             sys::napi_get_boolean(env, true, &raw mut result);

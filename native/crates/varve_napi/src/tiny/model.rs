@@ -1,6 +1,6 @@
 //! A loaded model as a class.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use napi::Env;
 use napi::bindgen_prelude::{Float32ArraySlice, JsValue, Object, ToNapiValue, Uint8Array, sys};
@@ -18,15 +18,40 @@ pub fn load_model<'env>(env: &'env Env, bytes: &[u8], onnx: bool) -> napi::Resul
     promise_of(env, "varve-model", move || {
         let limits = Limits::default();
         let model = if onnx { Model::from_onnx(&bytes, &limits)? } else { Model::open(&bytes, &limits)? };
+        drop(bytes);
+        give_back();
         Ok(NativeModel::of(model))
     })
+}
+
+/// Gives the memory that an import took back to the operating system: an ONNX message is many times its model, and the
+/// allocator would keep it for this thread, which ends now.
+fn give_back() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: the C library locks each of its arenas; the number is how many bytes it keeps at the end of its heap.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
+/// A model and the memory to score with: one for the object and the functions bound to it, which take turns on the
+/// JavaScript thread, so that the lock is always free.
+pub struct Loaded {
+    pub model: Model,
+    pub scratch: Mutex<Scratch>,
+}
+
+impl Loaded {
+    /// Runs `score` with the memory; after a panic it is as good as before, for scoring writes what it reads.
+    pub fn with_scratch<T>(&self, score: impl FnOnce(&Model, &mut Scratch) -> T) -> T {
+        score(&self.model, &mut self.scratch.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 /// A model that is ready to score.
 #[napi]
 pub struct NativeModel {
-    model: Arc<Model>,
-    scratch: Scratch,
+    loaded: Arc<Loaded>,
 }
 
 /// What a model takes and gives.
@@ -57,8 +82,8 @@ impl ToNapiValue for Raw {
 
 impl NativeModel {
     fn of(model: Model) -> Self {
-        let scratch = model.scratch();
-        Self { model: Arc::new(model), scratch }
+        let scratch = Mutex::new(model.scratch());
+        Self { loaded: Arc::new(Loaded { model, scratch }) }
     }
 }
 
@@ -71,36 +96,36 @@ impl NativeModel {
     )]
     pub fn bind(&self, env: &Env, features: Object<'_>, answer: Object<'_>) -> napi::Result<Raw> {
         // SAFETY: the handles are valid for this call, which runs on the JavaScript thread.
-        let bound = unsafe { hot::bind(env.raw(), Arc::clone(&self.model), features.raw(), answer.raw())? };
+        let bound = unsafe { hot::bind(env.raw(), Arc::clone(&self.loaded), features.raw(), answer.raw())? };
         Ok(Raw(bound))
     }
 
     /// Scores rows of shape [n, features] into `out` of shape [n, outputs].
     #[napi(ts_return_type = "Failed | undefined")]
-    pub fn infer_batch(&mut self, rows: &[f32], mut out: Float32ArraySlice<'_>) -> Outcome<Nothing> {
+    pub fn infer_batch(&self, rows: &[f32], mut out: Float32ArraySlice<'_>) -> Outcome<Nothing> {
         Outcome::of(|| {
             // SAFETY: the slice belongs to this call, and JavaScript does not run until it returns.
             let out = unsafe { out.as_mut() };
-            self.model.infer_batch(&mut self.scratch, rows, out).map(|()| Nothing)
+            self.loaded.with_scratch(|model, scratch| model.infer_batch(scratch, rows, out)).map(|()| Nothing)
         })
     }
 
     /// The model as a file of Varve.
     #[napi]
     pub fn to_bytes(&self) -> Uint8Array {
-        Uint8Array::new(self.model.to_bytes())
+        Uint8Array::new(self.loaded.model.to_bytes())
     }
 
     /// The same model with int8 weights.
     #[napi]
     pub fn quantised(&self) -> NativeModel {
-        Self::of(self.model.quantised())
+        Self::of(self.loaded.model.quantised())
     }
 
     /// Names, labels, parts and size.
     #[napi]
     pub fn schema(&self) -> ModelSchema {
-        let schema = self.model.schema();
+        let schema = self.loaded.model.schema();
         let (class_numbers, class_texts) = match &schema.classes {
             Classes::Integers(labels) => (labels.iter().map(|label| *label as f64).collect(), Vec::new()),
             Classes::Texts(labels) => (Vec::new(), labels.clone()),
@@ -111,8 +136,8 @@ impl NativeModel {
             outputs: schema.outputs.clone(),
             class_numbers,
             class_texts,
-            steps: self.model.steps(),
-            bytes: self.model.bytes() as f64,
+            steps: self.loaded.model.steps(),
+            bytes: self.loaded.model.bytes() as f64,
         }
     }
 }
