@@ -10,24 +10,29 @@ const require = createRequire(import.meta.url);
 
 /** @throws VarveError CAPABILITY_MISSING when there is no addon for this platform */
 function load(): Binding {
-  const file = addonFile();
-  try {
-    return require(`../${file}`) as Binding;
-  } catch (cause) {
-    throw new VarveError('CAPABILITY_MISSING', {
-      message: `the native addon ${file} cannot be loaded`,
-      hint: 'in a clone run "npm run setup"; elsewhere this platform has no prebuilt addon',
-      cause,
-    });
+  const causes: unknown[] = [];
+  for (const file of addonFiles()) {
+    try {
+      return require(`../${file}`) as Binding;
+    } catch (cause) {
+      causes.push(cause);
+    }
   }
+  throw new VarveError('CAPABILITY_MISSING', {
+    message: `the native addon ${addonFiles().join(' or ')} cannot be loaded`,
+    hint: 'in a clone run "npm run setup"; elsewhere this platform has no prebuilt addon',
+    cause: causes[0],
+  });
 }
 
-/** As platform.mjs, which the build uses before TypeScript is compiled. */
-function addonFile(): string {
-  const report = process.report?.getReport() as { header?: { glibcVersionRuntime?: string } } | undefined;
-  const linux = report?.header?.glibcVersionRuntime === undefined ? '-musl' : '-gnu';
-  const libc = process.platform === 'linux' ? linux : process.platform === 'win32' ? '-msvc' : '';
-  return `varve-embedded.${process.platform}-${process.arch}${libc}.node`;
+/**
+ * Names that platform.mjs may have given the addon. On Linux both C libraries are tried: to ask Node which one it
+ * runs on takes a report of the whole process, a megabyte of heap.
+ */
+function addonFiles(): readonly string[] {
+  const platform = `varve-embedded.${process.platform}-${process.arch}`;
+  if (process.platform === 'linux') return [`${platform}-gnu.node`, `${platform}-musl.node`];
+  return [`${platform}${process.platform === 'win32' ? '-msvc' : ''}.node`];
 }
 
 export const binding: Binding = load();
