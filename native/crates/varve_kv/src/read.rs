@@ -14,11 +14,17 @@ use crate::version::Version;
 /// Keys that walk together: enough to hide DRAM latency, few enough to stay in the first-level cache.
 const GROUP: usize = 32;
 
-/// What is known of a key.
-#[derive(Clone, Copy)]
-enum State<'a> {
-    Open,
-    Known(Option<&'a [u8]>),
+/// A set of keys of a group: bit `i` stands for key `i`.
+type Set = u32;
+
+/// The keys that walk together, and what is known of them.
+struct Group<'k, 'a> {
+    keys: [&'k [u8]; GROUP],
+    hashes: [u64; GROUP],
+    /// Keys that no source has answered yet.
+    open: Set,
+    /// The values of all other keys; `None` for a tombstone.
+    values: [Option<&'a [u8]>; GROUP],
 }
 
 /// Looks up all `keys` and packs the values; see [`crate::Store::get_many_packed`].
@@ -32,13 +38,17 @@ pub fn get_many(
     let usable = values.len().min((MISSING - 1) as usize);
     let values = &mut values[..usable];
     let mut done = PackedMany::default();
-    let mut hashes = [0u64; GROUP];
+    let mut group = Group { keys: [&[]; GROUP], hashes: [0; GROUP], open: 0, values: [None; GROUP] };
     for from in (0..keys.len()).step_by(GROUP) {
         let count = GROUP.min(keys.len() - from);
-        let mut states = [State::Open; GROUP];
-        look_up(version, sequence, &keys, from, &mut hashes[..count], &mut states[..count])?;
-        for state in &states[..count] {
-            let State::Known(Some(value)) = state else {
+        for (at, (key, key_hash)) in group.keys.iter_mut().zip(&mut group.hashes).take(count).enumerate() {
+            *key = keys.get(from + at);
+            *key_hash = hash(key);
+        }
+        group.open = Set::MAX >> (GROUP - count);
+        look_up(version, sequence, &mut group)?;
+        for (at, value) in group.values.iter().take(count).enumerate() {
+            let Some(value) = value.filter(|_| group.open >> at & 1 == 0) else {
                 ends[done.count] = done.bytes as u32 | MISSING;
                 done.count += 1;
                 continue;
@@ -57,65 +67,62 @@ pub fn get_many(
     Ok(done)
 }
 
-fn look_up<'a>(
-    version: &'a Version,
-    sequence: u64,
-    keys: &PackedKeys<'_>,
-    from: usize,
-    hashes: &mut [u64],
-    states: &mut [State<'a>],
-) -> Result<()> {
-    for (at, key_hash) in hashes.iter_mut().enumerate() {
-        *key_hash = hash(keys.get(from + at));
-    }
+fn look_up<'a>(version: &'a Version, sequence: u64, group: &mut Group<'_, 'a>) -> Result<()> {
     for memtable in version.memtables().filter(|memtable| !memtable.is_empty()) {
-        hashes.iter().for_each(|&key_hash| memtable.prefetch(key_hash));
-        for (at, state) in states.iter_mut().enumerate() {
-            if matches!(state, State::Open)
-                && let Some(value) = memtable.get(keys.get(from + at), hashes[at], sequence)
-            {
-                *state = State::Known(value);
+        members(group.open).for_each(|at| memtable.prefetch(group.hashes[at]));
+        for at in members(group.open) {
+            if let Some(value) = memtable.get(group.keys[at], group.hashes[at], sequence) {
+                group.answer(at, value);
             }
         }
     }
     for segment in &version.segments {
-        look_in_segment(segment, keys, from, hashes, states)?;
+        if group.open != 0 {
+            look_in_segment(segment, group)?;
+        }
     }
     Ok(())
 }
 
-fn look_in_segment<'a>(
-    segment: &'a Segment,
-    keys: &PackedKeys<'_>,
-    from: usize,
-    hashes: &[u64],
-    states: &mut [State<'a>],
-) -> Result<()> {
-    for (state, &key_hash) in states.iter().zip(hashes) {
-        if matches!(state, State::Open) {
-            segment.prefetch_filter(key_hash);
-        }
-    }
-    // Keys that the filter lets through: position in the group, key, predicted run.
-    let (mut places, mut asked, mut runs) = ([0usize; GROUP], [&[][..]; GROUP], [0usize; GROUP]);
+fn look_in_segment<'a>(segment: &'a Segment, group: &mut Group<'_, 'a>) -> Result<()> {
+    members(group.open).for_each(|at| segment.prefetch_filter(group.hashes[at]));
+    let passed = segment.may_contain_each(&group.keys, &group.hashes, group.open);
+    let (mut places, mut asked, mut runs) = ([0; GROUP], [&[][..]; GROUP], [0; GROUP]);
     let mut count = 0;
-    for (at, state) in states.iter().enumerate() {
-        let key = keys.get(from + at);
-        if matches!(state, State::Open) && segment.may_contain(key, hashes[at]) {
-            (places[count], asked[count]) = (at, key);
-            count += 1;
-        }
+    for at in members(passed) {
+        (places[count], asked[count]) = (at, group.keys[at]);
+        count += 1;
     }
-    let (places, asked, runs) = (&places[..count], &asked[..count], &mut runs[..count]);
-    segment.locate_batch(asked, runs);
+    let (places, runs) = (&places[..count], &mut runs[..count]);
+    segment.locate_batch(&asked[..count], runs);
     runs.iter().for_each(|&run| segment.prefetch_run(run));
-    for (&at, &run) in places.iter().zip(runs.iter()) {
-        segment.prefetch_entry(run, hashes[at]);
+    let mut firsts = [0; GROUP];
+    for ((&at, &run), first) in places.iter().zip(runs.iter()).zip(&mut firsts) {
+        *first = segment.probe(run, group.hashes[at])?;
     }
-    for ((&at, &key), &run) in places.iter().zip(asked).zip(runs.iter()) {
-        if let Some(value) = segment.get_in(run, key, hashes[at])? {
-            states[at] = State::Known(value);
+    for ((&at, &run), &first) in places.iter().zip(runs.iter()).zip(&firsts) {
+        if let Some(value) = segment.get_from(first, run, group.keys[at], group.hashes[at])? {
+            group.answer(at, value);
         }
     }
     Ok(())
+}
+
+impl<'a> Group<'_, 'a> {
+    #[inline]
+    fn answer(&mut self, at: usize, value: Option<&'a [u8]>) {
+        self.values[at] = value;
+        self.open &= !(1 << at);
+    }
+}
+
+/// The members of a set, ascending.
+#[inline]
+fn members(mut set: Set) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let at = (set != 0).then(|| set.trailing_zeros() as usize)?;
+        set &= set - 1;
+        // Known to the compiler, which then leaves out the checks of indices.
+        Some(at % GROUP)
+    })
 }

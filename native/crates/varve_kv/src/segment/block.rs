@@ -26,6 +26,12 @@ const LARGE: u8 = 2;
 const ALL_TOMBSTONES: u8 = 1;
 const TOMBSTONE: u16 = 1 << 15;
 
+/// Bytes of a cache line.
+const LINE: usize = 64;
+
+/// Bytes of an entry that are asked for ahead of its use; the processor itself fetches what follows in order.
+const PREFETCHED: usize = 4 * LINE;
+
 /// A parsed header: plain numbers, so that it can be kept beside the bytes it describes.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Block {
@@ -156,58 +162,43 @@ impl Block {
         Some(Entry { suffix: bytes.get(start..middle)?, value: (!self.tombstones).then_some(value) })
     }
 
-    /// Finds `key` by its fingerprint: `None` when it is not here, an inner `None` is damage.
+    /// The first entry with this fingerprint, or `count` when there is none: what is compared first.
     #[inline]
-    pub fn find<'a>(&self, bytes: &'a [u8], key: &[u8], fingerprint: u8) -> Option<Option<Entry<'a>>> {
-        if self.kind == LARGE {
-            let entry = self.entry(bytes, 0)?;
-            return Some((entry.suffix == key).then_some(entry));
-        }
+    pub fn first_match(&self, bytes: &[u8], fingerprint: u8) -> usize {
+        if self.kind == LARGE { 0 } else { self.match_from(bytes, 0, fingerprint) }
+    }
+
+    /// Finds `key`, when `first_match` is known: `None` is damage, an inner `None` that it is not here.
+    #[inline]
+    pub fn find_from<'a>(
+        &self,
+        first: usize,
+        bytes: &'a [u8],
+        key: &[u8],
+        fingerprint: u8,
+    ) -> Option<Option<Entry<'a>>> {
         let prefix = self.prefix(bytes)?;
-        let Some(suffix) = key.strip_prefix(prefix) else { return Some(None) };
-        let prints = HEADER + self.prefix;
-        let mut from = 0;
-        while from < self.count {
-            let mut hits = matches16(bytes, prints + from, fingerprint)?;
-            let left = self.count - from;
-            if left < 16 {
-                hits &= (1 << left) - 1;
+        if key.len() < prefix.len() || !same(&key[..prefix.len()], prefix) {
+            return Some(None);
+        }
+        let suffix = &key[prefix.len()..];
+        let mut at = first;
+        while at < self.count {
+            let entry = self.entry(bytes, at)?;
+            if same(entry.suffix, suffix) {
+                return Some(Some(entry));
             }
-            while hits != 0 {
-                let entry = self.entry(bytes, from + hits.trailing_zeros() as usize)?;
-                if entry.suffix == suffix {
-                    return Some(Some(entry));
-                }
-                hits &= hits - 1;
+            if self.kind == LARGE {
+                break;
             }
-            from += 16;
+            at = self.match_from(bytes, at + 1, fingerprint);
         }
         Some(None)
     }
 
-    /// Hints that the entry with this fingerprint is read next.
     #[inline]
-    pub fn prefetch_entry(&self, bytes: &[u8], fingerprint: u8) {
-        let prints = HEADER + self.prefix;
-        let mut from = 0;
-        while from < self.count && self.kind == FIXED {
-            let Some(mut hits) = matches16(bytes, prints + from, fingerprint) else { return };
-            let left = self.count - from;
-            if left < 16 {
-                hits &= (1 << left) - 1;
-            }
-            if hits != 0 {
-                let at = from + hits.trailing_zeros() as usize;
-                let start = self.body + at * (self.key + self.value);
-                let end = start + self.key + self.value;
-                if let Some(entry) = bytes.get(start..end) {
-                    crate::prefetch::read(entry.as_ptr());
-                    crate::prefetch::read(entry.as_ptr().wrapping_add(64));
-                }
-                return;
-            }
-            from += 16;
-        }
+    fn match_from(&self, bytes: &[u8], from: usize, fingerprint: u8) -> usize {
+        match_from(bytes, HEADER + self.prefix, self.count, from, fingerprint)
     }
 
     /// Number of entries whose key is below `key`. `None` is damage.
@@ -244,6 +235,28 @@ impl Block {
     }
 }
 
+/// Equality of short byte strings without a call: two overlapping words for 4 to 16 bytes.
+#[inline(always)]
+fn same(left: &[u8], right: &[u8]) -> bool {
+    if left.len() != right.len() {
+        return false;
+    }
+    match (left.first_chunk::<8>(), left.last_chunk::<8>(), right.first_chunk::<8>(), right.last_chunk::<8>())
+    {
+        (Some(a), Some(b), Some(c), Some(d)) if left.len() <= 16 => (a == c) & (b == d),
+        (None, ..) => match (
+            left.first_chunk::<4>(),
+            left.last_chunk::<4>(),
+            right.first_chunk::<4>(),
+            right.last_chunk::<4>(),
+        ) {
+            (Some(a), Some(b), Some(c), Some(d)) => (a == c) & (b == d),
+            _ => left.iter().zip(right).all(|(a, b)| a == b),
+        },
+        _ => left == right,
+    }
+}
+
 /// Bit `i` is set when byte `at + i` equals `wanted`, for 16 bytes (zeros behind the end).
 #[inline]
 fn matches16(bytes: &[u8], at: usize, wanted: u8) -> Option<u32> {
@@ -260,6 +273,87 @@ fn matches16(bytes: &[u8], at: usize, wanted: u8) -> Option<u32> {
     }
     #[cfg(not(target_arch = "x86_64"))]
     Some(chunk.iter().enumerate().fold(0, |mask, (i, &b)| mask | (u32::from(b == wanted) << i)))
+}
+
+/// A verified block of kind `fixed` without tombstones: what nearly every point read meets, so that it is read where
+/// it lies, without parsing.
+#[derive(Clone, Copy)]
+pub struct FixedBlock<'a>(&'a [u8; BLOCK_BYTES]);
+
+impl<'a> FixedBlock<'a> {
+    /// `None` when the block is of another kind.
+    #[inline(always)]
+    pub fn of(bytes: &'a [u8; BLOCK_BYTES]) -> Option<Self> {
+        (bytes[4] == FIXED && bytes[5] == 0).then_some(Self(bytes))
+    }
+
+    #[inline(always)]
+    fn count(self) -> usize {
+        u16_at(self.0, 6)
+    }
+
+    #[inline(always)]
+    fn prefix(self) -> usize {
+        u16_at(self.0, 8)
+    }
+
+    /// Bytes of a suffix and of a value.
+    #[inline(always)]
+    fn shape(self) -> (usize, usize) {
+        (u16_at(self.0, 10), u16_at(self.0, 12))
+    }
+
+    #[inline(always)]
+    fn start_of(self, at: usize) -> usize {
+        let (suffix, value) = self.shape();
+        HEADER + self.prefix() + self.count() + at * (suffix + value)
+    }
+
+    /// As [`Block::first_match`].
+    #[inline(always)]
+    pub fn first_match(self, fingerprint: u8) -> usize {
+        match_from(self.0, HEADER + self.prefix(), self.count(), 0, fingerprint)
+    }
+
+    /// The value of entry `at` if its key is `key`.
+    #[inline(always)]
+    pub fn value_at(self, at: usize, key: &[u8]) -> Option<&'a [u8]> {
+        let (prefix, (suffix, value)) = (self.prefix(), self.shape());
+        if at >= self.count() || key.len() != prefix + suffix {
+            return None;
+        }
+        let start = self.start_of(at);
+        let entry = self.0.get(start..start + suffix + value)?;
+        let (own, value) = entry.split_at_checked(suffix)?;
+        let shared = self.0.get(HEADER..HEADER + prefix)?;
+        let (left, right) = key.split_at_checked(prefix)?;
+        (same(left, shared) && same(right, own)).then_some(value)
+    }
+
+    /// Hints that entry `at` is read next.
+    #[inline(always)]
+    pub fn prefetch_entry(self, at: usize) {
+        let (suffix, value) = self.shape();
+        let first = self.0.as_ptr().wrapping_add(self.start_of(at));
+        let within = first.addr() % LINE;
+        for line in (0..(within + suffix + value).min(PREFETCHED)).step_by(LINE) {
+            crate::prefetch::read(first.wrapping_add(line).wrapping_sub(within));
+        }
+    }
+}
+
+/// The first of `count` fingerprints at `prints`, from `from` on, that is this one; `count` when none is.
+#[inline(always)]
+fn match_from(bytes: &[u8], prints: usize, count: usize, mut from: usize, fingerprint: u8) -> usize {
+    while from < count {
+        // Bytes behind the fingerprints may match by chance; they count as behind the end.
+        match matches16(bytes, prints + from, fingerprint) {
+            Some(0) => from += 16,
+            Some(hits) => return (from + hits.trailing_zeros() as usize).min(count),
+            None => return count,
+        }
+    }
+    count
 }
 
 /// Collects entries until the next one would not fit, then writes the block.
@@ -390,6 +484,22 @@ mod tests {
     use super::*;
     use crate::hash::{fingerprint, hash};
 
+    /// Both ways to find a key, which must agree.
+    fn find<'a>(block: &Block, bytes: &'a [u8], key: &[u8]) -> Option<Option<Entry<'a>>> {
+        let print = fingerprint(hash(key));
+        let first = block.first_match(bytes, print);
+        let found = block.find_from(first, bytes, key, print);
+        if let Some(fixed) = bytes.first_chunk().and_then(FixedBlock::of) {
+            assert_eq!(fixed.first_match(print), first);
+            fixed.prefetch_entry(first);
+            // The first match may be another key; then the long way decides.
+            if let Some(value) = fixed.value_at(first, key) {
+                assert_eq!(found.flatten().map(|entry| entry.value), Some(Some(value)));
+            }
+        }
+        found
+    }
+
     fn check(entries: &[(Vec<u8>, Option<Vec<u8>>)]) {
         let mut builder = BlockBuilder::default();
         let mut kept = 0;
@@ -410,13 +520,13 @@ mod tests {
             let entry = block.entry(&bytes, at).unwrap();
             let whole = [block.prefix(&bytes).unwrap(), entry.suffix].concat();
             assert_eq!((&whole, entry.value), (key, value.as_deref()));
-            assert_eq!(block.find(&bytes, key, fingerprint(hash(key))), Some(Some(entry)));
+            assert_eq!(find(&block, &bytes, key), Some(Some(entry)));
             assert_eq!(block.lower_bound(&bytes, key), Some(at));
             let behind = [key.as_slice(), &[0]].concat();
             let expected = entries[..kept].partition_point(|(k, _)| *k < behind);
             assert_eq!(block.lower_bound(&bytes, &behind), Some(expected));
             let there = entries[..kept].iter().any(|(k, _)| *k == behind);
-            assert_eq!(block.find(&bytes, &behind, fingerprint(hash(&behind))).unwrap().is_some(), there);
+            assert_eq!(find(&block, &bytes, &behind).unwrap().is_some(), there);
         }
     }
 
@@ -447,7 +557,7 @@ mod tests {
             bytes[4] = kind;
             let _ignored = Block::parse(&bytes);
             if let Some(block) = Block::header(&bytes) {
-                let _ignored = block.find(&bytes, b"key", 9);
+                let _ignored = find(&block, &bytes, b"key");
                 let _ignored = block.lower_bound(&bytes, b"key");
                 let _ignored = block.entry(&bytes, block.count().saturating_sub(1));
             }
@@ -473,7 +583,7 @@ mod tests {
             let block = Block::parse(&run).unwrap();
             assert_eq!(block.blocks(), blocks);
             assert_eq!(block.entry(&run, 0).unwrap(), Entry { suffix: &key, value: value.as_deref() });
-            assert!(block.find(&run, b"other", 0).unwrap().is_none());
+            assert!(find(&block, &run, b"other").unwrap().is_none());
         }
     }
 }

@@ -23,8 +23,10 @@ use crate::files::{Access, File, Files};
 use crate::hash::{fingerprint, hash};
 use crate::limits::BLOCK_BYTES;
 
-/// Bytes written at once, and the unit of write-back.
-const CHUNK: usize = 1 << 20;
+/// Bytes written at once, at a multiple of this, and the unit of write-back: a huge page. Linux then keeps the page
+/// cache of a new segment in huge pages (ext4 from 6.16, XFS), and a map of them costs a point read one walk of the
+/// page tables less, a quarter of its time.
+const CHUNK: usize = 2 << 20;
 
 /// What a new segment is.
 #[derive(Clone, Debug)]
@@ -139,7 +141,7 @@ impl SegmentBuilder {
     pub fn finish(mut self, files: &dyn Files) -> Result<Verification> {
         self.finish_block()?;
         let built = index::build(&self.separators, self.plan.policy, self.plan.has_clock)?;
-        self.write_chunks(true)?;
+        self.write(self.buffer.len())?;
         let sections_at = BLOCKS_AT as u64 + self.footer.blocks * BLOCK_BYTES as u64;
         debug_assert_eq!(self.offset, sections_at);
         let filter = std::mem::replace(&mut self.filter, FilterBuilder::new(0, 1)).finish();
@@ -220,15 +222,19 @@ impl SegmentBuilder {
     }
 
     fn write_full_chunks(&mut self) -> Result<()> {
-        if self.buffer.len() >= CHUNK { self.write_chunks(false) } else { Ok(()) }
+        match self.buffer.len() / CHUNK {
+            0 => Ok(()),
+            chunks => self.write(chunks * CHUNK),
+        }
     }
 
-    fn write_chunks(&mut self, _last: bool) -> Result<()> {
+    /// Writes the first `bytes` of the buffer.
+    fn write(&mut self, bytes: usize) -> Result<()> {
         let path = &self.path;
-        self.file.write_at(&self.buffer, self.offset).map_err(|error| io("write", path, error))?;
-        self.file.start_writeback(self.offset, self.buffer.len() as u64);
-        self.offset += self.buffer.len() as u64;
-        self.buffer.clear();
+        self.file.write_at(&self.buffer[..bytes], self.offset).map_err(|error| io("write", path, error))?;
+        self.file.start_writeback(self.offset, bytes as u64);
+        self.offset += bytes as u64;
+        self.buffer.drain(..bytes);
         Ok(())
     }
 }
@@ -282,7 +288,7 @@ mod tests {
         let mut lies = FencesBuilder::default();
         (0..builder.separators.len() as u64).for_each(|n| lies.add(&(n * 1000).to_be_bytes()));
         let lying = index::build(&lies, policy, false).unwrap();
-        builder.write_chunks(true).unwrap();
+        builder.write(builder.buffer.len()).unwrap();
         let sections_at = BLOCKS_AT as u64 + builder.footer.blocks * BLOCK_BYTES as u64;
         let filter = std::mem::replace(&mut builder.filter, FilterBuilder::new(0, 1)).finish();
         let segment = builder.write_sections(&RealFiles, sections_at, &filter, &lying).unwrap();

@@ -33,7 +33,7 @@ use crate::files::{Access, Files, Map};
 use crate::hash::{fingerprint, head};
 use crate::limits::BLOCK_BYTES;
 use crate::stats::SegmentStats;
-use block::{Block, Entry};
+use block::{Block, Entry, FixedBlock};
 use footer::{BLOCKS_AT, Footer, Unreadable};
 use index::BlockIndex;
 
@@ -201,11 +201,28 @@ impl Segment {
     /// False when the key range or the filter excludes `key`.
     #[inline]
     pub fn may_contain(&self, key: &[u8], key_hash: u64) -> bool {
-        let key_head = head(key);
-        let inside = (key_head > self.heads.0
-            || (key_head == self.heads.0 && key >= self.key_min.as_slice()))
-            && (key_head < self.heads.1 || (key_head == self.heads.1 && key <= self.key_max.as_slice()));
-        inside && filter::may_contain(self.filter(), key_hash)
+        self.spans(key) && filter::may_contain(self.filter(), key_hash)
+    }
+
+    /// As `may_contain`, for the members of `asked`: bit `i` stands for key `i`.
+    #[inline]
+    pub fn may_contain_each(&self, keys: &[&[u8]; 32], hashes: &[u64; 32], asked: u32) -> u32 {
+        let mut left = asked;
+        let mut spanned = 0;
+        while left != 0 {
+            let at = left.trailing_zeros() % 32;
+            spanned |= u32::from(self.spans(keys[at as usize])) << at;
+            left &= left - 1;
+        }
+        filter::may_contain_each(self.filter(), hashes, spanned)
+    }
+
+    /// Whether `key` lies between the smallest and the largest key.
+    #[inline]
+    fn spans(&self, key: &[u8]) -> bool {
+        let (key_head, (low, high)) = (head(key), self.heads);
+        (key_head > low || (key_head == low && key >= self.key_min.as_slice()))
+            && (key_head < high || (key_head == high && key <= self.key_max.as_slice()))
     }
 
     /// Loads the filter line of a key.
@@ -237,31 +254,60 @@ impl Segment {
     /// Looks `key` up in `run`.
     #[inline]
     pub fn get_in(&self, run: usize, key: &[u8], key_hash: u64) -> Result<Option<Option<&[u8]>>> {
+        self.get_from(self.probe(run, key_hash)?, run, key, key_hash)
+    }
+
+    /// Loads the first line of `run`: header and fingerprints.
+    #[inline]
+    pub fn prefetch_run(&self, run: usize) {
+        let at = BLOCKS_AT + self.start_of(run) as usize * BLOCK_BYTES;
+        crate::prefetch::read(self.map.as_ptr().wrapping_add(at));
+    }
+
+    /// The entry of `run` that a key with this hash is compared with first, for `get_from`; its lines are loaded.
+    #[inline]
+    pub fn probe(&self, run: usize, key_hash: u64) -> Result<usize> {
+        let print = fingerprint(key_hash);
+        if let Some(block) = self.fixed(run) {
+            let first = block.first_match(print);
+            block.prefetch_entry(first);
+            return Ok(first);
+        }
         let (block, bytes) = self.run(run)?;
-        match block.find(bytes, key, fingerprint(key_hash)) {
+        Ok(block.first_match(bytes, print))
+    }
+
+    /// As `get_in`, when `probe` has answered `first`.
+    #[inline]
+    pub fn get_from(
+        &self,
+        first: usize,
+        run: usize,
+        key: &[u8],
+        key_hash: u64,
+    ) -> Result<Option<Option<&[u8]>>> {
+        if let Some(block) = self.fixed(run)
+            && let Some(value) = block.value_at(first, key)
+        {
+            return Ok(Some(Some(value)));
+        }
+        // Another shape, or another key with the same fingerprint.
+        let (block, bytes) = self.run(run)?;
+        match block.find_from(first, bytes, key, fingerprint(key_hash)) {
             Some(found) => Ok(found.map(|entry| entry.value)),
             None => Err(self.damaged_block(self.start_of(run))),
         }
     }
 
-    /// Loads the first lines of `run`: header and fingerprints.
-    #[inline]
-    pub fn prefetch_run(&self, run: usize) {
-        let at = BLOCKS_AT + self.start_of(run) as usize * BLOCK_BYTES;
-        let address = self.map.as_ptr().wrapping_add(at);
-        crate::prefetch::read(address);
-        crate::prefetch::read(address.wrapping_add(64));
-    }
-
-    /// Loads the lines of the entry that `get_in` will most likely read.
-    #[inline]
-    pub fn prefetch_entry(&self, run: usize, key_hash: u64) {
-        let at = BLOCKS_AT + self.start_of(run) as usize * BLOCK_BYTES;
-        if let Some(bytes) = self.map.get(at..at + BLOCK_BYTES)
-            && let Some(block) = Block::header(bytes)
-        {
-            block.prefetch_entry(bytes, fingerprint(key_hash));
+    /// The block of `run` when it is verified and of the usual shape.
+    #[inline(always)]
+    fn fixed(&self, run: usize) -> Option<FixedBlock<'_>> {
+        let start = self.start_of(run);
+        if !self.is_checked(start) {
+            return None;
         }
+        let at = BLOCKS_AT + start as usize * BLOCK_BYTES;
+        FixedBlock::of(self.map.get(at..)?.first_chunk()?)
     }
 
     /// The parsed header and the bytes of `run`, verified if this is the first touch.
@@ -294,7 +340,7 @@ impl Segment {
     }
 
     /// First block of `run`.
-    #[inline]
+    #[inline(always)]
     pub fn start_of(&self, run: usize) -> u64 {
         if self.footer.starts.bytes == 0 {
             return run as u64;
