@@ -85,8 +85,13 @@ fn look_up<'a>(version: &'a Version, sequence: u64, group: &mut Group<'_, 'a>) -
 }
 
 fn look_in_segment<'a>(segment: &'a Segment, group: &mut Group<'_, 'a>) -> Result<()> {
-    members(group.open).for_each(|at| segment.prefetch_filter(group.hashes[at]));
-    let passed = segment.may_contain_each(&group.keys, &group.hashes, group.open);
+    let asked_for = group.open;
+    let passed = if segment.is_sure_of_hits() {
+        asked_for
+    } else {
+        members(asked_for).for_each(|at| segment.prefetch_filter(group.hashes[at]));
+        segment.may_contain_each(&group.keys, &group.hashes, asked_for)
+    };
     let (mut places, mut asked, mut runs) = ([0; GROUP], [&[][..]; GROUP], [0; GROUP]);
     let mut count = 0;
     for at in members(passed) {
@@ -105,6 +110,7 @@ fn look_in_segment<'a>(segment: &'a Segment, group: &mut Group<'_, 'a>) -> Resul
             group.answer(at, value);
         }
     }
+    segment.note_hits((asked_for & !group.open).count_ones(), asked_for.count_ones());
     Ok(())
 }
 

@@ -19,7 +19,7 @@ mod verify;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 pub use builder::{SegmentBuilder, SegmentPlan};
 pub use iter::SegIter;
@@ -37,6 +37,10 @@ use block::{Block, Entry, FixedBlock};
 use footer::{BLOCKS_AT, Footer, Unreadable};
 use index::BlockIndex;
 
+/// After so many hits in a row the filter is not asked: a miss then costs one block in vain, and at most every
+/// sixty-fourth lookup can be such a miss.
+const SURE_OF_HITS: u32 = 64;
+
 /// Sampled keys below which a trial spreads its questions evenly.
 const SAMPLED_KEYS_MIN: usize = 32;
 
@@ -52,8 +56,8 @@ pub struct Segment {
     heads: (u64, u64),
     /// One bit per block: its checksum was verified.
     checked: Box<[AtomicU64]>,
-    /// The last single lookup passed the filter; only a hint.
-    expects_hits: AtomicBool,
+    /// Lookups in a row that found their key here, up to [`SURE_OF_HITS`]; only a hint.
+    hits_in_row: AtomicU32,
     /// Telemetry of sampled lookups.
     pub counters: Counters,
 }
@@ -133,7 +137,7 @@ impl Segment {
             key_min,
             key_max,
             checked: (0..footer.blocks.div_ceil(64)).map(|_| AtomicU64::new(0)).collect(),
-            expects_hits: AtomicBool::new(false),
+            hits_in_row: AtomicU32::new(0),
             counters: Counters::default(),
             index,
             footer,
@@ -174,28 +178,47 @@ impl Segment {
 
     /// The entry of `key`: `Some(None)` is a tombstone.
     ///
-    /// When the last lookup passed the filter, this one is expected to: the block is predicted, and its first line
-    /// asked for, before the filter has answered, so that two cache misses overlap. A lookup that hits then takes
-    /// an eighth less; one that misses would take twice as long, so misses do not expect.
+    /// After a hit another one is expected: the block is predicted, and its first line asked for, before the filter
+    /// has answered, so that two cache misses overlap. A lookup that hits then takes an eighth less; one that misses
+    /// would take twice as long, so misses do not expect.
     #[inline]
     pub fn get(&self, key: &[u8], key_hash: u64) -> Result<Option<Option<&[u8]>>> {
-        let expected = self.expects_hits.load(Ordering::Relaxed);
-        let guess = if expected {
-            self.prefetch_filter(key_hash);
+        let hits = self.hits_in_row.load(Ordering::Relaxed);
+        let found = if hits == 0 {
+            match self.may_contain(key, key_hash) {
+                true => self.get_in(self.locate(key), key, key_hash)?,
+                false => None,
+            }
+        } else {
+            let sure = hits >= SURE_OF_HITS;
+            if !sure {
+                self.prefetch_filter(key_hash);
+            }
             let run = self.locate(key);
             self.prefetch_run(run);
-            run
-        } else {
-            0
+            match sure || self.may_contain(key, key_hash) {
+                true => self.get_in(run, key, key_hash)?,
+                false => None,
+            }
         };
-        let passed = self.may_contain(key, key_hash);
-        if passed != expected {
-            self.expects_hits.store(passed, Ordering::Relaxed);
+        self.note_hits(u32::from(found.is_some()), 1);
+        Ok(found)
+    }
+
+    /// Whether the filter need not be asked.
+    #[inline]
+    pub fn is_sure_of_hits(&self) -> bool {
+        self.hits_in_row.load(Ordering::Relaxed) >= SURE_OF_HITS
+    }
+
+    /// Of `asked` lookups, `found` hit.
+    #[inline]
+    pub fn note_hits(&self, found: u32, asked: u32) {
+        let before = self.hits_in_row.load(Ordering::Relaxed);
+        let after = if found == asked { (before + asked).min(SURE_OF_HITS) } else { 0 };
+        if after != before {
+            self.hits_in_row.store(after, Ordering::Relaxed);
         }
-        if !passed {
-            return Ok(None);
-        }
-        self.get_in(if expected { guess } else { self.locate(key) }, key, key_hash)
     }
 
     /// False when the key range or the filter excludes `key`.
@@ -454,5 +477,44 @@ impl Segment {
         }
         self.checked[(start / 64) as usize].fetch_or(1 << (start % 64), Ordering::Relaxed);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::RealFiles;
+    use crate::hash::hash;
+
+    /// After many hits the filter is left out: misses must still be answered, and the first one brings it back.
+    #[test]
+    fn a_miss_after_many_hits() {
+        let path: Arc<Path> =
+            std::env::temp_dir().join(format!("varve-many-hits-{}", std::process::id())).into();
+        let (sequences, policy) = ((1, 1), IndexPolicy::Auto);
+        let plan =
+            SegmentPlan { id: 1, sequences, entries_max: 500, filter_bits: 10, policy, has_clock: false };
+        let mut builder = SegmentBuilder::create(&RealFiles, path.clone(), plan).unwrap();
+        for n in 0..500u64 {
+            builder.add(&(2 * n).to_be_bytes(), (n % 7 != 0).then_some(&[1; 90])).unwrap();
+        }
+        let mut check = builder.finish(&RealFiles).unwrap();
+        while !check.step(&RealFiles, 16).unwrap() {}
+        let segment = check.into_segment();
+        let get = |key: u64| {
+            let key = key.to_be_bytes();
+            segment.get(&key, hash(&key)).unwrap()
+        };
+        for round in 0..3 {
+            for n in 0..500 {
+                assert_eq!(get(2 * n).unwrap().is_some(), n % 7 != 0, "round {round}, key {n}");
+            }
+            assert!(segment.is_sure_of_hits());
+            for missing in [2 * round + 1, 5000, u64::MAX] {
+                assert_eq!(get(missing), None);
+                assert!(!segment.is_sure_of_hits());
+            }
+        }
+        std::fs::remove_file(&path).unwrap();
     }
 }
