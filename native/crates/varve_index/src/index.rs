@@ -1,11 +1,11 @@
 //! An index opened over its image and the keys it was built on.
 
-use varve_types::{ErrorCode, Result, VarveError};
+use varve_types::{ErrorCode, Isa, Result, VarveError};
 
 use crate::affine::Affine;
 use crate::image::{Header, Sections, damaged};
 use crate::kind::{GROUP, Kind, Lookup, Trace};
-use crate::lanes::{Isa, Lanes, Scalar, with_lanes};
+use crate::lanes::{Lanes, Scalar, with_lanes};
 use crate::line_probe::LineProbe;
 use crate::report::Report;
 use crate::sparse_fences::SparseFences;

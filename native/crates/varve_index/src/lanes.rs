@@ -23,66 +23,15 @@ pub(crate) use scalar::Scalar;
 pub(crate) const LINE_KEYS: usize = 8;
 
 /// Eight keys at a time.
+///
+/// Call it from loops, not from closures given to iterators: those are compiled apart, without the instruction set,
+/// and then every intrinsic becomes a call, which made a trial of single lookups three times too slow.
 pub(crate) trait Lanes {
     /// How many of the eight keys at `line` are below `key`, in any order.
     ///
     /// # Safety
     /// `line` is readable for 64 bytes, at any alignment, and the CPU has the instruction set.
     unsafe fn rank(line: *const u64, key: u64) -> usize;
-}
-
-/// An instruction set that lookups can run on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Isa {
-    /// x86-64 with AVX-512 F, DQ, BW, VL: one compare per line.
-    Avx512,
-    /// x86-64 with AVX2: two compares per line.
-    Avx2,
-    /// 64-bit Arm: four compares per line.
-    Neon,
-    /// Plain integer code, for every CPU.
-    Scalar,
-}
-
-impl Isa {
-    const ALL: [Self; 4] = [Self::Avx512, Self::Avx2, Self::Neon, Self::Scalar];
-
-    /// The fastest set that this CPU has. Cost: one load after the first call.
-    pub fn detect() -> Self {
-        Self::ALL.into_iter().find(|isa| isa.is_available()).unwrap_or(Self::Scalar)
-    }
-
-    /// Every set that this CPU has, fastest first; the last one is always [`Isa::Scalar`].
-    pub fn available() -> impl Iterator<Item = Self> {
-        Self::ALL.into_iter().filter(|isa| isa.is_available())
-    }
-
-    /// Whether this CPU can run this set.
-    pub fn is_available(self) -> bool {
-        match self {
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx512 => {
-                is_x86_feature_detected!("avx512f")
-                    && is_x86_feature_detected!("avx512dq")
-                    && is_x86_feature_detected!("avx512bw")
-                    && is_x86_feature_detected!("avx512vl")
-                    && Self::Avx2.is_available()
-            }
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => {
-                is_x86_feature_detected!("avx2")
-                    && is_x86_feature_detected!("bmi1")
-                    && is_x86_feature_detected!("bmi2")
-                    && is_x86_feature_detected!("popcnt")
-            }
-            #[cfg(target_arch = "aarch64")]
-            Self::Neon => std::arch::is_aarch64_feature_detected!("neon"),
-            Self::Scalar => true,
-            #[allow(unreachable_patterns, reason = "which arms exist depends on the target")]
-            _ => false,
-        }
-    }
 }
 
 /// Calls `generic::<Lanes>(arguments)` compiled for `isa`, which must be available.
@@ -105,11 +54,11 @@ macro_rules! with_lanes {
         }
         match $isa {
             #[cfg(target_arch = "x86_64")]
-            $crate::lanes::Isa::Avx512 => avx512($($arg),*),
+            ::varve_types::Isa::Avx512 => avx512($($arg),*),
             #[cfg(target_arch = "x86_64")]
-            $crate::lanes::Isa::Avx2 => avx2($($arg),*),
+            ::varve_types::Isa::Avx2 => avx2($($arg),*),
             #[cfg(target_arch = "aarch64")]
-            $crate::lanes::Isa::Neon => $generic::<$crate::lanes::Neon $(, $kind)?>($($arg),*),
+            ::varve_types::Isa::Neon => $generic::<$crate::lanes::Neon $(, $kind)?>($($arg),*),
             _ => $generic::<$crate::lanes::Scalar $(, $kind)?>($($arg),*),
         }
     }};

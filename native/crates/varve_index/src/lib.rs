@@ -47,7 +47,7 @@ pub use image::Image;
 pub use index::Index;
 pub use key::OrderedKey;
 pub use kind::Kind;
-pub use lanes::Isa;
 pub use policy::{Choice, Mode, Policy};
 pub use report::{Candidate, Report};
 pub use str_index::{StrIndex, StrIndexBuilder, StrReport, shortest_separator};
+pub use varve_types::Isa;

@@ -12,7 +12,9 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::lanes::{Isa, LINE_KEYS, Lanes, with_lanes};
+use varve_types::Isa;
+
+use crate::lanes::{LINE_KEYS, Lanes, with_lanes};
 
 /// Short enough that an f32 slope is exact to a tenth of a position over a whole chunk.
 const CHUNK_KEYS: usize = 1 << 20;

@@ -11,9 +11,11 @@
 //!
 //! A kind that fails is not used: the build falls back to the S+ tree and reports why.
 
+use varve_types::Isa;
+
 use crate::index::View;
 use crate::kind::{GROUP, Lookup};
-use crate::lanes::{Isa, LINE_KEYS, Lanes, with_lanes};
+use crate::lanes::{LINE_KEYS, Lanes, with_lanes};
 use crate::line_probe::{LineProbe, WINDOW_KEYS, predict, window_start};
 
 /// Lines walked beyond the predicted one.

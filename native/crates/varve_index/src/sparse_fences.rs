@@ -67,9 +67,12 @@ impl<'a> SparseFences<'a> {
     unsafe fn scan<L: Lanes>(&self, block: usize, key: u64) -> usize {
         let first_line = block * BLOCK_LINES;
         let lines = self.keys.len().div_ceil(LINE_KEYS).min(first_line + BLOCK_LINES) - first_line;
-        // SAFETY: these are lines of `keys`.
-        let below: usize =
-            (0..lines).map(|line| unsafe { rank_line::<L>(self.keys, first_line + line, key) }).sum();
+        let mut below = 0;
+        // A loop, not an iterator: see `Lanes`.
+        for line in first_line..first_line + lines {
+            // SAFETY: these are lines of `keys`.
+            below += unsafe { rank_line::<L>(self.keys, line, key) };
+        }
         block * BLOCK_KEYS + below
     }
 }

@@ -18,14 +18,14 @@
 mod build;
 mod open;
 
-use varve_types::Result;
+use varve_types::{Isa, Result};
 
 pub use build::StrIndexBuilder;
 
 use crate::image::{Header, Sections};
 use crate::index::View;
 use crate::kind::{GROUP, Kind, Lookup, Trace};
-use crate::lanes::{Isa, Lanes, prefetch, with_lanes};
+use crate::lanes::{Lanes, prefetch, with_lanes};
 
 /// The number of byte-string images in the header.
 const KIND_STRINGS: u32 = 16;

@@ -5,10 +5,12 @@
 //! the candidates are built: drawing touches the very lines that a lookup must wait for, and building, which reads
 //! all keys, drives them out of the cache again.
 
+use varve_types::Isa;
+
 use crate::chooser::Draft;
 use crate::index::View;
 use crate::kind::{GROUP, Lookup};
-use crate::lanes::{Isa, Lanes, with_lanes};
+use crate::lanes::{Lanes, with_lanes};
 use crate::policy::Mode;
 
 const ROUNDS: usize = 5;
@@ -76,8 +78,13 @@ fn run(view: &View<'_>, queries: &[u64], mode: Mode) -> usize {
 
 #[inline(always)]
 unsafe fn run_point<L: Lanes>(view: &View<'_>, queries: &[u64]) -> usize {
-    // SAFETY: as the caller vouches.
-    queries.iter().map(|query| unsafe { view.locate::<L, ()>(*query, &mut ()) }).fold(0, usize::wrapping_add)
+    let mut sum = 0usize;
+    // A loop, not an iterator: see `Lanes`.
+    for query in queries {
+        // SAFETY: as the caller vouches.
+        sum = sum.wrapping_add(unsafe { view.locate::<L, ()>(*query, &mut ()) });
+    }
+    sum
 }
 
 #[inline(always)]

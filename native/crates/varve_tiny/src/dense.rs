@@ -7,9 +7,9 @@
 //! inputs likewise (scale a = max|x| / 127). The products add up exactly in i32. So output j differs from f32 by at
 //! most Σ |x_i|·s_j/2 + |w_ij|·a/2 + a·s_j/4, apart from the rounding of f32 itself ([`Dense::error_bound`]).
 
-use crate::isa::Isa;
 use crate::product::{Side, WIDTH_MAX, dots, multiply};
 use crate::program::BLOCK;
+use varve_types::Isa;
 
 /// Outputs are padded to a multiple of this.
 const PAD: usize = WIDTH_MAX;

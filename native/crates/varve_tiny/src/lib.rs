@@ -41,7 +41,7 @@ mod quantise;
 mod schema;
 mod step;
 
-pub use isa::Isa;
 pub use limits::Limits;
 pub use model::{Model, Scratch};
 pub use schema::{Classes, Schema};
+pub use varve_types::Isa;

@@ -1,10 +1,9 @@
 //! A model that is ready to score, and the memory that scoring needs.
 
-use varve_types::Result;
+use varve_types::{Isa, Result};
 
 use crate::failure::shape;
 use crate::file;
-use crate::isa::Isa;
 use crate::limits::Limits;
 use crate::onnx;
 use crate::program::{BLOCK, Program};

@@ -8,7 +8,9 @@
 //! Complexity: inputs · outputs · rows; no allocation. A tile of four times two vectors keeps eight sums in flight, more
 //! than an addition takes cycles.
 
-use crate::isa::{Isa, with_lanes};
+use varve_types::Isa;
+
+use crate::isa::with_lanes;
 
 /// Vectors that dense layers are made of.
 pub(crate) trait Vectors {

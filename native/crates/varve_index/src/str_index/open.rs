@@ -4,13 +4,12 @@
 //! depth, head offset, entries and a flag in bit 32, kind, PLA segments, stride, zero); offsets of the separators;
 //! their text; for each node its heads, its targets if the flag is set, and its numeric index.
 
-use varve_types::Result;
+use varve_types::{Isa, Result};
 
 use super::build::NODE_WORDS;
 use super::{KIND_STRINGS, Node, Separators, StrIndex};
 use crate::image::{Header, Sections, damaged};
 use crate::index::{View, kind_of_code};
-use crate::lanes::Isa;
 
 impl<'a> StrIndex<'a> {
     pub(super) fn from_sections(

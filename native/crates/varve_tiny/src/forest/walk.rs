@@ -11,7 +11,9 @@
 
 use super::lanes::Lanes;
 use super::{Aggregate, Forest, Node, Tree, VECTOR};
-use crate::isa::{Isa, with_lanes};
+use varve_types::Isa;
+
+use crate::isa::with_lanes;
 use crate::program::BLOCK;
 
 /// Levels that are compared, not walked.

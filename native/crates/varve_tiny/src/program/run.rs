@@ -4,9 +4,10 @@
 //! in the same order. One copy of the code serves both: apart from forests and dense layers, which have kernels of
 //! their own, steps take little of the time. Complexity: linear in columns, weights and tree levels; no allocation.
 
+use varve_types::Isa;
+
 use super::{BLOCK, Program};
 use crate::forest::walk;
-use crate::isa::Isa;
 use crate::math::{exp, logistic, tanh};
 use crate::step::{Derived, Norm, Op, Operand, Pair, Second, Softmax, Span, Step, Unary};
 
