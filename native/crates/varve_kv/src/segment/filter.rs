@@ -78,7 +78,7 @@ pub fn may_contain_each(image: &[u8], hashes: &[u64; 32], asked: u32) -> u32 {
         fn avx2(image: &[u8], hashes: &[u64; 32], asked: u32) -> u32 {
             each(image, hashes, asked)
         }
-        if varve_index::Isa::Avx2.is_available() {
+        if varve_types::Isa::Avx2.is_available() {
             // SAFETY: the processor has the instructions.
             return unsafe { avx2(image, hashes, asked) };
         }
