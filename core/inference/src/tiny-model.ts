@@ -50,7 +50,8 @@ export class TinyModel implements LoadedModel {
     if (native === undefined || !(rows instanceof Float32Array) || rows.length % width !== 0)
       throw this.#refusal(rows, out, true);
     const outLength = (rows.length / width) * this.#answer.length;
-    const answers = out ?? new Float32Array(outLength);
+    // Not `??`: null is no array, here as in `infer`.
+    const answers = out === undefined ? new Float32Array(outLength) : out;
     if (!(answers instanceof Float32Array) || answers.length !== outLength)
       throw this.#refusal(rows, answers, true);
     unwrap(native.inferBatch(rows, answers));
