@@ -4,6 +4,7 @@ export { durableLogCases } from './durable-log/cases.js';
 export type { LogFactory, LogPlace } from './durable-log/factory.js';
 export { keyValueStoreCases } from './key-value-store/cases.js';
 export type { StoreFactory, StoreUnderTest } from './key-value-store/factory.js';
+export { type ModelRuntimeFactory, modelRuntimeCases } from './model-runtime/cases.js';
 export { type PlatformFactory, type PlatformUnderTest, platformCases } from './platform/cases.js';
 export { ReferenceLog, type ReferenceLogPlace } from './reference/durable-log.js';
 export { ReferencePlace, ReferenceStore, referenceLimits } from './reference/key-value-store.js';

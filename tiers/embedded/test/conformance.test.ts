@@ -6,6 +6,7 @@ import {
   controllerCases,
   durableLogCases,
   keyValueStoreCases,
+  modelRuntimeCases,
   platformCases,
   telemetryCases,
 } from '@varve/conformance';
@@ -54,6 +55,12 @@ const suites: Partial<Record<Contract, () => void>> = {
       }),
     };
     for (const { name, run } of platformCases) it(name, () => run(factory));
+  },
+  // Models live in memory beside the store, which need not be open.
+  ModelRuntime() {
+    const place = async () => mkdtempSync(join(folder, 'models-'));
+    const create = () => new EmbeddedDatabase(join(folder, 'never-opened')).models;
+    for (const { name, run } of modelRuntimeCases) it(name, () => run({ create, folder: place }));
   },
   Telemetry() {
     for (const { name, run } of telemetryCases) it(name, () => run(createTelemetry));

@@ -151,7 +151,7 @@ export const tierCapabilities: Readonly<Partial<Record<Tier, Capabilities>>> = {
       energy: { source: 'battery', idleWakeupsPerSecondMax: 1 },
     },
     modules: ['kv', 'inference', 'control', 'runtime'],
-    contracts: ['KeyValueStore', 'DurableLog', 'Controller', 'Telemetry', 'Platform'],
+    contracts: ['KeyValueStore', 'DurableLog', 'ModelRuntime', 'Controller', 'Telemetry', 'Platform'],
     limits: {
       key: { max: 65535, unit: 'bytes' },
       value: { max: 67108864, unit: 'bytes' },

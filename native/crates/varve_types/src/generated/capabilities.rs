@@ -321,6 +321,7 @@ pub const EMBEDDED: Capabilities = Capabilities {
     contracts: &[
         Contract::KeyValueStore,
         Contract::DurableLog,
+        Contract::ModelRuntime,
         Contract::Controller,
         Contract::Telemetry,
         Contract::Platform,
