@@ -97,7 +97,7 @@ impl<'a> Index<'a> {
     #[inline]
     pub fn lower_bound(&self, key: u64) -> usize {
         // SAFETY: `isa` is available, by `detect` or `with_isa`.
-        unsafe { each_kind!(&self.view, kind => lower_bound(self.isa, kind, key)) }
+        unsafe { self.view.lower_bound(self.isa, key) }
     }
 
     /// [`Self::lower_bound`], with the number of lines of keys visited beyond the first one, to be compared with
@@ -176,6 +176,16 @@ pub(crate) enum View<'a> {
 }
 
 impl<'a> View<'a> {
+    /// As [`Index::lower_bound`].
+    ///
+    /// # Safety
+    /// `isa` is available.
+    #[inline(always)]
+    pub(crate) unsafe fn lower_bound(&self, isa: Isa, key: u64) -> usize {
+        // SAFETY: as the caller vouches.
+        unsafe { each_kind!(self, kind => lower_bound(isa, kind, key)) }
+    }
+
     /// The position that a model expects `key` at; `None` when this kind has no model.
     pub(crate) fn predict(&self, key: u64) -> Option<usize> {
         match self {
