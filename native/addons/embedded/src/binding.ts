@@ -27,7 +27,7 @@ function load(): Binding {
 
 /**
  * Names that platform.mjs may have given the addon. On Linux both C libraries are tried: to ask Node which one it
- * runs on takes a report of the whole process, a megabyte of heap.
+ * runs on takes a report of the whole process, some 240 KB of memory.
  */
 function addonFiles(): readonly string[] {
   const platform = `varve-embedded.${process.platform}-${process.arch}`;

@@ -37,8 +37,8 @@ use block::{Block, Entry, FixedBlock};
 use footer::{BLOCKS_AT, Footer, Unreadable};
 use index::BlockIndex;
 
-/// After so many hits in a row the filter is not asked: a miss then costs one block in vain, and at most every
-/// sixty-fourth lookup can be such a miss.
+/// After so many hits in a row the filter is not asked: a miss then costs one block in vain, which at most every
+/// sixty-fourth single lookup can do. A group of a batch learns of its misses when all its keys are answered.
 const SURE_OF_HITS: u32 = 64;
 
 /// Sampled keys below which a trial spreads its questions evenly.
