@@ -7,8 +7,10 @@ npm run bench -- readme    writes the result tables of the README and the pictur
 
 SUITE is index, kv, tier or tiny. --size is real by default. Results at the real size go to
 benchmarks/results/SUITE-real.json unless --json names another file; small ones are only printed without it.
---only runs some parts (of kv: reads, scan, unsynced, synced, merge, open, compressible, larger, ycsb, with commas
-between them) and writes a file only where --json names one.`;
+What a run measured before it failed or was stopped goes beside it, to NAME.incomplete.json.
+--only runs some parts, with commas between them (of kv: reads, scan, unsynced, synced, merge, open, compressible,
+larger, ycsb; of tier: addon, idle, limited; of tiny: scoring, memory, kernel), and writes a file only where --json
+names one.`;
 
 export type Command =
   | { readonly name: 'goals' | 'readme' | 'help' }

@@ -1,5 +1,5 @@
 /** Runs other programs. Their output is kept, and shown when they fail. */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 
 export interface CommandOptions {
   readonly cwd?: string;
@@ -9,18 +9,28 @@ export interface CommandOptions {
   readonly onLine?: (line: string) => void;
 }
 
+/** Programs that run now. */
+const running = new Map<ChildProcess, Promise<unknown>>();
+
+/** Ends every program that runs now, and waits until each is gone. */
+export async function endPrograms(): Promise<void> {
+  const ends = [...running.values()];
+  for (const child of running.keys()) child.kill();
+  await Promise.allSettled(ends);
+}
+
 /** A program ended with a failure; the message holds the end of its output. */
 export class CommandFailed extends Error {}
 
 /** @returns the program's standard output */
 export function run(program: string, args: readonly string[], options: CommandOptions = {}): Promise<string> {
   const { cwd, env, onLine } = options;
-  return new Promise((resolve, reject) => {
-    const child = spawn(program, args, {
-      cwd,
-      env: { ...process.env, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+  const child = spawn(program, args, {
+    cwd,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const ended = new Promise<string>((resolve, reject) => {
     let output = '';
     let all = '';
     const take = (isResult: boolean) => (text: string) => {
@@ -41,6 +51,8 @@ export function run(program: string, args: readonly string[], options: CommandOp
         );
     });
   });
+  running.set(child, ended);
+  return ended.finally(() => running.delete(child));
 }
 
 /** Runs a compiled module of this package in a fresh Node process and reads the JSON on the last line it prints. */

@@ -1,9 +1,11 @@
 /** The command `npm run bench`: see `usage`. Results go to standard output, progress to standard error. */
+import { inspect } from 'node:util';
 import { parseCommandLine, UsageError, usage } from './command-line.js';
 import { readGoals, scoreboard } from './goals.js';
 import { createProgress } from './progress.js';
 import { writeReadme } from './readme.js';
-import { readResults, resultsFolder, writeResult } from './results.js';
+import type { Run } from './result.js';
+import { readResults, resultsFolder, writeIncomplete, writeResult } from './results.js';
 import { runSuite } from './run-suite.js';
 import { suites } from './suites.js';
 import { formatCases, formatGoals } from './table.js';
@@ -39,15 +41,28 @@ async function measure(
   const { suite: name, size, seed, only } = request;
   const suite = suites[name];
   if (suite === undefined) throw new UsageError(`there is no suite ${name}`);
-  const run = await runSuite({ name, suite, size, seed, only, progress: createProgress(process.stderr) });
-  console.log(formatCases(run.cases));
-  for (const note of run.notes ?? []) console.log(`note: ${note}`);
-  const goals = readGoals().filter((goal) => goal.suite === name);
-  const outcomes = goals.map((goal) => [goal, run.goals.find(({ id }) => id === goal.id)] as const);
-  console.log(`\n${formatGoals(outcomes)}`);
   const file =
     request.json ?? (size === 'real' && only === undefined ? `${resultsFolder}${name}-real.json` : undefined);
-  if (file === undefined) return;
-  writeResult(file, run);
-  console.error(`wrote ${file}`);
+  const keep = (soFar: Run): string | undefined =>
+    file === undefined || soFar.cases.length === 0 ? undefined : writeIncomplete(file, soFar);
+  const progress = createProgress(process.stderr);
+  const { run, failure } = await runSuite({ name, suite, size, seed, only, progress, keep });
+  print(run);
+  if (failure === undefined) {
+    if (file !== undefined) console.error(`wrote ${writeResult(file, run)}`);
+    return;
+  }
+  const kept = keep(run);
+  if (kept !== undefined) console.error(`wrote ${kept}: what was measured before the failure`);
+  console.error(`\n${name} ${run.incomplete}\n\n${inspect(failure)}`);
+  // Whatever the part that failed left open must not keep the process.
+  process.exit(1);
+}
+
+function print({ suite, cases, notes, goals: judged }: Run): void {
+  console.log(formatCases(cases));
+  for (const note of notes ?? []) console.log(`note: ${note}`);
+  const goals = readGoals().filter((goal) => goal.suite === suite);
+  const outcomes = goals.map((goal) => [goal, judged.find(({ id }) => id === goal.id)] as const);
+  console.log(`\n${formatGoals(outcomes)}`);
 }

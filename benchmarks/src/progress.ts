@@ -7,6 +7,8 @@ export interface Progress {
   readonly at: (share: number) => void;
   /** Ends the last step. */
   readonly end: () => void;
+  /** Ends the last step, which did not succeed. */
+  readonly fail: () => void;
 }
 
 /** @param stream standard error */
@@ -18,12 +20,13 @@ export function createProgress(stream: NodeJS.WriteStream): Progress {
   const draw = (line: string): void => {
     stream.write(`\r\x1b[K${line.slice(0, (stream.columns ?? 80) - 1)}`);
   };
-  const end = (): void => {
+  const close = (mark: string): void => {
     if (text === '') return;
     if (stream.isTTY) stream.write('\r\x1b[K');
-    stream.write(`✓ ${text}  ${seconds()}\n`);
+    stream.write(`${mark} ${text}  ${seconds()}\n`);
     text = '';
   };
+  const end = (): void => close('✓');
   return {
     step(next) {
       end();
@@ -41,5 +44,6 @@ export function createProgress(stream: NodeJS.WriteStream): Progress {
       else stream.write(`  ${line}\n`);
     },
     end,
+    fail: () => close('✗'),
   };
 }

@@ -62,7 +62,8 @@ function resultTable(run: Run): string {
     verdict(row),
   ]);
   const from = `\`npm run bench -- ${run.suite}\`, commit ${run.commit}, ${run.machine}; median ± half the quartile distance.`;
-  const notes = (run.notes ?? []).map((note) => `\n${note}.`).join('');
+  const incomplete = run.incomplete === undefined ? [] : [`**Incomplete**: ${run.incomplete}`];
+  const notes = [...incomplete, ...(run.notes ?? [])].map((note) => `\n${note}.`).join('');
   return `${from}${notes}\n\n${markdownTable(head, rows)}`;
 }
 

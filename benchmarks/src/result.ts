@@ -44,24 +44,31 @@ export interface Run {
   readonly commit: string;
   readonly machine: string;
   readonly seed: number;
+  /** Why the rest is missing; only what the finished parts measured is there. Absent from a run that came to its end. */
+  readonly incomplete?: string;
   /** How something was measured where the machine decides it, for example the way memory was limited. */
   readonly notes?: readonly string[];
   readonly cases: readonly Case[];
   readonly goals: readonly GoalOutcome[];
 }
 
-/** What a suite works with. */
+/** What a part works with. */
 export interface Context {
   readonly size: Size;
   readonly seed: number;
-  /** An empty folder on disk for the suite's files; the harness removes it. */
+  /** A folder on disk for the suite's files, empty at first; the harness removes it. */
   readonly folder: string;
   readonly progress: Progress;
-  /** Run only the part of this name. */
-  readonly only?: string;
   /** Adds one line to the run's notes. */
   readonly note: (text: string) => void;
 }
 
-/** A suite measures and returns its cases; the harness adds the rest. */
-export type Suite = (context: Context) => Promise<readonly Case[]>;
+/** Measures and returns its cases; the harness adds the rest. */
+export type Part = (context: Context) => Promise<readonly Case[]>;
+
+export interface Suite {
+  /** Provides what every part needs, once, before them. */
+  readonly prepare?: (context: Context) => Promise<void>;
+  /** In the order they run; independent of each other, by the name that `--only` asks for. */
+  readonly parts: Readonly<Record<string, Part>>;
+}

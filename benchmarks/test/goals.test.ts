@@ -75,7 +75,7 @@ describe('goals.json', () => {
 
   // A goal whose case is misspelt would count as short for ever, without anybody noticing why.
   it('finds the figure of every goal in the committed results', () => {
-    const runs = readResults().filter(({ size }) => size === 'real');
+    const runs = readResults().filter(({ size, incomplete }) => size === 'real' && incomplete === undefined);
     for (const { suite, cases: measured } of runs) {
       for (const outcome of judge(goals, suite, measured)) {
         expect(outcome.value, `${outcome.id} names no figure of ${suite}-real.json`).toBeDefined();

@@ -6,7 +6,7 @@
  * are digested and compared before and during the timing. Rivals get caches that hold all data and their fastest
  * calls. Excluded: making keys and values, several processes, several JavaScript threads.
  */
-import type { Case, Context } from '../result.js';
+import type { Case, Context, Part, Suite } from '../result.js';
 import { installRivals } from '../rivals/install.js';
 import { row } from '../rounds.js';
 import { allocatedBytes } from './disk-bytes.js';
@@ -22,64 +22,57 @@ import { withClosed, withLoaded } from './stores.js';
 import { syncedPuts, unsyncedBatches } from './writes.js';
 import { ycsb } from './ycsb.js';
 
-type Part = (size: Sizes, context: Context) => Promise<readonly Case[]>;
-
-/** Independent of each other, by the name that `--only` asks for. */
-const parts: Readonly<Record<string, Part>> = {
-  async reads(size, context) {
-    const records = createRecords({ count: size.records, seed: context.seed });
-    return await withLoaded(engineKinds, records, context, async (engines) => [
-      await pointReads(engines, records, size, context),
-      await batchReads(engines, records, size, context),
-    ]);
-  },
-  async scan(size, context) {
-    const records = createRecords({ count: size.scanned, seed: context.seed, ascending: true });
-    return await withLoaded(engineKinds, records, context, async (engines) => [
-      await fullScan(engines, records, size, context),
-    ]);
-  },
-  unsynced: async (size, context) => [await unsyncedBatches(engineKinds, size, context)],
-  synced: async (size, context) => [await syncedPuts(engineKindsWithLogs, size, context)],
-  async merge(size, context) {
-    const records = createRecords({ count: size.records, seed: context.seed });
-    const merging = engineKinds.filter(({ name }) => name === 'varve' || name === 'classic-level');
-    return await withLoaded(merging, records, context, (engines) =>
-      readsDuringMerge(engines, records, Math.min(size.rounds, 5), context),
-    );
-  },
-  async open(size, context) {
-    const options = { count: size.records, seed: context.seed };
-    return await withClosed(engineKinds, options, context, async (folderOf) => [
-      ...(await coldOpen(engineKinds, folderOf, createRecords(options), size.rounds, context)),
-      bytesPerRecord('bytes per record', folderOf, size.records),
-    ]);
-  },
-  async compressible(size, context) {
-    const options = { count: size.records, seed: context.seed, compressible: true };
-    return await withClosed(engineKinds, options, context, (folderOf) =>
-      Promise.resolve([bytesPerRecord('bytes per record, values half compressible', folderOf, size.records)]),
-    );
-  },
-  larger: (size, context) => fileLargerThanMemory(engineKinds, size, context),
-  async ycsb(size, context) {
-    const records = createRecords({ count: size.records, seed: context.seed });
-    return await withLoaded(engineKinds, records, context, (engines) =>
-      ycsb(engines, records, size, context),
-    );
+export const kv: Suite = {
+  prepare: ({ progress }) => installRivals(progress),
+  parts: {
+    reads: sized(async (size, context) => {
+      const records = createRecords({ count: size.records, seed: context.seed });
+      return await withLoaded(engineKinds, records, context, async (engines) => [
+        await pointReads(engines, records, size, context),
+        await batchReads(engines, records, size, context),
+      ]);
+    }),
+    scan: sized(async (size, context) => {
+      const records = createRecords({ count: size.scanned, seed: context.seed, ascending: true });
+      return await withLoaded(engineKinds, records, context, async (engines) => [
+        await fullScan(engines, records, size, context),
+      ]);
+    }),
+    unsynced: sized(async (size, context) => [await unsyncedBatches(engineKinds, size, context)]),
+    synced: sized(async (size, context) => [await syncedPuts(engineKindsWithLogs, size, context)]),
+    merge: sized(async (size, context) => {
+      const records = createRecords({ count: size.records, seed: context.seed });
+      const merging = engineKinds.filter(({ name }) => name === 'varve' || name === 'classic-level');
+      return await withLoaded(merging, records, context, (engines) =>
+        readsDuringMerge(engines, records, Math.min(size.rounds, 5), context),
+      );
+    }),
+    open: sized(async (size, context) => {
+      const options = { count: size.records, seed: context.seed };
+      return await withClosed(engineKinds, options, context, async (folderOf) => [
+        ...(await coldOpen(engineKinds, folderOf, createRecords(options), size.rounds, context)),
+        bytesPerRecord('bytes per record', folderOf, size.records),
+      ]);
+    }),
+    compressible: sized(async (size, context) => {
+      const options = { count: size.records, seed: context.seed, compressible: true };
+      const metric = 'bytes per record, values half compressible';
+      return await withClosed(engineKinds, options, context, (folderOf) =>
+        Promise.resolve([bytesPerRecord(metric, folderOf, size.records)]),
+      );
+    }),
+    larger: sized((size, context) => fileLargerThanMemory(engineKinds, size, context)),
+    ycsb: sized(async (size, context) => {
+      const records = createRecords({ count: size.records, seed: context.seed });
+      return await withLoaded(engineKinds, records, context, (engines) =>
+        ycsb(engines, records, size, context),
+      );
+    }),
   },
 };
 
-export async function kv(context: Context): Promise<readonly Case[]> {
-  await installRivals(context.progress);
-  const cases: Case[] = [];
-  const asked = context.only?.split(',');
-  for (const [name, part] of Object.entries(parts)) {
-    if (asked === undefined || asked.includes(name)) {
-      cases.push(...(await part(sizes[context.size], context)));
-    }
-  }
-  return cases;
+function sized(measure: (size: Sizes, context: Context) => Promise<readonly Case[]>): Part {
+  return (context) => measure(sizes[context.size], context);
 }
 
 function bytesPerRecord(metric: string, folderOf: (kind: EngineKind) => string, count: number): Case {

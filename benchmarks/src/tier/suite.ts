@@ -5,11 +5,9 @@
  * and serves ten times as much. Each memory figure comes from a fresh process. Excluded: Node's own memory where the
  * figure is named as added.
  */
-import type { Case, Context } from '../result.js';
+import type { Suite } from '../result.js';
 import { addon } from './addon.js';
 import { idle } from './idle.js';
 import { limited } from './limited.js';
 
-export async function tier(context: Context): Promise<readonly Case[]> {
-  return [addon(), ...(await idle(context)), ...(await limited(context))];
-}
+export const tier: Suite = { parts: { addon: () => Promise.resolve([addon()]), idle, limited } };

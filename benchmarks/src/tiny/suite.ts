@@ -6,7 +6,7 @@
  * as Varve runs, and with every core. Answers agree within 1e-5 of the value before any time is believed; those of
  * int8 weights are compared by their error only. Excluded: making rows, loading (which has its own case).
  */
-import type { Case, Context } from '../result.js';
+import type { Case, Context, Suite } from '../result.js';
 import { installRivals } from '../rivals/install.js';
 import { interleave, row, WrongAnswer } from '../rounds.js';
 import { exact } from '../statistics.js';
@@ -22,12 +22,20 @@ const reference = 'onnxruntime-node';
 /** Within which f32 answers agree, of the larger of 1 and the value. */
 const tolerance = 1e-5;
 
-export async function tiny(context: Context): Promise<readonly Case[]> {
-  await installRivals(context.progress);
+export const tiny: Suite = {
+  prepare: ({ progress }) => installRivals(progress),
+  parts: {
+    scoring: (context) => ofEveryModel((name) => scoring(name, context)),
+    memory: (context) => ofEveryModel((name) => memoryAndFirstAnswer(name, context)),
+    kernel: async (context) => [await kernel(context)],
+  },
+};
+
+/** One model after the other: they would slow each other down. */
+async function ofEveryModel(measure: (name: ModelName) => Promise<readonly Case[]>): Promise<readonly Case[]> {
   const cases: Case[] = [];
-  for (const name of modelNames) cases.push(...(await scoring(name, context)));
-  for (const name of modelNames) cases.push(...(await memoryAndFirstAnswer(name, context)));
-  return [...cases, await kernel(context)];
+  for (const name of modelNames) cases.push(...(await measure(name)));
+  return cases;
 }
 
 async function scoring(name: ModelName, context: Context): Promise<readonly Case[]> {
