@@ -42,7 +42,11 @@ export interface EngineKind {
   readonly name: string;
   /** Loads the engine's code, so that `open` need not; absent when importing it did. */
   warm?(): void;
-  open(folder: string): Promise<Engine>;
+  /**
+   * @param memoryBytes what the process may hold, when that is less than the data: the engine is then set as its
+   *   documentation advises for that; otherwise its caches hold everything
+   */
+  open(folder: string, memoryBytes?: number): Promise<Engine>;
 }
 
 /** Adds a value to a checksum: its length and first byte. */

@@ -1,4 +1,7 @@
-/** lmdb-js with binary keys and values, as its README advises for speed: synchronous reads, asynchronous writes. */
+/**
+ * lmdb-js with binary keys and values, as its README advises for speed: synchronous reads, asynchronous writes, and no
+ * read-ahead where memory is short.
+ */
 import { mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type LmdbStore, loadLmdb } from '../rivals/load.js';
@@ -7,7 +10,7 @@ import { type Engine, type EngineKind, touch } from './engine.js';
 /** Room in the map; the file grows as needed. */
 const mapBytes = 16 * 2 ** 30;
 
-const openStore = (folder: string): LmdbStore =>
+const openStore = (folder: string, noReadAhead: boolean): LmdbStore =>
   loadLmdb().open({
     path: join(folder, 'data.mdb'),
     noSubdir: true,
@@ -16,14 +19,16 @@ const openStore = (folder: string): LmdbStore =>
     mapSize: mapBytes,
     separateFlushed: true,
     noMemInit: true,
+    noReadAhead,
   });
 
 export const lmdb: EngineKind = {
   name: 'lmdb',
   warm: () => void loadLmdb(),
-  open(folder) {
+  open(folder, memoryBytes) {
     mkdirSync(folder, { recursive: true });
-    let store = openStore(folder);
+    const isShort = memoryBytes !== undefined;
+    let store = openStore(folder, isShort);
     const engine: Engine = {
       name: 'lmdb',
       folder,
@@ -45,7 +50,7 @@ export const lmdb: EngineKind = {
         await store.close();
         rmSync(join(folder, 'data.mdb-lock'), { force: true });
         renameSync(copy, join(folder, 'data.mdb'));
-        store = openStore(folder);
+        store = openStore(folder, isShort);
       },
       get(key) {
         const value = store.getBinaryFast(key);

@@ -1,4 +1,8 @@
-/** better-sqlite3: one table WITHOUT ROWID, write-ahead log, mapped file, a cache that holds the whole data set. */
+/**
+ * better-sqlite3: one table WITHOUT ROWID, write-ahead log, mapped file, a cache that holds the whole data set. Where
+ * memory is short the file is read instead, page by page, and the cache is a quarter of memory: the kernel reads ahead of
+ * a fault in a map, but not of reads at random.
+ */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadSqlite, type SqliteStatement } from '../rivals/load.js';
@@ -10,13 +14,14 @@ export const sqlite: EngineKind = {
     // The constructor loads the native code.
     new (loadSqlite())(':memory:').close();
   },
-  open(folder) {
+  open(folder, memoryBytes) {
     mkdirSync(folder, { recursive: true });
     const Database = loadSqlite();
     const store = new Database(join(folder, 'data.sqlite'));
     store.pragma('journal_mode = WAL');
-    store.pragma('cache_size = -524288');
-    store.pragma('mmap_size = 17179869184');
+    const cacheBytes = memoryBytes === undefined ? 512 * 2 ** 20 : Math.floor(memoryBytes / 4);
+    store.pragma(`cache_size = -${Math.floor(cacheBytes / 1024)}`);
+    store.pragma(`mmap_size = ${memoryBytes === undefined ? 16 * 2 ** 30 : 0}`);
     store.exec('CREATE TABLE IF NOT EXISTS kv (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID');
     const select = store.prepare('SELECT value FROM kv WHERE key = ?').pluck();
     const insert = store.prepare('INSERT OR REPLACE INTO kv VALUES (?, ?)');

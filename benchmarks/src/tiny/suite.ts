@@ -32,7 +32,9 @@ export const tiny: Suite = {
 };
 
 /** One model after the other: they would slow each other down. */
-async function ofEveryModel(measure: (name: ModelName) => Promise<readonly Case[]>): Promise<readonly Case[]> {
+async function ofEveryModel(
+  measure: (name: ModelName) => Promise<readonly Case[]>,
+): Promise<readonly Case[]> {
   const cases: Case[] = [];
   for (const name of modelNames) cases.push(...(await measure(name)));
   return cases;
