@@ -1,6 +1,9 @@
 /**
  * Cases `YCSB A` to `YCSB F`: the six core mixes, one client, unsynced writes of which at most 100 are in flight.
  *
+ * Among the writes in flight some are to the same key, and an engine with several writing threads, such as classic-level,
+ * applies those in any order. So all that are in flight together write the same value to a key; the next hundred another.
+ *
  * Source: YCSB's workload files (workloads/workloada to workloadf): proportions, Zipfian constant 0.99, scans of 1 to
  * 100 records, D reads the latest inserts. Run in YCSB's order: A, B, C, F, D, E.
  */
@@ -15,13 +18,13 @@ import { createZipf } from './zipf.js';
 
 type Kind = 'read' | 'update' | 'insert' | 'scan' | 'modify';
 
-interface Mix {
+export interface Mix {
   readonly name: string;
   readonly shares: readonly (readonly [Kind, number])[];
   readonly latest?: boolean;
 }
 
-const mixes: readonly Mix[] = [
+export const mixes: readonly Mix[] = [
   {
     name: 'YCSB A',
     shares: [
@@ -62,9 +65,9 @@ const mixes: readonly Mix[] = [
 ];
 
 const scanMax = 100;
-const inFlight = 100;
+export const inFlight = 100;
 
-interface Operation {
+export interface Operation {
   readonly kind: Kind;
   readonly key: Buffer;
   readonly value: Buffer;
@@ -79,6 +82,7 @@ export async function ycsb(
 ): Promise<readonly Case[]> {
   const cases: Case[] = [];
   let inserted = records.count;
+  let version = 1;
   for (const [number, mixed] of mixes.entries()) {
     progress.step(mixed.name);
     const roundCount = Math.min(rounds, 3);
@@ -87,8 +91,10 @@ export async function ycsb(
       const plan = drawOperations(mixed, records, {
         count: operations,
         inserted,
+        version,
         seed: seed + 100 * number + round,
       });
+      version += Math.ceil(operations / inFlight);
       inserted += plan.filter(({ kind }) => kind === 'insert').length;
       plans.push(plan);
     }
@@ -113,17 +119,30 @@ export async function ycsb(
   return cases.toSorted((a, b) => a.case.localeCompare(b.case));
 }
 
-function drawOperations(
+export interface Plan {
+  /** Operations. */
+  readonly count: number;
+  /** Records that are there before it. */
+  readonly inserted: number;
+  /** Of the values that its first updates write; it takes one for every hundred writes. */
+  readonly version: number;
+  readonly seed: number;
+}
+
+export function drawOperations(
   { shares, latest = false }: Mix,
   records: Records,
-  { count, inserted, seed }: { readonly count: number; readonly inserted: number; readonly seed: number },
+  { count, inserted, version, seed }: Plan,
 ): readonly Operation[] {
   const random = createRandom(seed);
   const zipf = createZipf(records.count, random);
   let total = inserted;
+  let writes = 0;
   return Array.from({ length: count }, () => {
     let share = random.unit();
     const kind = shares.find(([, part]) => (share -= part) < 0)?.[0] ?? 'read';
+    const current = version + Math.floor(writes / inFlight);
+    if (kind === 'insert' || kind === 'update' || kind === 'modify') writes += 1;
     if (kind === 'insert') {
       const index = total++;
       return { kind, key: records.key(index), value: records.value(index), limit: 0 };
@@ -132,7 +151,7 @@ function drawOperations(
     const rank = zipf();
     const index = latest ? total - 1 - rank : mix(rank, seed) % records.count;
     const limit = kind === 'scan' ? 1 + random.below(scanMax) : 0;
-    return { kind, key: records.key(index), value: records.value(index, 1 + random.below(1000)), limit };
+    return { kind, key: records.key(index), value: records.value(index, current), limit };
   });
 }
 
