@@ -14,14 +14,14 @@ describe('YCSB', () => {
       const plan = { count: 3000, inserted: 500, version: 1, seed: 42 };
       const writes = drawOperations(mix, records, plan).filter(({ kind }) => !/read|scan/.test(kind));
       const last = new Map<string, { readonly turn: number; readonly value: string }>();
-      for (const [at, { kind, key, value }] of writes.entries()) {
-        if (kind === 'insert') continue;
-        const turn = Math.floor(at / inFlight);
-        const now = { turn, value: value.toString('hex') };
+      const wrong = writes.filter(({ kind, key, value }, at) => {
+        if (kind === 'insert') return false;
         const before = last.get(key.toString());
-        if (before !== undefined) expect(before.value === now.value).toBe(before.turn === turn);
+        const now = { turn: Math.floor(at / inFlight), value: value.toString('hex') };
         last.set(key.toString(), now);
-      }
+        return before !== undefined && (before.value === now.value) !== (before.turn === now.turn);
+      });
+      expect(wrong).toEqual([]);
     });
   }
 });
