@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { modelRuntimeCases } from '@varve/conformance';
 import { createModels } from '@varve/inference';
-import type { LoadedModel, ModelRuntime } from '@varve/interfaces';
+import { type ErrorCode, type LoadedModel, type ModelRuntime, VarveError } from '@varve/interfaces';
 import { afterAll, describe, expect, it } from 'vitest';
 
 const folder = mkdtempSync(join(tmpdir(), 'varve-models-'));
@@ -50,6 +50,19 @@ const nudge = (answers: Float32Array, by: number): Float32Array => {
   for (const at of answers.keys()) answers[at] = (answers[at] ?? 0) * (1 + by);
   return answers;
 };
+
+/** A runtime that answers a load which fails with `code` otherwise. */
+const excusing = (
+  code: ErrorCode,
+  answer: (sound: ModelRuntime, name: string) => Promise<LoadedModel>,
+): (() => ModelRuntime) =>
+  broken((sound) => ({
+    load: (name, source, options) =>
+      sound.load(name, source, options).catch((error: unknown) => {
+        if (error instanceof VarveError && error.code === code) return answer(sound, name);
+        throw error;
+      }),
+  }));
 
 /** What is broken, the broken runtime, and words of the case that must notice. */
 const faults: readonly (readonly [string, () => ModelRuntime, RegExp])[] = [
@@ -141,6 +154,18 @@ const faults: readonly (readonly [string, () => ModelRuntime, RegExp])[] = [
         sound.load(name, source, options).catch(async () => sound.load(name, await sound.convert(stump))),
     })),
     /every changed bit/,
+  ],
+  [
+    'what is too large counts as damaged',
+    excusing('MODEL_TOO_LARGE', async () => {
+      throw new VarveError('MODEL_DAMAGED', { message: 'the file is damaged' });
+    }),
+    /too large/,
+  ],
+  [
+    'an operator that is not there is passed over',
+    excusing('MODEL_UNSUPPORTED', (sound, name) => sound.load(name, stump)),
+    /not supported/,
   ],
   [
     'rows that are too long are cut',

@@ -1,12 +1,12 @@
 /** The suite of the model runtime: answers, names, bytes, bad input. */
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LoadedModel, ModelRuntime } from '@varve/interfaces';
 import type { Case } from '../case.js';
 import { hex, rejectsCode, throwsCode } from '../checks.js';
 import { createSeededRandom, forSeeds } from '../simulated/seeded-random.js';
-import { drawFloats, drawNet, type Net } from './onnx-net.js';
+import { drawFloats, drawNet, type Net, onlyOperator } from './onnx-net.js';
 
 /** Makes runtimes without models, and says where a case may put files. */
 export interface ModelRuntimeFactory {
@@ -280,6 +280,55 @@ const byteCases: readonly Case<ModelRuntimeFactory>[] = [
   },
 ];
 
+/** The longest model file, in bytes. */
+const modelBytesMax = 64 << 20;
+
+const refusalCases: readonly Case<ModelRuntimeFactory>[] = [
+  {
+    name: 'bytes and files of more than 64 MiB are too large, and the former model stays',
+    run: async (factory) => {
+      const runtime = factory.create();
+      const row = drawFloats(createSeededRandom(4), 5);
+      const former = await load(runtime, 'net', net());
+      const path = join(await factory.folder(), 'large.model');
+      await writeFile(path, '');
+      await truncate(path, modelBytesMax + 1);
+      const bytes = new Uint8Array(modelBytesMax + 1);
+      for (const [what, source] of Object.entries({ bytes, path })) {
+        for (const options of [{}, { format: 'varve' }, { format: 'onnx' }] as const)
+          await rejectsCode('MODEL_TOO_LARGE', () => runtime.load('net', source, options), what);
+      }
+      await rejectsCode('MODEL_TOO_LARGE', () => runtime.convert(bytes), 'convert');
+      // One byte less is not too large; it is no model.
+      const longest = bytes.subarray(1);
+      await rejectsCode('MODEL_DAMAGED', () => runtime.load('net', longest, { format: 'varve' }), 'longest');
+      assert.equal(runtime.get('net'), former);
+      agrees(former.infer(row), net().answer(row), 'the former model');
+    },
+  },
+  {
+    name: 'an operator that is not supported is named, and the former model stays',
+    run: async (factory) => {
+      const runtime = factory.create();
+      const former = await load(runtime, 'net', net());
+      // The message is sound: with an operator that every runtime has it loads.
+      await runtime.load('other', onlyOperator('Relu'));
+      for (const call of [
+        () => runtime.load('net', onlyOperator('Loop')),
+        () => runtime.convert(onlyOperator('Loop')),
+      ]) {
+        await rejectsCode('MODEL_UNSUPPORTED', call, 'Loop');
+        await assert.rejects(call, /Loop/);
+      }
+      assert.equal(runtime.get('net'), former);
+      assert.deepEqual(
+        runtime.list().map(({ name }) => name),
+        ['net', 'other'],
+      );
+    },
+  },
+];
+
 const argumentCases: readonly Case<ModelRuntimeFactory>[] = [
   {
     name: 'rows and answers of a wrong length or type are refused, and nothing is written',
@@ -338,5 +387,6 @@ export const modelRuntimeCases: readonly Case<ModelRuntimeFactory>[] = [
   ...answerCases,
   ...nameCases,
   ...byteCases,
+  ...refusalCases,
   ...argumentCases,
 ];

@@ -72,7 +72,19 @@ function int8Error([layer]: readonly Layer[], row: Float32Array): number[] {
   });
 }
 
+/** A model of three features whose only step is `operator`, without attributes. */
+export const onlyOperator = (operator: string): Uint8Array =>
+  model([
+    field(1, node(operator, ['x'], 'y')),
+    field(2, 'one'),
+    field(11, rows('x', 3)),
+    field(12, rows('y', 3)),
+  ]);
+
 /** ModelProto: ir_version 1, graph 7, opset_import 8. */
+const model = (graph: readonly Uint8Array[]): Uint8Array =>
+  join([number(1, 8), field(7, join(graph)), field(8, number(2, 13))]);
+
 function message(widths: readonly number[], layers: readonly Layer[]): Uint8Array {
   const nodes = layers.flatMap((_, at) => {
     const [from, to] = [at === 0 ? 'x' : `cut${at - 1}`, at === layers.length - 1 ? 'y' : `sum${at}`];
@@ -83,14 +95,13 @@ function message(widths: readonly number[], layers: readonly Layer[]): Uint8Arra
     tensor(`weights${at}`, [widths[at] ?? 0, bias.length], weights),
     tensor(`bias${at}`, [bias.length], bias),
   ]);
-  const graph = [
+  return model([
     ...nodes.map((node) => field(1, node)),
     field(2, 'net'),
     ...tensors.map((tensor) => field(5, tensor)),
     field(11, rows('x', widths[0] ?? 0)),
     field(12, rows('y', widths.at(-1) ?? 0)),
-  ];
-  return join([number(1, 8), field(7, join(graph)), field(8, number(2, 13))]);
+  ]);
 }
 
 /** NodeProto: input 1, output 2, op_type 4. */

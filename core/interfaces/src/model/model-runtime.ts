@@ -65,8 +65,9 @@ export interface ModelRuntime {
    * Loads a model under `name`, in place of one that has it.
    *
    * @param source the model's bytes (copied), or the path of a file
-   * @throws VarveError MODEL_DAMAGED, MODEL_UNSUPPORTED, MODEL_TOO_LARGE (64 MiB; see varve_tiny's `Limits`),
-   *   MODEL_MISSING when there is no file, ARGUMENT_INVALID
+   * @throws VarveError MODEL_DAMAGED, MODEL_UNSUPPORTED (its message names what is missing here), MODEL_TOO_LARGE (more
+   *   than 64 MiB; see varve_tiny's `Limits`), MODEL_MISSING when there is no file, ARGUMENT_INVALID; a model that had
+   *   the name stays
    * Cost: on a native thread; the event loop does not wait.
    */
   load(name: string, source: Uint8Array | string, options?: LoadModelOptions): Promise<LoadedModel>;
