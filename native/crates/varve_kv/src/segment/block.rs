@@ -178,6 +178,8 @@ impl Block {
         fingerprint: u8,
     ) -> Option<Option<Entry<'a>>> {
         let prefix = self.prefix(bytes)?;
+        // Else what `first_match` could not read would count as another fingerprint.
+        bytes.get(..HEADER + self.prefix + self.count)?;
         if key.len() < prefix.len() || !same(&key[..prefix.len()], prefix) {
             return Some(None);
         }
@@ -560,6 +562,22 @@ mod tests {
                 let _ignored = find(&block, &bytes, b"key");
                 let _ignored = block.lower_bound(&bytes, b"key");
                 let _ignored = block.entry(&bytes, block.count().saturating_sub(1));
+            }
+        }
+    }
+
+    /// Story: a count that rot had raised put the fingerprints behind the block; they could not be read, which counted
+    /// as "no such fingerprint", and the key as missing.
+    #[test]
+    fn fingerprints_behind_the_block_are_damage() {
+        for value in [Some(&[5; 9][..]), None] {
+            let mut builder = BlockBuilder::default();
+            assert!(builder.add(b"key", value, fingerprint(hash(b"key"))));
+            let mut bytes = Vec::new();
+            builder.finish(&mut bytes, 7, 3);
+            for count in [BLOCK_BYTES as u16, u16::MAX] {
+                bytes[6..8].copy_from_slice(&count.to_le_bytes());
+                assert_eq!(find(&Block::header(&bytes).unwrap(), &bytes, b"kez"), None, "{count}");
             }
         }
     }
