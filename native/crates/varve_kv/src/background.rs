@@ -8,6 +8,7 @@
 //!    catalogue on disk may name it; the next open removes it if not.
 //! 4. Readers are never waited for and never wait.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -19,9 +20,9 @@ use crate::cursor::Merge;
 use crate::error::{Failure, argument, failed_sync};
 use crate::event::Job as JobKind;
 use crate::inner::Inner;
-use crate::limits::SEGMENTS_MAX;
+use crate::levels::{Extent, Levels};
 use crate::memtable::Memtable;
-use crate::segment::{SegIter, Segment, SegmentBuilder, SegmentPlan, Verification};
+use crate::segment::{Segment, SegmentBuilder, SegmentPlan, Span, Verification};
 use crate::version::Version;
 use crate::{Event, Threads, merge_policy, names};
 
@@ -34,30 +35,36 @@ pub struct Background {
     merge: Option<Build>,
 }
 
-/// A segment on its way.
+/// Segments on their way.
 struct Build {
     kind: JobKind,
     inputs: Vec<Arc<Segment>>,
     memtable: Option<Arc<Memtable>>,
-    /// The oldest data is part of it: tombstones have nothing left to hide.
+    merge: Box<Merge>,
+    /// No older segment meets the inputs: tombstones have nothing left to hide.
     drop_tombstones: bool,
+    /// First and last commit that the inputs cover.
+    commits: (u64, u64),
+    /// What the next segment covers, and with it everything behind it.
+    span: Span,
     stage: Stage,
+    outputs: Vec<Arc<Segment>>,
     done: u64,
     total: u64,
     started: Instant,
-    path: Arc<std::path::Path>,
 }
 
 enum Stage {
-    Writing(Box<Merge>, Box<SegmentBuilder>),
-    Verifying(Box<Verification>),
-    Done(Option<Arc<Segment>>),
+    Writing(Box<SegmentBuilder>),
+    /// The path of what is verified is needed should it fail.
+    Verifying(Box<Verification>, Arc<Path>),
+    Done,
 }
 
 /// A finished build that waits for its catalogue commit.
 pub struct Install {
     kind: JobKind,
-    segment: Option<Arc<Segment>>,
+    segments: Vec<Arc<Segment>>,
     inputs: Vec<Arc<Segment>>,
     memtable: Option<Arc<Memtable>>,
     started: Instant,
@@ -66,18 +73,63 @@ pub struct Install {
 impl Install {
     /// What the commit changes in the catalogue.
     fn change(&self, catalogue: &mut Catalogue, durable: u64) {
-        let at = catalogue
-            .segments
-            .iter()
-            .position(|entry| self.inputs.iter().any(|input| input.id() == entry.id));
         catalogue.segments.retain(|entry| self.inputs.iter().all(|input| input.id() != entry.id));
-        if let Some(segment) = &self.segment {
-            catalogue.segments.insert(at.unwrap_or(0), entry_of(segment));
-        }
+        catalogue.segments.extend(self.segments.iter().map(|segment| entry_of(segment)));
         if let Some(memtable) = &self.memtable {
             catalogue.folded = catalogue.folded.max(memtable.last_sequence());
         }
         catalogue.durable = catalogue.durable.max(durable);
+    }
+
+    fn bytes(&self) -> u64 {
+        self.segments.iter().map(Extent::bytes).sum()
+    }
+
+    fn entries(&self) -> u64 {
+        self.segments.iter().map(|segment| segment.footer().entries).sum()
+    }
+
+    fn event(&self) -> Event {
+        let elapsed_ms = self.started.elapsed().as_millis() as u64;
+        let ids = |segments: &[Arc<Segment>]| segments.iter().map(|segment| segment.id()).collect();
+        let (segments, entries, bytes) = (ids(&self.segments), self.entries(), self.bytes());
+        match self.kind {
+            JobKind::Flush => Event::Flush { segments, entries, bytes, elapsed_ms },
+            _ => Event::Merge { inputs: ids(&self.inputs), segments, entries, bytes, elapsed_ms },
+        }
+    }
+}
+
+/// What the segment of a memtable will cover.
+struct Unfolded {
+    span: Span,
+    commits: (u64, u64),
+    bytes: u64,
+}
+
+impl Unfolded {
+    fn of(memtable: &Arc<Memtable>, folded: u64) -> Self {
+        let mut iter = memtable.clone().iter(u64::MAX);
+        iter.seek(&[]);
+        let low = if iter.valid() { iter.key().to_vec() } else { Vec::new() };
+        iter.seek_back(None);
+        let high = if iter.valid() { iter.key().to_vec() } else { Vec::new() };
+        let commits = (folded + 1, memtable.last_sequence());
+        Self { span: Span::of_keys((&low, &high)), commits, bytes: memtable.bytes() as u64 }
+    }
+}
+
+impl Extent for Unfolded {
+    fn span(&self) -> &Span {
+        &self.span
+    }
+
+    fn commits(&self) -> (u64, u64) {
+        self.commits
+    }
+
+    fn bytes(&self) -> u64 {
+        self.bytes
     }
 }
 
@@ -124,8 +176,9 @@ impl Inner {
             return false;
         }
         let version = self.version.load();
-        let sizes: Vec<u64> = version.segments.iter().map(|segment| segment.file_bytes()).collect();
-        !version.frozen.is_empty() || state.compact || merge_policy::plan(&sizes).is_some()
+        !version.frozen.is_empty()
+            || state.compact_below.is_some()
+            || merge_policy::plan(&version.levels, self.settings.segment_bytes).is_some()
     }
 
     /// One step; a failure is kept for whoever waits and told as an event.
@@ -135,7 +188,7 @@ impl Inner {
             Err(error) => {
                 let mut state = self.state.lock();
                 state.failed = Some(Failure::of(&error));
-                state.compact = false;
+                state.compact_below = None;
                 self.progress.notify_all();
                 drop(state);
                 self.tell(Event::BackgroundFailed { job: JobKind::Flush, error });
@@ -157,9 +210,9 @@ impl Inner {
         }
         let version = self.version.load_full();
         if let Some(memtable) = version.frozen.last()
-            && let Some(inputs) = self.flush_inputs(&version, background.merge.as_ref())
+            && let Some(inputs) = self.flush_inputs(&version, memtable, background.merge.as_ref())
         {
-            let mut build = self.begin(JobKind::Flush, Some(memtable.clone()), inputs, &version)?;
+            let mut build = self.begin(JobKind::Flush, Some(memtable), inputs, &version)?;
             loop {
                 match self.advance(&mut build) {
                     Ok(false) => {}
@@ -192,141 +245,182 @@ impl Inner {
         Ok(true)
     }
 
-    /// Older segments that a flush takes in: none while there is room, else the newest one. `None`
-    /// when that one is being merged: the flush has to wait for it.
-    fn flush_inputs(&self, version: &Version, merge: Option<&Build>) -> Option<Vec<Arc<Segment>>> {
-        if version.segments.len() < SEGMENTS_MAX {
-            return Some(Vec::new());
-        }
-        let newest = version.segments.first()?;
-        let busy = merge.is_some_and(|build| build.inputs.iter().any(|input| input.id() == newest.id()));
-        (!busy).then(|| vec![newest.clone()])
+    /// Older segments that a flush takes in. `None` when the flush has to wait: for the running merge of one of them,
+    /// or for a merge that comes first.
+    fn flush_inputs(
+        &self,
+        version: &Version,
+        memtable: &Arc<Memtable>,
+        merge: Option<&Build>,
+    ) -> Option<Vec<Arc<Segment>>> {
+        let unfolded = Unfolded::of(memtable, self.folded.load(Ordering::Acquire));
+        let inputs = merge_policy::fold(&version.levels, &unfolded)?;
+        let busy = |input: &Arc<Segment>| {
+            merge.is_some_and(|build| build.inputs.iter().any(|other| other.id() == input.id()))
+        };
+        (!inputs.iter().any(busy)).then_some(inputs)
     }
 
     fn plan_merge(&self, version: &Version) -> Result<Option<Build>> {
-        let sizes: Vec<u64> = version.segments.iter().map(|segment| segment.file_bytes()).collect();
+        let (levels, segment_bytes) = (&version.levels, self.settings.segment_bytes);
         let mut state = self.state.lock();
-        let worth = |segment: &Arc<Segment>| segment.footer().tombstones > 0;
-        let range = if state.compact {
-            match sizes.len() {
-                0 => None,
-                1 => (state.policy_changed || version.segments.iter().any(worth)).then_some(0..=0),
-                SEGMENTS_MAX.. => Some(1..=sizes.len() - 1),
-                count => Some(0..=count - 1),
-            }
-        } else {
-            merge_policy::plan(&sizes)
-        };
-        let Some(range) = range else {
-            state.compact = false;
+        let compaction = state.compact_below.and_then(|below| {
+            let rebuild_below = state.rebuild_below;
+            let due = |segment: &Arc<Segment>| segment.id() < below;
+            let unfit =
+                |segment: &Arc<Segment>| segment.footer().tombstones > 0 || segment.id() < rebuild_below;
+            merge_policy::compaction(levels, segment_bytes, due, unfit)
+        });
+        if compaction.is_none() && state.compact_below.take().is_some() {
             self.progress.notify_all();
-            return Ok(None);
-        };
-        if range == (0..=sizes.len() - 1) {
-            state.policy_changed = false;
         }
         drop(state);
-        let inputs = version.segments[range].to_vec();
-        self.begin(JobKind::Merge, None, inputs, version).map(Some)
+        let inputs = compaction.or_else(|| merge_policy::plan(levels, segment_bytes));
+        inputs.map(|inputs| self.begin(JobKind::Merge, None, inputs, version)).transpose()
     }
 
     fn begin(
         &self,
         kind: JobKind,
-        memtable: Option<Arc<Memtable>>,
+        memtable: Option<&Arc<Memtable>>,
         inputs: Vec<Arc<Segment>>,
         version: &Version,
     ) -> Result<Build> {
-        let id = self.keeper.take_file_number();
-        let path = names::segment(&self.dir, id);
-        let older = inputs.iter().map(|input| input.footer().entries).sum::<u64>();
-        let total = older + memtable.as_ref().map_or(0, |memtable| memtable.entries());
-        let froms = inputs.iter().map(|input| input.footer().sequence_from);
-        let tos = inputs.iter().map(|input| input.footer().sequence_to);
-        let folded = self.folded.load(Ordering::Acquire);
-        let last = memtable.as_ref().map(|memtable| memtable.last_sequence());
-        let sequences = (froms.min().unwrap_or(folded + 1), tos.chain(last).max().unwrap_or(folded));
-        let oldest = match (inputs.last(), version.segments.last()) {
-            (Some(input), Some(oldest)) => input.id() == oldest.id(),
-            (None, oldest) => oldest.is_none(),
-            (Some(_), None) => false,
+        let unfolded = memtable.map(|memtable| Unfolded::of(memtable, self.folded.load(Ordering::Acquire)));
+        let commits = inputs.iter().map(Extent::commits).chain(unfolded.as_ref().map(Extent::commits));
+        let commits = commits.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))).unwrap_or_default();
+        let spans = inputs.iter().map(Extent::span).chain(unfolded.as_ref().map(Extent::span));
+        let span = spans.cloned().reduce(Span::and).unwrap_or_default();
+        let met = version.levels.iter().flat_map(|level| level.among(&span));
+        let drop_tombstones = met.map(Extent::commits).all(|(_, last)| last >= commits.0);
+        let entries = inputs.iter().map(|input| input.footer().entries).sum::<u64>();
+        let total = entries + memtable.map_or(0, |memtable| memtable.entries());
+        let memtables = memtable.map(|memtable| memtable.clone().iter(u64::MAX)).into_iter();
+        let mut merge = Merge::over(memtables, &Levels::arrange(inputs.iter().cloned()), false);
+        merge.seek(&[])?;
+        let mut build = Build {
+            kind,
+            inputs,
+            memtable: memtable.cloned(),
+            merge: Box::new(merge),
+            drop_tombstones,
+            commits,
+            span,
+            stage: Stage::Done,
+            outputs: Vec::new(),
+            done: 0,
+            total,
+            started: Instant::now(),
         };
+        build.stage = self.next_segment(&build)?;
+        Ok(build)
+    }
+
+    /// Creates the next segment of a build.
+    fn next_segment(&self, build: &Build) -> Result<Stage> {
+        let id = self.keeper.take_file_number();
         let plan = SegmentPlan {
             id,
-            sequences,
-            entries_max: total,
+            sequences: build.commits,
+            entries_max: (build.total - build.done.min(build.total)).min(self.entries_max()),
             filter_bits: self.settings.filter_bits,
             policy: self.state.lock().policy,
             has_clock: self.settings.threads == Threads::Own,
         };
-        let mems = memtable.iter().map(|memtable| memtable.clone().iter(u64::MAX)).collect();
-        let segs = inputs.iter().map(|input| SegIter::new(input.clone())).collect();
-        let mut merge = Merge::of(mems, segs);
-        merge.seek(&[])?;
-        let builder = SegmentBuilder::create(&*self.files, path.clone(), plan)?;
-        Ok(Build {
-            kind,
-            inputs,
-            memtable,
-            drop_tombstones: oldest,
-            stage: Stage::Writing(Box::new(merge), Box::new(builder)),
-            done: 0,
-            total,
-            started: Instant::now(),
-            path,
-        })
+        let builder = SegmentBuilder::create(&*self.files, names::segment(&self.dir, id), plan)?;
+        Ok(Stage::Writing(Box::new(builder)))
+    }
+
+    /// Entries at which a segment is cut, however small they are: a filter in the making takes memory for all of them.
+    fn entries_max(&self) -> u64 {
+        self.settings.segment_bytes / 32
     }
 
     /// Works on a build for a few milliseconds; true when it is finished.
     fn advance(&self, build: &mut Build) -> Result<bool> {
-        let stage = std::mem::replace(&mut build.stage, Stage::Done(None));
-        build.stage = match stage {
-            Stage::Writing(mut merge, mut builder) => {
-                let mut more = true;
-                for _ in 0..STEP_ENTRIES {
-                    let Some((key, value)) = merge.entry()? else {
-                        more = false;
-                        break;
-                    };
-                    if value.is_some() || !build.drop_tombstones {
-                        builder.add(key, value)?;
-                    }
-                    build.done += 1;
-                    merge.step()?;
+        build.stage = match std::mem::replace(&mut build.stage, Stage::Done) {
+            Stage::Writing(builder) => self.write_some(build, builder)?,
+            Stage::Verifying(mut verification, path) => {
+                let verified = verification.step(&*self.files, STEP_ENTRIES / 32);
+                if verified.is_err() {
+                    self.remove(&path);
                 }
-                if more {
-                    Stage::Writing(merge, builder)
-                } else if builder.entries() == 0 {
-                    Stage::Done(None)
-                } else {
-                    Stage::Verifying(Box::new(builder.finish(&*self.files)?))
+                match verified? {
+                    false => Stage::Verifying(verification, path),
+                    true => {
+                        build.outputs.push(verification.into_segment());
+                        match build.merge.entry()?.is_some() {
+                            true => self.next_segment(build)?,
+                            false => Stage::Done,
+                        }
+                    }
                 }
             }
-            Stage::Verifying(mut verification) => match verification.step(&*self.files, STEP_ENTRIES / 32)? {
-                true => Stage::Done(Some(verification.into_segment())),
-                false => Stage::Verifying(verification),
-            },
-            done => done,
+            Stage::Done => Stage::Done,
         };
         self.tell(Event::Progress { job: build.kind, done: build.done, total: build.total.max(build.done) });
-        Ok(matches!(build.stage, Stage::Done(_)))
+        Ok(matches!(build.stage, Stage::Done))
+    }
+
+    fn write_some(&self, build: &mut Build, mut builder: Box<SegmentBuilder>) -> Result<Stage> {
+        let path = builder.path().clone();
+        let written = self.write_entries(build, &mut builder);
+        let finished = written.and_then(|more| match (more, builder.entries()) {
+            (true, _) => Ok(Stage::Writing(builder)),
+            (false, 0) => {
+                self.remove(&path);
+                Ok(Stage::Done)
+            }
+            (false, _) => {
+                // The next segment begins with the next key, and this one is all there is before it.
+                let rest = build.merge.entry()?.map(|(key, _)| key.to_vec());
+                let (own, rest) = build.span.split_at(rest);
+                build.span = rest;
+                let verification = builder.finish(&*self.files, Some(own))?;
+                Ok(Stage::Verifying(Box::new(verification), path.clone()))
+            }
+        });
+        finished.inspect_err(|_| self.remove(&path))
+    }
+
+    /// Adds entries for a few milliseconds; false when the segment is to be finished.
+    fn write_entries(&self, build: &mut Build, builder: &mut SegmentBuilder) -> Result<bool> {
+        for _ in 0..STEP_ENTRIES {
+            if builder.bytes() >= self.settings.segment_bytes || builder.entries() >= self.entries_max() {
+                return Ok(false);
+            }
+            let Some((key, value)) = build.merge.entry()? else { return Ok(false) };
+            if value.is_some() || !build.drop_tombstones {
+                builder.add(key, value)?;
+            }
+            build.done += 1;
+            build.merge.step()?;
+        }
+        Ok(true)
+    }
+
+    /// Removes a file that is not live. One that stays is an orphan; the next open removes it.
+    fn remove(&self, path: &Path) {
+        let _orphan = self.files.remove(path);
     }
 
     fn discard(&self, build: &Build) {
-        // A file that cannot be removed is an orphan; the next open removes it.
-        let _orphan = self.files.remove(&build.path);
+        if let Stage::Writing(builder) = &build.stage {
+            self.remove(builder.path());
+        }
+        if let Stage::Verifying(_, path) = &build.stage {
+            self.remove(path);
+        }
+        build.outputs.iter().for_each(|segment| self.remove(segment.path()));
     }
 
     fn install(&self, build: Build) -> Result<()> {
-        let Stage::Done(segment) = build.stage else { return Ok(()) };
-        if segment.is_some() {
+        if !build.outputs.is_empty() {
             self.files.sync_dir(&self.dir).map_err(|error| failed_sync(&self.dir, error))?;
-        } else {
-            let _orphan = self.files.remove(&build.path);
         }
         let install = Install {
             kind: build.kind,
-            segment,
+            segments: build.outputs,
             inputs: build.inputs,
             memtable: build.memtable,
             started: build.started,
@@ -350,57 +444,38 @@ impl Inner {
     fn commit_install(&self, install: Install) -> Result<()> {
         let durable = self.log_counters.synced.load(Ordering::Acquire);
         self.keeper.update(|catalogue| install.change(catalogue, durable)).inspect_err(|failure| {
-            if let Some(segment) = install.segment.as_ref().filter(|_| !failure.in_doubt) {
-                let _orphan = self.files.remove(segment.path());
+            if !failure.in_doubt {
+                install.segments.iter().for_each(|segment| self.remove(segment.path()));
             }
         })?;
         let mut state = self.state.lock();
         let version = self.version.load_full();
-        let replaced = |segment: &Arc<Segment>| install.inputs.iter().any(|input| input.id() == segment.id());
-        let at = version.segments.iter().position(replaced).unwrap_or(0);
-        let mut segments = version.segments.clone();
-        segments.retain(|segment| !replaced(segment));
-        if let Some(segment) = &install.segment {
-            segments.insert(at, segment.clone());
-        }
+        let live = |segment: &&Arc<Segment>| install.inputs.iter().all(|input| input.id() != segment.id());
+        let segments = version.levels.segments().filter(live).chain(&install.segments);
+        let levels = Levels::arrange(segments.cloned());
+        debug_assert!(levels.conflict().is_none(), "a merge left out what belongs to it");
         let mut frozen = version.frozen.clone();
         if let Some(memtable) = &install.memtable {
             frozen.retain(|other| !Arc::ptr_eq(other, memtable));
             self.folded.fetch_max(memtable.last_sequence(), Ordering::AcqRel);
         }
         let active = version.active.clone();
-        self.version.store(Arc::new(Version { active, frozen, segments }));
+        self.version.store(Arc::new(Version { active, frozen, levels }));
         drop(version);
         match install.kind {
             JobKind::Flush => state.flushes += 1,
             _ => state.merges += 1,
         }
-        state.bytes_written += install.segment.as_ref().map_or(0, |segment| segment.file_bytes());
-        state.entries_written += install.segment.as_ref().map_or(0, |segment| segment.footer().entries);
+        state.bytes_written += install.bytes();
+        state.entries_written += install.entries();
         state.writing_ns += install.started.elapsed().as_nanos() as u64;
         state.retired.extend(install.inputs.iter().cloned());
         self.progress.notify_all();
         drop(state);
-        for input in &install.inputs {
-            // As in `discard`; readers keep their maps.
-            let _orphan = self.files.remove(input.path());
-        }
-        self.tell_installed(&install);
+        // Readers keep their maps.
+        install.inputs.iter().for_each(|input| self.remove(input.path()));
+        self.tell(install.event());
         Ok(())
-    }
-
-    fn tell_installed(&self, install: &Install) {
-        let elapsed_ms = install.started.elapsed().as_millis() as u64;
-        let segment = install.segment.as_ref().map_or(0, |segment| segment.id());
-        let entries = install.segment.as_ref().map_or(0, |segment| segment.footer().entries);
-        let bytes = install.segment.as_ref().map_or(0, |segment| segment.file_bytes());
-        self.tell(match install.kind {
-            JobKind::Flush => Event::Flush { segment, entries, bytes, elapsed_ms },
-            _ => {
-                let inputs = install.inputs.iter().map(|input| input.id()).collect();
-                Event::Merge { inputs, segment, entries, bytes, elapsed_ms }
-            }
-        });
     }
 
     /// External log: the fold is durable, or the caller does not know that it is.

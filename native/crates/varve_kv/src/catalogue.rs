@@ -40,7 +40,7 @@ pub struct Catalogue {
     pub next_file: u64,
     /// Log files, all of them, used or waiting for reuse.
     pub logs: Vec<LogEntry>,
-    /// Live segments, newest first.
+    /// Live segments, in any order: their commits tell which is newer.
     pub segments: Vec<SegmentEntry>,
 }
 
@@ -213,6 +213,11 @@ impl Keeper {
     /// A file number that is never given again, whatever becomes of the file.
     pub fn take_file_number(&self) -> u64 {
         self.current.lock().take_file_number()
+    }
+
+    /// The file number that the next file will carry, or a later one.
+    pub fn next_file_number(&self) -> u64 {
+        self.current.lock().next_file
     }
 
     /// Changes the catalogue durably, or not at all in memory when that fails.

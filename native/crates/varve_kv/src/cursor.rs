@@ -1,4 +1,4 @@
-//! Merges the memtables and segments of one snapshot into one ordered stream, both ways.
+//! Merges the memtables and levels of one snapshot into one ordered stream, both ways.
 //!
 //! Invariants
 //! 1. Among sources that stand on the same key the newest wins, and all of them move on together.
@@ -11,9 +11,10 @@ use varve_types::Result;
 
 use crate::error::Failure;
 use crate::hash::head;
+use crate::level_iter::LevelIter;
+use crate::levels::Levels;
 use crate::memtable::MemIter;
 use crate::read_types::{Fields, Filled, Range};
-use crate::segment::SegIter;
 use crate::version::Snapshot;
 
 /// Iterates a range of one snapshot; owns everything it needs, may move between threads.
@@ -41,7 +42,7 @@ type Versioned<'a> = (&'a [u8], Option<&'a [u8]>);
 
 enum Kind {
     Mem(MemIter),
-    Seg(Box<SegIter>),
+    Level(Box<LevelIter>),
 }
 
 struct Source {
@@ -60,7 +61,7 @@ impl Source {
     fn key(&self) -> &[u8] {
         match &self.kind {
             Kind::Mem(iter) => iter.key(),
-            Kind::Seg(iter) => iter.key(),
+            Kind::Level(iter) => iter.segment().key(),
         }
     }
 
@@ -68,7 +69,7 @@ impl Source {
     fn value(&self) -> Result<Option<&[u8]>> {
         match &self.kind {
             Kind::Mem(iter) => Ok(iter.value()),
-            Kind::Seg(iter) => iter.value(),
+            Kind::Level(iter) => iter.segment().value(),
         }
     }
 
@@ -76,7 +77,7 @@ impl Source {
     fn refresh(&mut self) {
         self.valid = match &self.kind {
             Kind::Mem(iter) => iter.valid(),
-            Kind::Seg(iter) => iter.valid(),
+            Kind::Level(iter) => iter.valid(),
         };
         if self.valid {
             self.head = head(self.key());
@@ -86,7 +87,7 @@ impl Source {
     fn seek(&mut self, key: &[u8]) -> Result<()> {
         match &mut self.kind {
             Kind::Mem(iter) => iter.seek(key),
-            Kind::Seg(iter) => iter.seek(key)?,
+            Kind::Level(iter) => iter.seek(key)?,
         }
         self.refresh();
         Ok(())
@@ -95,7 +96,7 @@ impl Source {
     fn seek_back(&mut self, key: Option<&[u8]>) -> Result<()> {
         match &mut self.kind {
             Kind::Mem(iter) => iter.seek_back(key),
-            Kind::Seg(iter) => iter.seek_back(key)?,
+            Kind::Level(iter) => iter.seek_back(key)?,
         }
         self.refresh();
         Ok(())
@@ -106,8 +107,8 @@ impl Source {
         match (&mut self.kind, reverse) {
             (Kind::Mem(iter), false) => iter.next(),
             (Kind::Mem(iter), true) => iter.previous(),
-            (Kind::Seg(iter), false) => iter.next()?,
-            (Kind::Seg(iter), true) => iter.previous()?,
+            (Kind::Level(iter), false) => iter.next()?,
+            (Kind::Level(iter), true) => iter.previous()?,
         }
         self.refresh();
         Ok(())
@@ -119,16 +120,16 @@ impl Merge {
     pub fn new(snapshot: &Snapshot, reverse: bool) -> Self {
         let version = &snapshot.version;
         let memtables = version.memtables().filter(|memtable| !memtable.is_empty());
-        let mems = memtables.map(|memtable| Kind::Mem(memtable.clone().iter(snapshot.sequence)));
-        let segs = version.segments.iter().map(|segment| Kind::Seg(Box::new(SegIter::new(segment.clone()))));
-        Self { sources: mems.chain(segs).map(Source::new).collect(), current: None, reverse }
+        let memtables = memtables.map(|memtable| memtable.clone().iter(snapshot.sequence));
+        Self::over(memtables, &version.levels, reverse)
     }
 
-    /// Over given iterators, newest first, forward.
-    pub fn of(memtables: Vec<MemIter>, segments: Vec<SegIter>) -> Self {
-        let mems = memtables.into_iter().map(Kind::Mem);
-        let segs = segments.into_iter().map(|iter| Kind::Seg(Box::new(iter)));
-        Self { sources: mems.chain(segs).map(Source::new).collect(), current: None, reverse: false }
+    /// Over all memtables, newest first, and all levels.
+    pub fn over(memtables: impl Iterator<Item = MemIter>, levels: &Levels, reverse: bool) -> Self {
+        let levels = levels.iter().filter_map(|level| LevelIter::new(level.clone()));
+        let levels = levels.map(|iter| Kind::Level(Box::new(iter)));
+        let sources = memtables.map(Kind::Mem).chain(levels).map(Source::new).collect();
+        Self { sources, current: None, reverse }
     }
 
     /// Moves every source to the first key at or after `key`.
@@ -178,9 +179,9 @@ impl Merge {
         Ok(())
     }
 
-    /// The only valid source, if there is exactly one and it is a segment.
+    /// The only valid source, if there is exactly one and it is a level.
     #[inline]
-    fn lone_segment(&mut self) -> Option<&mut SegIter> {
+    fn lone_level(&mut self) -> Option<&mut LevelIter> {
         let current = self.current?;
         if self.sources.len() > 1 {
             let alone = self.sources.iter().enumerate().all(|(at, source)| at == current || !source.valid);
@@ -189,7 +190,7 @@ impl Merge {
             }
         }
         match &mut self.sources[current].kind {
-            Kind::Seg(iter) => Some(iter),
+            Kind::Level(iter) => Some(iter),
             Kind::Mem(_) => None,
         }
     }
@@ -315,7 +316,7 @@ impl Cursor {
         Ok(())
     }
 
-    /// Copies the rest of the current block at once when one segment is all there is, its block has a
+    /// Copies the rest of the current block at once when one level is all there is, its block has a
     /// fixed stride, and the whole rest lies inside the range. True when anything was copied.
     fn fill_blocks(
         &mut self,
@@ -325,8 +326,8 @@ impl Cursor {
         filled: &mut Filled,
         entries_max: usize,
     ) -> Result<bool> {
-        let Some(iter) = self.merge.lone_segment() else { return Ok(false) };
-        let (block, page, from) = iter.current()?;
+        let Some(iter) = self.merge.lone_level() else { return Ok(false) };
+        let (block, page, from) = iter.segment().current()?;
         let Some((body, suffix, value)) = block.fixed_stride() else { return Ok(false) };
         let Some(prefix) = block.prefix(page) else { return Ok(false) };
         let key = prefix.len() + suffix;

@@ -7,7 +7,7 @@ use varve_types::VarveError;
 pub enum Job {
     /// A frozen memtable becomes a segment.
     Flush,
-    /// Several segments become one.
+    /// Several segments become one, or as many as their size asks for.
     Merge,
     /// Every block is read and checked.
     Verify,
@@ -26,26 +26,26 @@ pub enum Event {
         /// Entries in all; an estimate while merging.
         total: u64,
     },
-    /// A memtable became a live segment.
+    /// A memtable became live segments.
     Flush {
-        /// File number of the segment.
-        segment: u64,
-        /// Entries in it, tombstones included.
+        /// File numbers of the segments; none when every entry cancelled out.
+        segments: Vec<u64>,
+        /// Entries in them, tombstones included.
         entries: u64,
-        /// Bytes of its file.
+        /// Bytes of their files.
         bytes: u64,
         /// Wall time, in milliseconds.
         elapsed_ms: u64,
     },
-    /// Segments became one live segment.
+    /// Segments became others, without common keys.
     Merge {
         /// File numbers of the inputs.
         inputs: Vec<u64>,
-        /// File number of the output; 0 when every entry cancelled out.
-        segment: u64,
-        /// Entries in the output.
+        /// File numbers of the outputs, in key order; none when every entry cancelled out.
+        segments: Vec<u64>,
+        /// Entries in the outputs.
         entries: u64,
-        /// Bytes of its file.
+        /// Bytes of their files.
         bytes: u64,
         /// Wall time, in milliseconds.
         elapsed_ms: u64,

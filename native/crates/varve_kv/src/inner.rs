@@ -64,6 +64,7 @@ pub struct Settings {
     pub memtable_bytes: usize,
     pub log_file_bytes: u64,
     pub queue_bytes_max: usize,
+    pub segment_bytes: u64,
     pub filter_bits: u32,
     pub acks: Option<Arc<dyn AckSink>>,
     pub on_event: Option<Arc<dyn Fn(Event) + Send + Sync>>,
@@ -73,9 +74,10 @@ pub struct Settings {
 #[derive(Default)]
 pub struct State {
     pub policy: IndexPolicy,
-    /// The policy was set: a compaction rebuilds even a lone segment.
-    pub policy_changed: bool,
-    pub compact: bool,
+    /// Segments with a smaller file number were built before the policy was set; a compaction rebuilds them.
+    pub rebuild_below: u64,
+    /// A compaction of the segments with a smaller file number is on its way.
+    pub compact_below: Option<u64>,
     /// The last background work failed; it waits for a nudge.
     pub failed: Option<Failure>,
     /// External log: a fold that waits for its commit.
@@ -193,7 +195,7 @@ impl Inner {
         }
         let bytes = self.settings.memtable_bytes.max(needed);
         let active = Arc::new(new_memtable(bytes)?);
-        self.version.store(Arc::new(Version { active, frozen, segments: version.segments.clone() }));
+        self.version.store(Arc::new(Version { active, frozen, levels: version.levels.clone() }));
         state.failed = None;
         self.work.notify_all();
         Ok(true)

@@ -1,5 +1,5 @@
-//! Varve's key-value store: a durable log, a multi-version memtable, and at most four memory-mapped
-//! segments in which a learned index predicts the one 4 KiB block that a key can be in.
+//! Varve's key-value store: a durable log, a multi-version memtable, and at most four levels of
+//! memory-mapped segments in which a learned index predicts the one 4 KiB block that a key can be in.
 //!
 //! It is not a server and knows nothing of JavaScript. One [`Store`] owns a directory.
 //!
@@ -23,6 +23,8 @@ pub mod files;
 mod hash;
 mod index_policy;
 mod inner;
+mod level_iter;
+mod levels;
 pub mod limits;
 mod log;
 mod memtable;

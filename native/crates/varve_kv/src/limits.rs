@@ -9,8 +9,11 @@ pub const VALUE_BYTES_MAX: usize = 64 << 20;
 /// Largest packed batch, in bytes (256 MiB): one batch is one commit and lives in one memtable.
 pub const BATCH_BYTES_MAX: usize = 256 << 20;
 
-/// Segments that a read may have to visit.
-pub const SEGMENTS_MAX: usize = 4;
+/// Levels, and so segments, that a read may have to visit.
+pub const LEVELS_MAX: usize = 4;
+
+/// Smallest size at which a new segment may be cut (one block).
+pub const SEGMENT_BYTES_MIN: usize = BLOCK_BYTES;
 
 /// Bytes of one segment block: the unit of checksum, prediction and disk read.
 pub const BLOCK_BYTES: usize = 4096;

@@ -21,7 +21,8 @@ use crate::commit::Queue;
 use crate::error::{argument, damaged, failed_sync, foreign, io};
 use crate::files::{Files, Lock};
 use crate::inner::{Inner, Settings, State, new_memtable};
-use crate::limits::{MEMTABLE_BYTES_MAX, MEMTABLE_BYTES_MIN};
+use crate::levels::Levels;
+use crate::limits::{MEMTABLE_BYTES_MAX, MEMTABLE_BYTES_MIN, SEGMENT_BYTES_MIN};
 use crate::log::mark::Mark;
 use crate::log::replay::{End, open_slots, replay};
 use crate::log::{Log, LogCounters, LogStart};
@@ -58,9 +59,9 @@ pub fn open(dir: &Path, options: OpenOptions) -> Result<Arc<Inner>> {
         Some(catalogue) => catalogue,
         None => create(&*files, &dir, &names, &options, external)?,
     };
-    let segments = open_segments(&*files, &dir, &catalogue)?;
+    let levels = open_segments(&*files, &dir, &catalogue)?;
     remove_orphans(&*files, &dir, &names, &catalogue);
-    let inner = Arc::new(assemble(dir, options, external, catalogue, segments, directory_lock)?);
+    let inner = Arc::new(assemble(dir, options, external, catalogue, levels, directory_lock)?);
     if !external {
         recover(&inner)?;
     }
@@ -70,6 +71,9 @@ pub fn open(dir: &Path, options: OpenOptions) -> Result<Arc<Inner>> {
 fn check(options: &OpenOptions) -> Result<()> {
     if !(MEMTABLE_BYTES_MIN..=MEMTABLE_BYTES_MAX).contains(&options.memtable_bytes) {
         return Err(argument(format!("memtable bytes must be {MEMTABLE_BYTES_MIN} to {MEMTABLE_BYTES_MAX}")));
+    }
+    if options.segment_bytes < SEGMENT_BYTES_MIN {
+        return Err(argument(format!("segment bytes must be at least {SEGMENT_BYTES_MIN}")));
     }
     if !(4..=24).contains(&options.filter_bits) {
         return Err(argument("filter bits per key must be 4 to 24"));
@@ -148,11 +152,17 @@ fn sync_name(files: &dyn Files, dir: &Path) -> Result<()> {
     }
 }
 
-fn open_segments(files: &dyn Files, dir: &Path, catalogue: &Catalogue) -> Result<Vec<Arc<Segment>>> {
+fn open_segments(files: &dyn Files, dir: &Path, catalogue: &Catalogue) -> Result<Levels> {
     let open = |entry: &crate::catalogue::SegmentEntry| {
         Segment::open(files, names::segment(dir, entry.id), entry.id, Some(entry.bytes)).map(Arc::new)
     };
-    catalogue.segments.iter().map(open).collect()
+    let segments: Vec<Arc<Segment>> = catalogue.segments.iter().map(open).collect::<Result<_>>()?;
+    let levels = Levels::arrange(segments);
+    if let Some((segment, other)) = levels.conflict() {
+        let what = format!("the segment covers keys and commits of segment {:x} as well, found", other.id());
+        return Err(damaged(segment.path(), 0, &what));
+    }
+    Ok(levels)
 }
 
 fn remove_orphans(files: &dyn Files, dir: &Path, names: &[String], catalogue: &Catalogue) {
@@ -174,7 +184,7 @@ fn assemble(
     options: OpenOptions,
     external: bool,
     mut catalogue: Catalogue,
-    segments: Vec<Arc<Segment>>,
+    levels: Levels,
     directory_lock: Box<dyn Lock>,
 ) -> Result<Inner> {
     // Orphans of a failed commit may carry numbers at or above the catalogue's next one.
@@ -186,7 +196,7 @@ fn assemble(
     catalogue.next_file = numbers.max().unwrap_or(0).max(catalogue.next_file);
     let folded = catalogue.folded;
     let active = Arc::new(new_memtable(options.memtable_bytes)?);
-    let version = Version { active, frozen: Vec::new(), segments };
+    let version = Version { active, frozen: Vec::new(), levels };
     let files = options.files.clone();
     Ok(Inner {
         keeper: Arc::new(Keeper::new(files.clone(), dir.clone(), external, catalogue)),
@@ -198,6 +208,7 @@ fn assemble(
             memtable_bytes: options.memtable_bytes,
             log_file_bytes: options.log_file_bytes as u64,
             queue_bytes_max: options.queue_bytes_max,
+            segment_bytes: options.segment_bytes as u64,
             filter_bits: options.filter_bits,
             acks: options.acks,
             on_event: options.on_event,

@@ -80,6 +80,8 @@ pub struct OpenOptions {
     pub log_file_bytes: usize,
     /// Bytes of waiting batches after which `write` answers `LIMIT_EXCEEDED`. Default 256 MiB.
     pub queue_bytes_max: usize,
+    /// Bytes at which the output of a flush or merge goes on in another segment, at least 4 KiB. Default 256 MiB.
+    pub segment_bytes: usize,
     /// Filter bits per key, 4 to 24. Default 10 (about 1 false positive in 100).
     pub filter_bits: u32,
     /// Index kind of new segments. Default: chosen for each segment by measurement.
@@ -101,6 +103,7 @@ impl Default for OpenOptions {
             memtable_bytes: 16 << 20,
             log_file_bytes: 16 << 20,
             queue_bytes_max: 256 << 20,
+            segment_bytes: 256 << 20,
             filter_bits: 10,
             index_policy: IndexPolicy::Auto,
             acks: None,

@@ -4,9 +4,12 @@
 //! filter lines; ask the filters and the index and prefetch the predicted blocks' headers; match the
 //! fingerprints and prefetch the entries; compare and copy.
 
+use std::sync::Arc;
+
 use varve_types::Result;
 
 use crate::hash::hash;
+use crate::levels::Level;
 use crate::read_types::{MISSING, PackedKeys, PackedMany};
 use crate::segment::Segment;
 use crate::version::Version;
@@ -76,41 +79,79 @@ fn look_up<'a>(version: &'a Version, sequence: u64, group: &mut Group<'_, 'a>) -
             }
         }
     }
-    for segment in &version.segments {
+    for level in version.levels.iter() {
         if group.open != 0 {
-            look_in_segment(segment, group)?;
+            look_in_level(level, group)?;
         }
     }
     Ok(())
 }
 
-fn look_in_segment<'a>(segment: &'a Segment, group: &mut Group<'_, 'a>) -> Result<()> {
-    let asked_for = group.open;
-    let passed = if segment.is_sure_of_hits() {
-        asked_for
-    } else {
-        members(asked_for).for_each(|at| segment.prefetch_filter(group.hashes[at]));
-        segment.may_contain_each(&group.keys, &group.hashes, asked_for)
-    };
-    let (mut places, mut asked, mut runs) = ([0; GROUP], [&[][..]; GROUP], [0; GROUP]);
-    let mut count = 0;
-    for at in members(passed) {
-        (places[count], asked[count]) = (at, group.keys[at]);
-        count += 1;
+/// The segments of a level that a group asks, and which of its keys each is asked for.
+struct Parts<'a> {
+    segments: [&'a Segment; GROUP],
+    asked: [Set; GROUP],
+    count: usize,
+}
+
+impl<'a> Parts<'a> {
+    /// `None` when the level is empty.
+    fn of(level: &'a Level<Arc<Segment>>, group: &Group<'_, '_>) -> Option<Self> {
+        let first = level.segments().first()?;
+        let mut parts = Self { segments: [first; GROUP], asked: [0; GROUP], count: 0 };
+        if level.segments().len() == 1 {
+            parts.asked[0] = group.open;
+            parts.count = 1;
+            return Some(parts);
+        }
+        for at in members(group.open) {
+            let Some(segment) = level.of(group.keys[at]) else { continue };
+            let known = parts.iter().position(|(other, _)| std::ptr::eq(other, &**segment));
+            let part = known.unwrap_or(parts.count);
+            parts.segments[part] = segment;
+            parts.asked[part] |= 1 << at;
+            parts.count = parts.count.max(part + 1);
+        }
+        Some(parts)
     }
-    let (places, runs) = (&places[..count], &mut runs[..count]);
-    segment.locate_batch(&asked[..count], runs);
-    runs.iter().for_each(|&run| segment.prefetch_run(run));
+
+    fn iter(&self) -> impl Iterator<Item = (&'a Segment, Set)> {
+        self.segments.iter().copied().zip(self.asked).take(self.count)
+    }
+}
+
+fn look_in_level<'a>(level: &'a Level<Arc<Segment>>, group: &mut Group<'_, 'a>) -> Result<()> {
+    let Some(parts) = Parts::of(level, group) else { return Ok(()) };
+    for (segment, asked) in parts.iter().filter(|(segment, _)| !segment.is_sure_of_hits()) {
+        members(asked).for_each(|at| segment.prefetch_filter(group.hashes[at]));
+    }
+    let (mut places, mut keys, mut runs) = ([0; GROUP], [&[][..]; GROUP], [0; GROUP]);
+    let mut segments = parts.segments;
+    let mut count = 0;
+    for (segment, asked) in parts.iter() {
+        let sure = segment.is_sure_of_hits();
+        let passed = if sure { asked } else { segment.may_contain_each(&group.keys, &group.hashes, asked) };
+        let from = count;
+        for at in members(passed) {
+            (places[count], keys[count], segments[count]) = (at, group.keys[at], segment);
+            count += 1;
+        }
+        segment.locate_batch(&keys[from..count], &mut runs[from..count]);
+        runs[from..count].iter().for_each(|&run| segment.prefetch_run(run));
+    }
+    let lookups = || places.iter().zip(&segments).zip(&runs).take(count);
     let mut firsts = [0; GROUP];
-    for ((&at, &run), first) in places.iter().zip(runs.iter()).zip(&mut firsts) {
+    for (((&at, segment), &run), first) in lookups().zip(&mut firsts) {
         *first = segment.probe(run, group.hashes[at])?;
     }
-    for ((&at, &run), &first) in places.iter().zip(runs.iter()).zip(&firsts) {
+    for (((&at, segment), &run), &first) in lookups().zip(&firsts) {
         if let Some(value) = segment.get_from(first, run, group.keys[at], group.hashes[at])? {
             group.answer(at, value);
         }
     }
-    segment.note_hits((asked_for & !group.open).count_ones(), asked_for.count_ones());
+    for (segment, asked) in parts.iter() {
+        segment.note_hits((asked & !group.open).count_ones(), asked.count_ones());
+    }
     Ok(())
 }
 

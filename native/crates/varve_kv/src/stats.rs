@@ -41,7 +41,7 @@ pub struct Stats {
     pub segment_bytes_written: u64,
     /// Sampled reads, one in [`crate::limits::SAMPLE_EVERY`].
     pub reads: ReadStats,
-    /// Live segments, newest first.
+    /// Live segments: newest level first, each level in key order.
     pub segments: Vec<SegmentStats>,
     /// Why writes are refused, when they are.
     pub poisoned: Option<String>,
@@ -59,7 +59,7 @@ pub struct ReadStats {
     pub sampled_ns: u64,
     /// Sum of their squares, for the variance.
     pub sampled_ns_squared: u64,
-    /// Of `sampled_ns`, nanoseconds in memtables and all segments but the oldest: the delta.
+    /// Of `sampled_ns`, nanoseconds in memtables and all levels but the oldest: the delta.
     pub delta_ns: u64,
     /// Sampled reads answered by a memtable.
     pub from_memtable: u64,
@@ -74,6 +74,8 @@ pub struct ReadStats {
 pub struct SegmentStats {
     /// File number.
     pub id: u64,
+    /// Its level, from 0 for the newest. Segments of one level have no keys in common, and a read visits one of them.
+    pub level: u64,
     /// Entries, tombstones included.
     pub entries: u64,
     /// Tombstones among them.

@@ -15,6 +15,7 @@ use crate::cursor::Cursor;
 use crate::error::{argument, closed, io, limit};
 use crate::hash::hash;
 use crate::inner::{Inner, memtable_need, new_memtable};
+use crate::levels::Levels;
 use crate::limits::{BLOCK_BYTES, MEMTABLE_BYTES_MIN, TRIAL_POLICIES_MAX};
 use crate::segment::{SegmentCurve, SegmentTrial};
 use crate::version::{Snapshot, Version};
@@ -287,7 +288,7 @@ impl Store {
             };
             block_of(to.max(from)) - block_of(from)
         };
-        version.segments.iter().map(blocks).sum::<u64>() * BLOCK_BYTES as u64
+        version.levels.segments().map(blocks).sum::<u64>() * BLOCK_BYTES as u64
     }
 
     /// Folds everything written so far into segments and waits for it.
@@ -311,16 +312,17 @@ impl Store {
         self.wait_until(|inner| inner.folded.load(Ordering::Acquire) >= target)
     }
 
-    /// Flushes and merges everything into one segment, and gives unused log space back. Blocks.
+    /// Flushes, merges what meets into one level, drops what is deleted, puts small segments together, and gives unused
+    /// log space back. It ends while others write: what they add is not its concern. Blocks.
     pub fn compact(&self) -> Result<()> {
         self.flush()?;
         {
             let mut state = self.inner.state.lock();
-            state.compact = true;
+            state.compact_below = Some(self.inner.keeper.next_file_number());
             state.failed = None;
             self.inner.work.notify_all();
         }
-        self.wait_until(|inner| !inner.state.lock().compact)?;
+        self.wait_until(|inner| !inner.state.lock().compact_below.is_some())?;
         let shrunk = self.inner.writer.lock().as_mut().map_or(Ok(()), crate::log::Log::shrink);
         shrunk.inspect_err(|error| self.inner.poison_after(error))
     }
@@ -391,7 +393,7 @@ impl Store {
             entries_written: state.entries_written,
             writing_ns: state.writing_ns,
             reads: inner.reads.stats(),
-            segments: version.segments.iter().map(|segment| segment.stats()).collect(),
+            segments: version.levels.stats(),
             poisoned: inner.poison.get().cloned(),
         }
     }
@@ -400,7 +402,7 @@ impl Store {
     /// segment, also when the policy is the same: `Auto` then measures anew.
     pub fn set_index_policy(&self, policy: IndexPolicy) {
         let mut state = self.inner.state.lock();
-        state.policy_changed = true;
+        state.rebuild_below = self.inner.keeper.next_file_number();
         state.policy = policy;
     }
 
@@ -409,7 +411,7 @@ impl Store {
         self.inner.state.lock().policy
     }
 
-    /// Builds indexes of `policies` for every live segment, newest first, beside the live ones, and times all of
+    /// Builds indexes of `policies` for every live segment, in the order of `stats`, beside the live ones, and times all of
     /// them and a plain binary search on the keys of recent lookups. What serves reads is not touched. Blocks.
     ///
     /// Cost: about 0.5 us per separator and policy, and some milliseconds per segment. Errors: `STORE_CLOSED`,
@@ -423,16 +425,16 @@ impl Store {
         }
         let version = self.inner.version.load_full();
         let sampled = self.inner.reads.recent_keys();
-        version.segments.iter().map(|segment| segment.trial(policies, &sampled)).collect()
+        version.levels.segments().map(|segment| segment.trial(policies, &sampled)).collect()
     }
 
-    /// How the index of every segment, newest first, maps keys to positions: at most `points_max` separators each,
+    /// How the index of every segment, in the order of `stats`, maps keys to positions: at most `points_max` separators each,
     /// beside what the live model expects, or that of `policy`. For pictures. Cost: as a trial of one policy.
     /// Errors: `STORE_CLOSED`.
     pub fn curve(&self, policy: Option<IndexPolicy>, points_max: usize) -> Result<Vec<SegmentCurve>> {
         self.inner.check_open()?;
         let version = self.inner.version.load_full();
-        version.segments.iter().map(|segment| segment.curve(policy, points_max)).collect()
+        version.levels.segments().map(|segment| segment.curve(policy, points_max)).collect()
     }
 
     /// `Threads::Manual`: does one piece of waiting work.
@@ -479,7 +481,7 @@ impl Store {
         state.retired.clear();
         // Without memory for an empty version the old one stays, which is no harm.
         if let Ok(memtable) = new_memtable(MEMTABLE_BYTES_MIN) {
-            let empty = Version { active: Arc::new(memtable), frozen: Vec::new(), segments: Vec::new() };
+            let empty = Version { active: Arc::new(memtable), frozen: Vec::new(), levels: Levels::default() };
             self.inner.version.store(Arc::new(empty));
         }
     }

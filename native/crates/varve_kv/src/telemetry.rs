@@ -79,11 +79,12 @@ impl ReadCounters {
         let source = if found.is_some() { &self.from_memtable } else { &self.from_segment };
         // Where there is no delta, reading the clock is not to look like one.
         let mut delta_ns = if has_memtable { elapsed_ns(started) } else { 0 };
-        for (at, segment) in version.segments.iter().enumerate() {
+        for (at, level) in version.levels.iter().enumerate() {
             if found.is_some() {
                 break;
             }
             let entered = Instant::now();
+            let Some(segment) = level.of(key) else { continue };
             let mut lines = 0;
             let passed = segment.may_contain(key, key_hash);
             if passed {
@@ -92,7 +93,7 @@ impl ReadCounters {
                 found = segment.get_in(run, key, key_hash)?;
             }
             let ns = elapsed_ns(entered);
-            if at + 1 < version.segments.len() {
+            if at + 1 < version.levels.len() {
                 delta_ns += ns;
             }
             add(&segment.counters.sampled, 1);

@@ -18,9 +18,9 @@ const STEP: usize = 256;
 /// Checks all segments and the log of `inner`.
 pub fn verify(inner: &Inner, mut progress: impl FnMut(u64, u64)) -> Result<VerifyReport> {
     let version = inner.version.load_full();
-    let total: u64 = version.segments.iter().map(|segment| segment.footer().blocks).sum();
+    let total: u64 = version.levels.segments().map(|segment| segment.footer().blocks).sum();
     let mut report = VerifyReport::default();
-    for segment in &version.segments {
+    for segment in version.levels.segments() {
         let mut check = Verification::of(Arc::clone(segment));
         let before = report.blocks;
         loop {

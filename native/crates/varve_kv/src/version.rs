@@ -1,4 +1,4 @@
-//! What a read sees: memtables and segments, newest first, and the sequence it stops at.
+//! What a read sees: memtables and levels of segments, newest first, and the sequence it stops at.
 //!
 //! Invariants
 //! 1. A version never changes; writers of versions (freezing, flushing, merging) hold the state lock.
@@ -12,8 +12,8 @@ use std::sync::Arc;
 
 use varve_types::Result;
 
+use crate::levels::Levels;
 use crate::memtable::Memtable;
-use crate::segment::Segment;
 
 /// One state of the store.
 pub struct Version {
@@ -21,8 +21,8 @@ pub struct Version {
     pub active: Arc<Memtable>,
     /// Waiting for their flush, newest first.
     pub frozen: Vec<Arc<Memtable>>,
-    /// Newest first; at most [`crate::limits::SEGMENTS_MAX`].
-    pub segments: Vec<Arc<Segment>>,
+    /// At most [`crate::limits::LEVELS_MAX`].
+    pub levels: Levels,
 }
 
 impl Version {
@@ -41,7 +41,7 @@ impl Version {
                 return Ok(value);
             }
         }
-        for segment in &self.segments {
+        for segment in self.levels.iter().filter_map(|level| level.of(key)) {
             if let Some(value) = segment.get(key, key_hash)? {
                 return Ok(value);
             }

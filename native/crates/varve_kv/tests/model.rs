@@ -102,6 +102,7 @@ impl World {
             files: Arc::new(self.disk.clone()),
             threads: Threads::Manual,
             memtable_bytes: 64 << 10,
+            segment_bytes: 4 << 10,
             log_file_bytes: 1 << 20,
             ..OpenOptions::default()
         };
@@ -184,7 +185,8 @@ impl World {
             Action::Flush => self.store().flush().unwrap(),
             Action::Compact if self.outside.is_none() => {
                 self.store().compact().unwrap();
-                assert!(self.store().stats().segments.len() <= 1);
+                let stats = self.store().stats();
+                assert!(stats.segments.iter().all(|segment| segment.level == 0 && segment.tombstones == 0));
             }
             Action::Compact => {}
             Action::Steps(count) => {

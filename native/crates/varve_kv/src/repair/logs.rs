@@ -152,7 +152,7 @@ fn fold(
         builder.add(iter.key(), iter.value())?;
         iter.next();
     }
-    let mut check = builder.finish(files)?;
+    let mut check = builder.finish(files, None)?;
     while !check.step(files, usize::MAX / 2)? {}
     Ok(Some(check.into_segment()))
 }

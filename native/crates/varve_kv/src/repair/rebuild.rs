@@ -13,14 +13,14 @@ use crate::files::{Access, Files};
 use crate::log::record::Place;
 use crate::log::replay::scan;
 use crate::names::{self, Kind};
-use crate::segment::Segment;
+use crate::segment::{Segment, Span};
 use crate::stats::RepairReport;
 
 /// The best catalogue that the files of `dir` allow; notes files that say nothing any more, and commits
 /// that are gone with them.
 ///
-/// Segments say which commits they cover. One whose commits all lie inside another's was merged into
-/// it; of several covering the same ones the latest file wins.
+/// Segments say which keys and commits they cover. One that others cover entirely was merged into them; of several that
+/// cover the same the latest file wins.
 pub fn catalogue(
     files: &dyn Files,
     dir: &Path,
@@ -28,11 +28,11 @@ pub fn catalogue(
     report: &mut RepairReport,
 ) -> Result<Catalogue> {
     let mut catalogue = Catalogue { next_file: 1, ..Catalogue::default() };
-    let mut logs = Vec::new();
+    let (mut found, mut logs) = (Vec::new(), Vec::new());
     for name in listed {
         match names::kind(name) {
             Kind::Segment(id) => match Segment::open(files, names::segment(dir, id), id, None) {
-                Ok(segment) => catalogue.segments.push(entry_of(&segment)),
+                Ok(segment) => found.push(Found { entry: entry_of(&segment), span: segment.span().clone() }),
                 Err(error) => note(report, &error)?,
             },
             Kind::Log(id) => logs.push((id, read_whole(files, &names::log(dir, id))?)),
@@ -50,25 +50,55 @@ pub fn catalogue(
         let place = Place { store_id: catalogue.store_id, file: *id };
         catalogue.epoch = scan(bytes, place).map(|header| header.epoch).fold(catalogue.epoch, u64::max);
     }
-    keep_latest(&mut catalogue);
+    catalogue.segments = keep_live(found, report);
     catalogue.folded = catalogue.segments.first().map_or(0, |entry| entry.sequences.1);
     note_gaps(&catalogue, report);
     Ok(catalogue)
 }
 
-fn keep_latest(catalogue: &mut Catalogue) {
-    let mut found = std::mem::take(&mut catalogue.segments);
-    found.sort_by_key(|entry| {
-        (std::cmp::Reverse(entry.sequences.1), entry.sequences.0, std::cmp::Reverse(entry.id))
-    });
-    for entry in found {
-        let covers = |kept: &SegmentEntry| {
-            kept.sequences.0 <= entry.sequences.0 && entry.sequences.1 <= kept.sequences.1
-        };
-        if !catalogue.segments.iter().any(covers) {
-            catalogue.segments.push(entry);
-        }
+/// A segment that says of itself what it covers.
+struct Found {
+    entry: SegmentEntry,
+    span: Span,
+}
+
+impl Found {
+    /// Whether this may have been made of `other`: it covers the commits of `other` and some of its keys.
+    fn may_replace(&self, other: &Self) -> bool {
+        let (own, others) = (self.entry.sequences, other.entry.sequences);
+        let later = own != others || self.entry.id > other.entry.id;
+        own.0 <= others.0 && others.1 <= own.1 && later && self.span.meets(&other.span)
     }
+
+    /// Whether others together cover all its keys and commits.
+    fn is_replaced(&self, found: &[Self]) -> bool {
+        let mut from = &self.span.from;
+        while *from < self.span.to {
+            let next = found.iter().filter(|other| other.may_replace(self) && other.span.from <= *from);
+            match next.map(|other| &other.span.to).max() {
+                Some(to) if to > from => from = to,
+                _ => return false,
+            }
+        }
+        true
+    }
+}
+
+/// The live ones, latest commits first. Inputs of a merge are not live any more, and outputs not yet while one of them
+/// is missing: some input is then not replaced.
+fn keep_live(mut found: Vec<Found>, report: &mut RepairReport) -> Vec<SegmentEntry> {
+    let is_unfinished = |output: &Found, found: &[Found]| {
+        found.iter().any(|input| output.may_replace(input) && !input.is_replaced(found))
+    };
+    while let Some(at) = found.iter().position(|output| is_unfinished(output, &found)) {
+        let Found { entry, .. } = found.swap_remove(at);
+        // Its inputs should all be there, but nothing proves it.
+        report.lost_keys.push((entry.key_min, entry.key_max));
+    }
+    let live = found.iter().filter(|segment| !segment.is_replaced(&found));
+    let mut live: Vec<SegmentEntry> = live.map(|segment| segment.entry.clone()).collect();
+    live.sort_by_key(|entry| std::cmp::Reverse((entry.sequences.1, entry.sequences.0)));
+    live
 }
 
 fn read_whole(files: &dyn Files, path: &Path) -> Result<Vec<u8>> {

@@ -68,7 +68,7 @@ pub fn salvage(
         let _orphan = files.remove(&new_path);
         return Ok(None);
     }
-    let mut check = builder.finish(files)?;
+    let mut check = builder.finish(files, None)?;
     while !check.step(files, usize::MAX / 2)? {}
     Ok(Some(entry_of(&check.into_segment())))
 }

@@ -15,6 +15,7 @@ use super::fences::FencesBuilder;
 use super::filter::FilterBuilder;
 use super::footer::{BLOCKS_AT, FOOTER_BYTES, Footer, Section, head_page};
 use super::index::{self, BuiltIndex};
+use super::span::Span;
 use super::verify::Verification;
 use super::{Segment, block};
 use crate::IndexPolicy;
@@ -64,6 +65,7 @@ pub struct SegmentBuilder {
     /// Last key of the previous run.
     run_end: Vec<u8>,
     first_key: Option<Vec<u8>>,
+    span: Option<Span>,
     /// Bytes behind the blocks that were written already.
     tail_bytes: usize,
 }
@@ -92,6 +94,7 @@ impl SegmentBuilder {
             last_key: Vec::new(),
             run_end: Vec::new(),
             first_key: None,
+            span: None,
             tail_bytes: 0,
             plan,
         })
@@ -137,8 +140,20 @@ impl SegmentBuilder {
         self.footer.entries
     }
 
-    /// Writes everything behind the blocks, syncs, and maps the file for its verification.
-    pub fn finish(mut self, files: &dyn Files) -> Result<Verification> {
+    /// Bytes of the finished blocks.
+    pub fn bytes(&self) -> u64 {
+        self.footer.blocks * BLOCK_BYTES as u64
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Arc<Path> {
+        &self.path
+    }
+
+    /// Writes everything behind the blocks, syncs, and maps the file for its verification. Without a
+    /// `span` it answers for its own keys.
+    pub fn finish(mut self, files: &dyn Files, span: Option<Span>) -> Result<Verification> {
+        self.span = span;
         self.finish_block()?;
         let built = index::build(&self.separators, self.plan.policy, self.plan.has_clock)?;
         self.write(self.buffer.len())?;
@@ -161,8 +176,10 @@ impl SegmentBuilder {
             true => self.starts.iter().flat_map(|start| start.to_le_bytes()).collect(),
             false => Vec::new(),
         };
+        let ends = (self.first_key.as_deref().unwrap_or_default(), &*self.last_key);
+        let span = self.span.clone().unwrap_or_else(|| Span::of_keys(ends));
         let mut keys = crate::codec::Writer::default();
-        keys.bytes(self.first_key.as_deref().unwrap_or_default()).bytes(&self.last_key);
+        keys.bytes(ends.0).bytes(ends.1).bytes(&span.from).bytes(&span.to);
         let mut tail = Vec::new();
         let mut place = |bytes: &[u8]| {
             tail.resize(tail.len().next_multiple_of(64), 0);

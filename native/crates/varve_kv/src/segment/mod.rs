@@ -15,6 +15,7 @@ pub mod footer;
 mod index;
 mod iter;
 mod shadow;
+mod span;
 mod verify;
 
 use std::path::Path;
@@ -24,6 +25,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 pub use builder::{SegmentBuilder, SegmentPlan};
 pub use iter::SegIter;
 pub use shadow::{CandidateTrial, CurvePoint, SegmentCurve, SegmentTrial};
+pub use span::Span;
 use varve_types::Result;
 pub use verify::Verification;
 
@@ -53,6 +55,7 @@ pub struct Segment {
     footer: Footer,
     key_min: Vec<u8>,
     key_max: Vec<u8>,
+    span: Span,
     heads: (u64, u64),
     /// One bit per block: its checksum was verified.
     checked: Box<[AtomicU64]>,
@@ -131,8 +134,14 @@ impl Segment {
         let (Some(key_min), Some(key_max)) = (reader.bytes(), reader.bytes()) else {
             return Err(malformed("the end keys are malformed"));
         };
+        let span = match (reader.bytes(), reader.bytes()) {
+            (Some(from), Some(to)) => Span { from: from.to_vec(), to: to.to_vec() },
+            // Written before segments said so, when every output of a merge was whole.
+            _ => Span::of_keys((key_min, key_max)),
+        };
         let (key_min, key_max) = (key_min.to_vec(), key_max.to_vec());
         Ok(Self {
+            span,
             heads: (head(&key_min), head(&key_max)),
             key_min,
             key_max,
@@ -169,6 +178,11 @@ impl Segment {
     /// Smallest and largest key.
     pub fn key_range(&self) -> (&[u8], &[u8]) {
         (&self.key_min, &self.key_max)
+    }
+
+    /// The keys that it answers for.
+    pub fn span(&self) -> &Span {
+        &self.span
     }
 
     /// Runs of blocks: what the index counts.
@@ -435,7 +449,7 @@ impl Segment {
         Ok(SegmentCurve { id: self.id(), ..curve })
     }
 
-    /// Sizes and telemetry.
+    /// Sizes and telemetry; its level is for the caller to say.
     pub fn stats(&self) -> SegmentStats {
         SegmentStats {
             id: self.id(),
@@ -456,6 +470,7 @@ impl Segment {
             false_positives: self.counters.false_positives.load(Ordering::Relaxed),
             key_min: self.key_min.clone(),
             key_max: self.key_max.clone(),
+            ..SegmentStats::default()
         }
     }
 
@@ -498,7 +513,7 @@ mod tests {
         for n in 0..500u64 {
             builder.add(&(2 * n).to_be_bytes(), (n % 7 != 0).then_some(&[1; 90])).unwrap();
         }
-        let mut check = builder.finish(&RealFiles).unwrap();
+        let mut check = builder.finish(&RealFiles, None).unwrap();
         while !check.step(&RealFiles, 16).unwrap() {}
         let segment = check.into_segment();
         let get = |key: u64| {

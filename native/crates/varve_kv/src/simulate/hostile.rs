@@ -226,7 +226,7 @@ pub fn sound_segment() -> Result<Vec<u8>> {
             _ => builder.add(key.as_bytes(), Some(&vec![number as u8; (number % 40) as usize]))?,
         }
     }
-    let mut check = builder.finish(&disk)?;
+    let mut check = builder.finish(&disk, None)?;
     while !check.step(&disk, usize::MAX / 2)? {}
     Ok(disk.bytes(&path).unwrap_or_default())
 }

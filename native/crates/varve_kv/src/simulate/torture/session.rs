@@ -51,6 +51,7 @@ pub struct Session {
     sink: Sink,
     store: Option<Store>,
     memtable_bytes: usize,
+    segment_bytes: usize,
 }
 
 /// True when the fault of a cycle came up at all; a cycle without one proves little.
@@ -67,6 +68,7 @@ impl Session {
             disk: Disk::new(random.number()),
             oracle: Oracle::new(random.once_in(10)),
             memtable_bytes: *random.pick(&[64 << 10, 64 << 10, 128 << 10, 512 << 10]),
+            segment_bytes: *random.pick(&[8 << 10, 32 << 10, 256 << 20]),
             random,
             errors: Vec::new(),
             sink: Sink::default(),
@@ -83,6 +85,7 @@ impl Session {
             files: Arc::new(self.disk.clone()),
             threads: Threads::Manual,
             memtable_bytes: self.memtable_bytes,
+            segment_bytes: self.segment_bytes,
             log_file_bytes: 1 << 20,
             acks: Some(Arc::new(self.sink.clone())),
             on_event: Some(Arc::new(move |event| {
