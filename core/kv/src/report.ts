@@ -50,14 +50,14 @@ export function repairReportOf(native: NativeRepair): RepairReport {
 
 /** The event as users see it; undefined for events of the inner machinery. */
 export function eventOf(native: NativeEvent): StoreEvent | undefined {
-  const { type, segment = 0, entries: entryCount = 0, bytes: fileBytes = 0, elapsedMs = 0 } = native;
+  const { type, segments = [], entries: entryCount = 0, bytes: fileBytes = 0, elapsedMs = 0 } = native;
   switch (type) {
     case 'progress':
       return { type, job: native.job as StoreJob, done: native.done ?? 0, total: native.total ?? 0 };
     case 'flush':
-      return { type, segment, entryCount, fileBytes, elapsedMs };
+      return { type, segments, entryCount, fileBytes, elapsedMs };
     case 'merge':
-      return { type, inputs: native.inputs ?? [], segment, entryCount, fileBytes, elapsedMs };
+      return { type, inputs: native.inputs ?? [], segments, entryCount, fileBytes, elapsedMs };
     case 'background-failed':
       return native.failure === undefined
         ? undefined

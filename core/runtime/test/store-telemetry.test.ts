@@ -9,11 +9,11 @@ const damaged = new VarveError('STORE_DAMAGED', { message: 'a block is damaged' 
 /** What a store tells, and what is left of it. */
 const rows: readonly (readonly [StoreEvent, object | undefined])[] = [
   [
-    { type: 'flush', segment: 3, entryCount: 10, fileBytes: 4_096, elapsedMs: 7 },
+    { type: 'flush', segments: [3], entryCount: 10, fileBytes: 4_096, elapsedMs: 7 },
     { template: 'kv.flush', startedMs: 993, elapsedMs: 7, work: { entryCount: 10, fileBytes: 4_096 } },
   ],
   [
-    { type: 'merge', inputs: [1, 2, 3], segment: 4, entryCount: 30, fileBytes: 9_000, elapsedMs: 20 },
+    { type: 'merge', inputs: [1, 2, 3], segments: [4], entryCount: 30, fileBytes: 9_000, elapsedMs: 20 },
     { template: 'kv.merge', startedMs: 980, work: { entryCount: 30, fileBytes: 9_000, inputCount: 3 } },
   ],
   [{ type: 'progress', job: 'merge', done: 1, total: 2 }, undefined],

@@ -240,6 +240,7 @@ class ReferenceSnapshot implements StoreSnapshot {
 
 const oneSegment = {
   id: 1,
+  level: 0,
   tombstoneCount: 0,
   blockCount: 1,
   fileBytes: 0,

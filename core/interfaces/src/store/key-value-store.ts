@@ -109,6 +109,8 @@ export interface PackedScan {
 /** One immutable sorted segment. */
 export interface SegmentStats {
   readonly id: number;
+  /** From 0 for the newest. Segments of one level have no keys in common: a read visits one of them. */
+  readonly level: number;
   readonly entryCount: number;
   readonly tombstoneCount: number;
   readonly blockCount: number;
@@ -160,7 +162,7 @@ export interface StoreStats {
   readonly sampledNs: number;
   /** Sum of their squares. */
   readonly sampledNsSquared: number;
-  /** Of `sampledNs`, what went into memtables and all segments but the oldest. */
+  /** Of `sampledNs`, what went into memtables and all levels but the oldest. */
   readonly sampledDeltaNs: number;
   /** Newest first. */
   readonly segments: readonly SegmentStats[];
@@ -203,7 +205,8 @@ export type StoreEvent =
   | { readonly type: 'progress'; readonly job: StoreJob; readonly done: number; readonly total: number }
   | {
       readonly type: 'flush';
-      readonly segment: number;
+      /** File numbers of the new segments, in key order; none when every entry cancelled out. */
+      readonly segments: readonly number[];
       readonly entryCount: number;
       readonly fileBytes: number;
       readonly elapsedMs: number;
@@ -211,7 +214,8 @@ export type StoreEvent =
   | {
       readonly type: 'merge';
       readonly inputs: readonly number[];
-      readonly segment: number;
+      /** As of a flush. */
+      readonly segments: readonly number[];
       readonly entryCount: number;
       readonly fileBytes: number;
       readonly elapsedMs: number;
@@ -281,7 +285,10 @@ export interface KeyValueStore {
   verify(): Promise<VerifyReport>;
   /** Folds everything written so far into segments. */
   flush(): Promise<void>;
-  /** Folds and merges everything into one segment. */
+  /**
+   * Folds, merges what has keys in common, drops what is deleted, and puts small segments together. What others write
+   * meanwhile is not its concern.
+   */
   compact(): Promise<void>;
   readonly control: StoreControl;
 }

@@ -96,11 +96,13 @@ function forecastPolicy(stats: StoreStats, trials: readonly SegmentTrial[]): For
 }
 
 /**
- * What folding the delta away would bring: lookups that the delta answered go to the one segment like the others,
+ * What folding the delta away would bring: lookups that the delta answered go to the oldest level like the others,
  * and nothing looks into the delta any more. All of it follows from counters.
  */
 function forecastMerge(stats: StoreStats): Forecast {
-  const oldest = stats.segments.at(-1);
+  const depth = Math.max(...stats.segments.map(({ level }) => level));
+  const oldest = stats.segments.filter(({ level }) => level === depth);
+  const reached = sum(oldest, (segment) => segment.sampledLookups);
   const entries = sum(stats.segments, (segment) => segment.entries);
   const bytesPerKey = sum(stats.segments, (segment) => segment.indexBytes) / Math.max(1, entries);
   const nsPerLookupNow = meanNs(stats) ?? 0;
@@ -113,15 +115,14 @@ function forecastMerge(stats: StoreStats): Forecast {
     bytesPerKeyNow: bytesPerKey,
     trainNs: (entries + stats.memtableEntries) * writeNs(stats),
   };
-  if (oldest === undefined || oldest.sampledLookups === 0)
-    return { ...rest, nsPerLookup: nsPerLookupNow, linesPerLookup: linesPerLookupNow };
-  const answeredInDelta = 1 - oldest.sampledLookups / stats.sampledLookups;
+  if (reached === 0) return { ...rest, nsPerLookup: nsPerLookupNow, linesPerLookup: linesPerLookupNow };
+  const answeredInDelta = 1 - reached / stats.sampledLookups;
   const saved = stats.sampledDeltaNs / stats.sampledLookups;
-  const added = answeredInDelta * (oldest.sampledNs / oldest.sampledLookups);
+  const added = answeredInDelta * (sum(oldest, (segment) => segment.sampledNs) / reached);
   return {
     ...rest,
     nsPerLookup: Math.max(0, nsPerLookupNow - saved + added),
-    linesPerLookup: oldest.sampledLines / oldest.sampledLookups,
+    linesPerLookup: sum(oldest, (segment) => segment.sampledLines) / reached,
   };
 }
 

@@ -43,13 +43,13 @@ export interface StoreEvent {
   done?: number;
   /** `progress`: entries in all. */
   total?: number;
-  /** `flush`, `merge`: file number of the new segment; 0 when every entry cancelled out. */
-  segment?: number;
+  /** `flush`, `merge`: file numbers of the new segments, in key order; none when every entry cancelled out. */
+  segments?: Array<number>;
   /** `merge`: file numbers of the inputs. */
   inputs?: Array<number>;
-  /** `flush`, `merge`: entries of the new segment. */
+  /** `flush`, `merge`: entries of the new segments. */
   entries?: number;
-  /** `flush`, `merge`: bytes of its file. */
+  /** `flush`, `merge`: bytes of their files. */
   bytes?: number;
   /** `flush`, `merge`: wall time. */
   elapsedMs?: number;
@@ -131,7 +131,7 @@ export interface StoreStats {
   sampledNsSquared: number;
   /** Of `sampledNs`, nanoseconds in memtables and all segments but the oldest. */
   sampledDeltaNs: number;
-  /** Live segments, newest first. */
+  /** Live segments: newest level first, each level in key order. */
   segments: Array<SegmentStats>;
   /** Why writes are refused, when they are. */
   poisoned?: string;
@@ -141,6 +141,8 @@ export interface StoreStats {
 export interface SegmentStats {
   /** File number. */
   id: number;
+  /** From 0 for the newest. Segments of one level have no keys in common: a read visits one of them. */
+  level: number;
   /** Entries, tombstones included. */
   entries: number;
   /** Tombstones among them. */
@@ -270,14 +272,14 @@ export declare class NativeStore {
   /** The policy that `setIndexPolicy` or the options set last. */
   indexPolicy(): IndexPolicy;
   /**
-   * How the index of every segment, newest first, maps keys to positions: at most `pointsMax` separators of each,
+   * How the index of every segment, in the order of `stats`, maps keys to positions: at most `pointsMax` separators of each,
    * beside what the live model expects, or the one of `policy`.
    */
   curve(pointsMax: number, policy?: IndexPolicy | undefined | null): Promise<SegmentCurve[] | Failed>;
   /** The instruction set that index lookups run on here, such as `avx2`. */
   instructionSet(): string;
   /**
-   * Builds and times indexes of `policies` beside the live ones of every segment, newest first. What serves
+   * Builds and times indexes of `policies` beside the live ones of every segment, in the order of `stats`. What serves
    * reads is not touched.
    */
   trial(policies: Array<IndexPolicy>): Promise<SegmentTrial[] | Failed>;

@@ -22,7 +22,7 @@ use crate::event::Job as JobKind;
 use crate::inner::Inner;
 use crate::levels::{Extent, Levels};
 use crate::memtable::Memtable;
-use crate::segment::{Segment, SegmentBuilder, SegmentPlan, Span, Verification};
+use crate::segment::{Origin, Segment, SegmentBuilder, SegmentPlan, Span, Verification};
 use crate::version::Version;
 use crate::{Event, Threads, merge_policy, names};
 
@@ -374,9 +374,10 @@ impl Inner {
             (false, _) => {
                 // The next segment begins with the next key, and this one is all there is before it.
                 let rest = build.merge.entry()?.map(|(key, _)| key.to_vec());
-                let (own, rest) = build.span.split_at(rest);
+                let (span, rest) = build.span.split_at(rest);
                 build.span = rest;
-                let verification = builder.finish(&*self.files, Some(own))?;
+                let inputs = build.inputs.iter().map(|input| input.id()).collect();
+                let verification = builder.finish(&*self.files, Some(Origin { span, inputs }))?;
                 Ok(Stage::Verifying(Box::new(verification), path.clone()))
             }
         });

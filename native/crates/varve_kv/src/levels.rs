@@ -26,7 +26,7 @@ pub trait Extent {
 
 impl Extent for Arc<Segment> {
     fn span(&self) -> &Span {
-        Segment::span(self)
+        &self.origin().span
     }
 
     fn commits(&self) -> (u64, u64) {

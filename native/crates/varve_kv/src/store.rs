@@ -322,7 +322,7 @@ impl Store {
             state.failed = None;
             self.inner.work.notify_all();
         }
-        self.wait_until(|inner| !inner.state.lock().compact_below.is_some())?;
+        self.wait_until(|inner| inner.state.lock().compact_below.is_none())?;
         let shrunk = self.inner.writer.lock().as_mut().map_or(Ok(()), crate::log::Log::shrink);
         shrunk.inspect_err(|error| self.inner.poison_after(error))
     }

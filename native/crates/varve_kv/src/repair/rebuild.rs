@@ -13,7 +13,7 @@ use crate::files::{Access, Files};
 use crate::log::record::Place;
 use crate::log::replay::scan;
 use crate::names::{self, Kind};
-use crate::segment::{Segment, Span};
+use crate::segment::{Origin, Segment, Span};
 use crate::stats::RepairReport;
 
 /// The best catalogue that the files of `dir` allow; notes files that say nothing any more, and commits
@@ -32,7 +32,9 @@ pub fn catalogue(
     for name in listed {
         match names::kind(name) {
             Kind::Segment(id) => match Segment::open(files, names::segment(dir, id), id, None) {
-                Ok(segment) => found.push(Found { entry: entry_of(&segment), span: segment.span().clone() }),
+                Ok(segment) => {
+                    found.push(Found { entry: entry_of(&segment), origin: segment.origin().clone() })
+                }
                 Err(error) => note(report, &error)?,
             },
             Kind::Log(id) => logs.push((id, read_whole(files, &names::log(dir, id))?)),
@@ -59,7 +61,7 @@ pub fn catalogue(
 /// A segment that says of itself what it covers.
 struct Found {
     entry: SegmentEntry,
-    span: Span,
+    origin: Origin,
 }
 
 impl Found {
@@ -67,15 +69,17 @@ impl Found {
     fn may_replace(&self, other: &Self) -> bool {
         let (own, others) = (self.entry.sequences, other.entry.sequences);
         let later = own != others || self.entry.id > other.entry.id;
-        own.0 <= others.0 && others.1 <= own.1 && later && self.span.meets(&other.span)
+        own.0 <= others.0 && others.1 <= own.1 && later && self.origin.span.meets(&other.origin.span)
     }
 
     /// Whether others together cover all its keys and commits.
     fn is_replaced(&self, found: &[Self]) -> bool {
-        let mut from = &self.span.from;
-        while *from < self.span.to {
-            let next = found.iter().filter(|other| other.may_replace(self) && other.span.from <= *from);
-            match next.map(|other| &other.span.to).max() {
+        let Span { from, to: end } = &self.origin.span;
+        let mut from = from;
+        while from < end {
+            let next =
+                found.iter().filter(|other| other.may_replace(self) && other.origin.span.from <= *from);
+            match next.map(|other| &other.origin.span.to).max() {
                 Some(to) if to > from => from = to,
                 _ => return false,
             }
@@ -91,9 +95,11 @@ fn keep_live(mut found: Vec<Found>, report: &mut RepairReport) -> Vec<SegmentEnt
         found.iter().any(|input| output.may_replace(input) && !input.is_replaced(found))
     };
     while let Some(at) = found.iter().position(|output| is_unfinished(output, &found)) {
-        let Found { entry, .. } = found.swap_remove(at);
-        // Its inputs should all be there, but nothing proves it.
-        report.lost_keys.push((entry.key_min, entry.key_max));
+        let Found { entry, origin } = found.swap_remove(at);
+        let is_there = |input: &u64| found.iter().any(|segment| segment.entry.id == *input);
+        if !origin.inputs.iter().all(is_there) {
+            report.lost_keys.push((entry.key_min, entry.key_max));
+        }
     }
     let live = found.iter().filter(|segment| !segment.is_replaced(&found));
     let mut live: Vec<SegmentEntry> = live.map(|segment| segment.entry.clone()).collect();

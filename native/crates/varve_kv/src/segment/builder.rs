@@ -15,7 +15,7 @@ use super::fences::FencesBuilder;
 use super::filter::FilterBuilder;
 use super::footer::{BLOCKS_AT, FOOTER_BYTES, Footer, Section, head_page};
 use super::index::{self, BuiltIndex};
-use super::span::Span;
+use super::origin::{Origin, Span};
 use super::verify::Verification;
 use super::{Segment, block};
 use crate::IndexPolicy;
@@ -65,7 +65,7 @@ pub struct SegmentBuilder {
     /// Last key of the previous run.
     run_end: Vec<u8>,
     first_key: Option<Vec<u8>>,
-    span: Option<Span>,
+    origin: Option<Origin>,
     /// Bytes behind the blocks that were written already.
     tail_bytes: usize,
 }
@@ -94,7 +94,7 @@ impl SegmentBuilder {
             last_key: Vec::new(),
             run_end: Vec::new(),
             first_key: None,
-            span: None,
+            origin: None,
             tail_bytes: 0,
             plan,
         })
@@ -150,10 +150,10 @@ impl SegmentBuilder {
         &self.path
     }
 
-    /// Writes everything behind the blocks, syncs, and maps the file for its verification. Without a
-    /// `span` it answers for its own keys.
-    pub fn finish(mut self, files: &dyn Files, span: Option<Span>) -> Result<Verification> {
-        self.span = span;
+    /// Writes everything behind the blocks, syncs, and maps the file for its verification. The span of
+    /// `origin` holds every key added; without one, the segment answers for its own keys.
+    pub fn finish(mut self, files: &dyn Files, origin: Option<Origin>) -> Result<Verification> {
+        self.origin = origin;
         self.finish_block()?;
         let built = index::build(&self.separators, self.plan.policy, self.plan.has_clock)?;
         self.write(self.buffer.len())?;
@@ -177,9 +177,10 @@ impl SegmentBuilder {
             false => Vec::new(),
         };
         let ends = (self.first_key.as_deref().unwrap_or_default(), &*self.last_key);
-        let span = self.span.clone().unwrap_or_else(|| Span::of_keys(ends));
+        let own = || Origin { span: Span::of_keys(ends), inputs: Vec::new() };
         let mut keys = crate::codec::Writer::default();
-        keys.bytes(ends.0).bytes(ends.1).bytes(&span.from).bytes(&span.to);
+        keys.bytes(ends.0).bytes(ends.1);
+        self.origin.clone().unwrap_or_else(own).write(&mut keys);
         let mut tail = Vec::new();
         let mut place = |bytes: &[u8]| {
             tail.resize(tail.len().next_multiple_of(64), 0);

@@ -58,7 +58,7 @@ pub struct Footer {
     pub index: Section,
     /// `u32` number of the first block of each run; empty when every run is one block.
     pub starts: Section,
-    /// Smallest and largest key, then the span, each bound length-prefixed.
+    /// Smallest and largest key, each length-prefixed, then the [`super::origin`].
     pub keys: Section,
     /// Error bound of a line probe, in separators; 0 when exact.
     pub error_bound: u64,

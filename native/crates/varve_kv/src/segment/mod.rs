@@ -14,8 +14,8 @@ pub mod filter;
 pub mod footer;
 mod index;
 mod iter;
+pub mod origin;
 mod shadow;
-mod span;
 mod verify;
 
 use std::path::Path;
@@ -24,8 +24,8 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 pub use builder::{SegmentBuilder, SegmentPlan};
 pub use iter::SegIter;
+pub use origin::{Origin, Span};
 pub use shadow::{CandidateTrial, CurvePoint, SegmentCurve, SegmentTrial};
-pub use span::Span;
 use varve_types::Result;
 pub use verify::Verification;
 
@@ -55,7 +55,7 @@ pub struct Segment {
     footer: Footer,
     key_min: Vec<u8>,
     key_max: Vec<u8>,
-    span: Span,
+    origin: Origin,
     heads: (u64, u64),
     /// One bit per block: its checksum was verified.
     checked: Box<[AtomicU64]>,
@@ -134,14 +134,11 @@ impl Segment {
         let (Some(key_min), Some(key_max)) = (reader.bytes(), reader.bytes()) else {
             return Err(malformed("the end keys are malformed"));
         };
-        let span = match (reader.bytes(), reader.bytes()) {
-            (Some(from), Some(to)) => Span { from: from.to_vec(), to: to.to_vec() },
-            // Written before segments said so, when every output of a merge was whole.
-            _ => Span::of_keys((key_min, key_max)),
-        };
+        let origin = Origin::read(&mut reader, (key_min, key_max))
+            .ok_or_else(|| malformed("the origin of the segment is malformed"))?;
         let (key_min, key_max) = (key_min.to_vec(), key_max.to_vec());
         Ok(Self {
-            span,
+            origin,
             heads: (head(&key_min), head(&key_max)),
             key_min,
             key_max,
@@ -180,9 +177,9 @@ impl Segment {
         (&self.key_min, &self.key_max)
     }
 
-    /// The keys that it answers for.
-    pub fn span(&self) -> &Span {
-        &self.span
+    /// The keys that it answers for, and what it was merged from.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
     }
 
     /// Runs of blocks: what the index counts.

@@ -23,13 +23,13 @@ pub struct StoreEvent {
     pub done: Option<f64>,
     /// `progress`: entries in all.
     pub total: Option<f64>,
-    /// `flush`, `merge`: file number of the new segment; 0 when every entry cancelled out.
-    pub segment: Option<f64>,
+    /// `flush`, `merge`: file numbers of the new segments, in key order; none when every entry cancelled out.
+    pub segments: Option<Vec<f64>>,
     /// `merge`: file numbers of the inputs.
     pub inputs: Option<Vec<f64>>,
-    /// `flush`, `merge`: entries of the new segment.
+    /// `flush`, `merge`: entries of the new segments.
     pub entries: Option<f64>,
-    /// `flush`, `merge`: bytes of its file.
+    /// `flush`, `merge`: bytes of their files.
     pub bytes: Option<f64>,
     /// `flush`, `merge`: wall time.
     pub elapsed_ms: Option<f64>,
@@ -106,6 +106,10 @@ impl AckSink for Acks {
     }
 }
 
+fn numbers(files: Vec<u64>) -> Vec<f64> {
+    files.into_iter().map(|file| file as f64).collect()
+}
+
 impl From<Event> for StoreEvent {
     fn from(event: Event) -> Self {
         let named = |name: &str| Self { r#type: name.to_owned(), ..Self::default() };
@@ -116,16 +120,16 @@ impl From<Event> for StoreEvent {
                 total: Some(total as f64),
                 ..named("progress")
             },
-            Event::Flush { segment, entries, bytes, elapsed_ms } => Self {
-                segment: Some(segment as f64),
+            Event::Flush { segments, entries, bytes, elapsed_ms } => Self {
+                segments: Some(numbers(segments)),
                 entries: Some(entries as f64),
                 bytes: Some(bytes as f64),
                 elapsed_ms: Some(elapsed_ms as f64),
                 ..named("flush")
             },
-            Event::Merge { inputs, segment, entries, bytes, elapsed_ms } => Self {
-                inputs: Some(inputs.into_iter().map(|input| input as f64).collect()),
-                segment: Some(segment as f64),
+            Event::Merge { inputs, segments, entries, bytes, elapsed_ms } => Self {
+                inputs: Some(numbers(inputs)),
+                segments: Some(numbers(segments)),
                 entries: Some(entries as f64),
                 bytes: Some(bytes as f64),
                 elapsed_ms: Some(elapsed_ms as f64),

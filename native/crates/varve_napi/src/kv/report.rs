@@ -49,7 +49,7 @@ pub struct StoreStats {
     pub sampled_ns_squared: f64,
     /// Of `sampledNs`, nanoseconds in memtables and all segments but the oldest.
     pub sampled_delta_ns: f64,
-    /// Live segments, newest first.
+    /// Live segments: newest level first, each level in key order.
     pub segments: Vec<SegmentStats>,
     /// Why writes are refused, when they are.
     pub poisoned: Option<String>,
@@ -60,6 +60,8 @@ pub struct StoreStats {
 pub struct SegmentStats {
     /// File number.
     pub id: f64,
+    /// From 0 for the newest. Segments of one level have no keys in common: a read visits one of them.
+    pub level: f64,
     /// Entries, tombstones included.
     pub entries: f64,
     /// Tombstones among them.
@@ -171,6 +173,7 @@ impl From<kv::SegmentStats> for SegmentStats {
     fn from(segment: kv::SegmentStats) -> Self {
         Self {
             id: segment.id as f64,
+            level: segment.level as f64,
             entries: segment.entries as f64,
             tombstones: segment.tombstones as f64,
             blocks: segment.blocks as f64,

@@ -266,7 +266,7 @@ impl NativeStore {
         self.store.index_policy().into()
     }
 
-    /// How the index of every segment, newest first, maps keys to positions: at most `pointsMax` separators of each,
+    /// How the index of every segment, in the order of `stats`, maps keys to positions: at most `pointsMax` separators of each,
     /// beside what the live model expects, or the one of `policy`.
     #[napi(ts_return_type = "Promise<SegmentCurve[] | Failed>")]
     pub fn curve<'env>(
@@ -289,7 +289,7 @@ impl NativeStore {
         varve_kv::instruction_set()
     }
 
-    /// Builds and times indexes of `policies` beside the live ones of every segment, newest first. What serves
+    /// Builds and times indexes of `policies` beside the live ones of every segment, in the order of `stats`. What serves
     /// reads is not touched.
     #[napi(ts_return_type = "Promise<SegmentTrial[] | Failed>")]
     pub fn trial<'env>(&self, env: &'env Env, policies: Vec<IndexPolicy>) -> napi::Result<Object<'env>> {
