@@ -150,6 +150,62 @@ impl<'a> LineProbe<'a> {
     }
 }
 
+/// Rounds of a group before the lookups that are left walk alone: three lines to each side of the predicted one are
+/// within every usual error bound.
+const ROUNDS: usize = 4;
+
+/// Sides of its line on which a lookup may still have to look.
+const LEFT: u8 = 1;
+const RIGHT: u8 = 2;
+
+impl LineProbe<'_> {
+    /// Turns the predicted lines `starts` of a group into the lower bounds of its `keys`.
+    ///
+    /// Every lookup compares one line. Those whose answer it does not prove, about half, ask for the next line on the
+    /// side where the answer must be, and wait for it together in the next round: a line is fetched only when it is
+    /// needed, and no lookup waits for memory alone. Who is left is gathered without a branch, because half of the
+    /// branches would be predicted wrongly.
+    ///
+    /// # Safety
+    /// The lines lie within the keys, `starts` is as long as `keys`, and the CPU has the instruction set of `L`.
+    #[inline(always)]
+    unsafe fn settle_group<L: Lanes>(&self, keys: &[u64], starts: &mut [usize]) {
+        let last_start = self.keys.len() - LINE_KEYS;
+        let mut left = [(0u8, LEFT | RIGHT); GROUP];
+        for (at, entry) in left.iter_mut().enumerate() {
+            entry.0 = at as u8;
+        }
+        let mut left_count = keys.len();
+        for _ in 0..ROUNDS {
+            let waiting = std::mem::take(&mut left_count);
+            for turn in 0..waiting {
+                // SAFETY: entries are indexes of the group; `left_count` stays behind `turn`. As the caller vouches.
+                unsafe {
+                    let (at, sides) = *left.get_unchecked(turn);
+                    let start = starts.get_unchecked_mut(usize::from(at));
+                    let below = L::rank(self.keys.as_ptr().add(*start), *keys.get_unchecked(usize::from(at)));
+                    let go_left = (below == 0) & (*start > 0);
+                    let go_right = (below == LINE_KEYS) & (*start < last_start);
+                    let side = sides & (u8::from(go_left) * LEFT | u8::from(go_right) * RIGHT);
+                    let next = if go_left { start.saturating_sub(LINE_KEYS) } else { last_start.min(*start + LINE_KEYS) };
+                    *start = if side == 0 { *start + below } else { next };
+                    prefetch(self.keys.as_ptr().wrapping_add(*start));
+                    *left.get_unchecked_mut(left_count) = (at, side);
+                    left_count += usize::from(side != 0);
+                }
+            }
+        }
+        for (at, side) in &left[..left_count] {
+            let (key, start) = (keys[usize::from(*at)], &mut starts[usize::from(*at)]);
+            (*start, _) = if *side == RIGHT {
+                walk_right(self.keys, key, *start)
+            } else {
+                walk_left(self.keys, key, *start + LINE_KEYS)
+            };
+        }
+    }
+}
+
 /// The lower bound of `key`, which is above all keys before `at`, and the lines visited.
 ///
 /// One lookup in ten comes here. It is out of line and in plain code, so that the others save no registers for it.
@@ -204,6 +260,12 @@ pub(crate) fn window_start(predicted: u32, key_count: u32) -> u32 {
     line.saturating_sub(LINE_KEYS as u32).min(key_count - WINDOW_KEYS as u32)
 }
 
+/// The first key of the predicted line; `key_count` is at least [`LINE_KEYS`].
+#[inline(always)]
+fn line_start(predicted: u32, key_count: usize) -> usize {
+    (predicted as usize & !(LINE_KEYS - 1)).min(key_count - LINE_KEYS)
+}
+
 impl Lookup for LineProbe<'_> {
     #[inline(always)]
     unsafe fn locate<L: Lanes, T: Trace>(&self, key: u64, trace: &mut T) -> usize {
@@ -227,14 +289,10 @@ impl Lookup for LineProbe<'_> {
             });
             for (key, out) in keys.iter().zip(out.iter_mut()) {
                 let predicted = self.predicted(self.segment_in::<L>(*out, *key), *key);
-                *out = window_start(predicted, self.keys.len() as u32) as usize;
-                for line in 0..WINDOW_KEYS / LINE_KEYS {
-                    prefetch(self.keys.as_ptr().wrapping_add(*out + line * LINE_KEYS));
-                }
+                *out = line_start(predicted, self.keys.len());
+                prefetch(self.keys.as_ptr().wrapping_add(*out));
             }
-            for (key, out) in keys.iter().zip(out) {
-                *out = self.compare::<L, ()>(*key, *out, &mut ());
-            }
+            self.settle_group::<L>(keys, out);
         }
     }
 }
