@@ -10,6 +10,8 @@
 //! Invariant: the walk compares real keys and stops only where the answer is proven, so a bad model costs time and
 //! never a wrong answer. After [`WALK_MAX`] lines it turns into a binary search, so even that time is bounded.
 
+use std::hint::select_unpredictable;
+
 use varve_types::Result;
 
 use crate::fence_tree::{self, FenceTree, Shape};
@@ -184,11 +186,12 @@ impl LineProbe<'_> {
                     let (at, sides) = *left.get_unchecked(turn);
                     let start = starts.get_unchecked_mut(usize::from(at));
                     let below = L::rank(self.keys.as_ptr().add(*start), *keys.get_unchecked(usize::from(at)));
-                    let go_left = (below == 0) & (*start > 0);
-                    let go_right = (below == LINE_KEYS) & (*start < last_start);
-                    let side = sides & (u8::from(go_left) * LEFT | u8::from(go_right) * RIGHT);
-                    let next = if go_left { start.saturating_sub(LINE_KEYS) } else { last_start.min(*start + LINE_KEYS) };
-                    *start = if side == 0 { *start + below } else { next };
+                    let is_side = (u8::from(below == 0) * LEFT) | (u8::from(below == LINE_KEYS) * RIGHT);
+                    let right = last_start.min(*start + LINE_KEYS);
+                    let next = select_unpredictable(below == 0, start.saturating_sub(LINE_KEYS), right);
+                    // At an end of the keys there is no next line.
+                    let side = select_unpredictable(next == *start, 0, sides & is_side);
+                    *start = select_unpredictable(side == 0, *start + below, next);
                     prefetch(self.keys.as_ptr().wrapping_add(*start));
                     *left.get_unchecked_mut(left_count) = (at, side);
                     left_count += usize::from(side != 0);

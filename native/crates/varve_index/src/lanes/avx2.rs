@@ -1,8 +1,8 @@
 //! Eight compares as two vectors of four.
 
 use std::arch::x86_64::{
-    __m256i, _mm256_castsi256_pd, _mm256_cmpgt_epi64, _mm256_loadu_si256, _mm256_movemask_pd,
-    _mm256_set1_epi64x, _mm256_xor_si256,
+    __m256i, _mm256_castsi256_ps, _mm256_cmpgt_epi64, _mm256_loadu_si256, _mm256_movemask_ps,
+    _mm256_packs_epi32, _mm256_set1_epi64x, _mm256_xor_si256,
 };
 
 use super::Lanes;
@@ -18,10 +18,11 @@ impl Lanes for Avx2 {
             let flip = _mm256_set1_epi64x(i64::MIN);
             let key = _mm256_set1_epi64x((key ^ (1 << 63)) as i64);
             let half = |at: *const u64| {
-                let keys = _mm256_xor_si256(_mm256_loadu_si256(at.cast::<__m256i>()), flip);
-                _mm256_movemask_pd(_mm256_castsi256_pd(_mm256_cmpgt_epi64(key, keys))) as u32
+                _mm256_cmpgt_epi64(key, _mm256_xor_si256(_mm256_loadu_si256(at.cast::<__m256i>()), flip))
             };
-            (half(line) | half(line.add(4)) << 4).count_ones() as usize
+            // Packing leaves the lanes in another order, which a count does not mind.
+            let below = _mm256_packs_epi32(half(line), half(line.add(4)));
+            _mm256_movemask_ps(_mm256_castsi256_ps(below)).count_ones() as usize
         }
     }
 }
