@@ -111,20 +111,25 @@ struct Cone {
     sums: Sums,
 }
 
-/// Sums over the keys of a segment of count, distance, rise, distance squared, and distance times rise; eight of
-/// each, so that blocks add without waiting for each other.
+/// Weighted sums over keys of a segment, for the line of least squares.
 #[derive(Default)]
-struct Sums([[f64; LINE_KEYS]; 5]);
+struct Sums {
+    count: f64,
+    distance: f64,
+    rise: f64,
+    squares: f64,
+    products: f64,
+}
 
 impl Sums {
     #[inline(always)]
-    fn add(&mut self, lane: usize, distance: f64, rise: f64, weight: f64) {
-        let (weighted, sums) = (distance * weight, &mut self.0);
-        sums[0][lane] += weight;
-        sums[1][lane] += weighted;
-        sums[2][lane] += rise * weight;
-        sums[3][lane] += weighted * distance;
-        sums[4][lane] += weighted * rise;
+    fn add(&mut self, distance: f64, rise: f64, weight: f64) {
+        let weighted = distance * weight;
+        self.count += weight;
+        self.distance += weighted;
+        self.rise += rise * weight;
+        self.squares += weighted * distance;
+        self.products += weighted * rise;
     }
 }
 
@@ -136,19 +141,12 @@ impl Cone {
     /// Narrows the cone to fit `key` at position `at`; false, and unchanged, when it cannot.
     fn admit(&mut self, key: u64, at: usize) -> bool {
         let (distance, rise) = ((key - self.first) as f64, (at - self.base as usize) as f64);
-        let (low, high) = self.slopes(distance, rise);
-        let fits = self.narrow(low, high);
+        let epsilon = f64::from(self.epsilon);
+        let fits = self.narrow((rise - epsilon) / distance, (rise + epsilon) / distance);
         if fits {
-            self.sums.add(0, distance, rise, 1.0);
+            self.sums.add(distance, rise, 1.0);
         }
         fits
-    }
-
-    #[inline(always)]
-    fn slopes(&self, distance: f64, rise: f64) -> (f64, f64) {
-        let epsilon = f64::from(self.epsilon);
-        let inverse = 1.0 / distance;
-        ((rise - epsilon) * inverse, (rise + epsilon) * inverse)
     }
 
     #[inline(always)]
@@ -163,7 +161,7 @@ impl Cone {
     /// The line that is nearest to the keys in the mean: the slope of least squares, held within the cone, and moved
     /// by the mean of what it misses, at most `epsilon`. That walks a third fewer lines than the middle of the cone.
     fn line(&self) -> Segment {
-        let [count, distance, rise, squares, products] = self.sums.0.map(|lanes| lanes.iter().sum::<f64>());
+        let Sums { count, distance, rise, squares, products } = self.sums;
         if count < 1.0 {
             return Segment { first: self.first, base: self.base, slope: 0.0 };
         }
@@ -180,106 +178,118 @@ impl Cone {
 
     /// Takes in the keys at `from .. end` until one does not fit or follows a long run, and returns its position.
     ///
-    /// Eight keys at a time: most blocks lie inside the cone and cost no more than the test. The cone only shrinks,
-    /// so when it survives a whole block it has survived each of its keys.
+    /// The bounds that keys put on the slope are computed a stripe at a time, in a loop that becomes vectors, and
+    /// narrow the cone a line at a time. The cone only shrinks, so when it survives a whole line it has survived each
+    /// of its keys.
     #[inline(always)]
     fn extend(&mut self, keys: &[u64], from: usize, end: usize) -> usize {
         let run = run_keys(self.epsilon);
         let mut at = from;
-        while at + LINE_KEYS <= end {
-            let block = Block::of(self, keys, at, run);
-            if block.touches(self) && !block.shrink(self) {
-                let fitting = block.admit_in_order(self);
-                (0..fitting).for_each(|lane| block.add(&mut self.sums, lane));
-                return at + fitting;
-            }
-            (0..LINE_KEYS).for_each(|lane| block.add(&mut self.sums, lane));
-            at += LINE_KEYS;
-        }
-        while at < end {
-            let fresh = keys[at] != keys[at - 1];
-            if fresh && (ends_long_run(keys, at, self.epsilon) || !self.admit(keys[at], at)) {
+        while at < end && at < run {
+            if keys[at] != keys[at - 1] && !self.admit(keys[at], at) {
                 return at;
             }
             at += 1;
         }
+        let mut stripe = Stripe { low: [0.0; STRIPE_KEYS], high: [0.0; STRIPE_KEYS] };
+        while at < end {
+            let count = STRIPE_KEYS.min(end - at);
+            stripe.fill(self, keys, at, count, run);
+            for from in (0..count).step_by(LINE_KEYS) {
+                let (low, high) = stripe.line(from);
+                if !self.shrink(low, high) {
+                    let fitting = self.admit_in_order(low, high);
+                    (at + from..at + from + fitting).for_each(|at| self.sample(keys, at, 1.0));
+                    return at + from + fitting;
+                }
+                self.sample(keys, (at + from + LINE_KEYS / 2).min(at + count - 1), LINE_KEYS as f64);
+            }
+            at += count;
+        }
         end
     }
-}
 
-/// The bounds that eight consecutive keys put on the slope; repeated keys put none.
-struct Block {
-    distance: [f64; LINE_KEYS],
-    rise: f64,
-    /// 1, or 0 for repeated keys.
-    weight: [f64; LINE_KEYS],
-    low: [f64; LINE_KEYS],
-    high: [f64; LINE_KEYS],
-}
-
-impl Block {
+    /// Adds the key at `at`, at the position of its first occurrence, to the sums. One key speaks for its line: all
+    /// eight would cost as much as the cone and move the line by less than the rounding of its slope.
     #[inline(always)]
-    fn of(cone: &Cone, keys: &[u64], at: usize, run: usize) -> Self {
-        let zero = [0.0; LINE_KEYS];
-        let mut block = Self { distance: zero, rise: 0.0, weight: zero, low: zero, high: zero };
-        let (own, previous) = (&keys[at..at + LINE_KEYS], &keys[at - 1..at - 1 + LINE_KEYS]);
-        let rise = (at - cone.base as usize) as f64;
-        block.rise = rise;
-        for lane in 0..LINE_KEYS {
-            let distance = (own[lane] - cone.first) as f64;
-            let (low, high) = cone.slopes(distance, rise + lane as f64);
-            let fresh = own[lane] != previous[lane];
-            block.distance[lane] = distance;
-            block.weight[lane] = if fresh { 1.0 } else { 0.0 };
-            block.low[lane] = if fresh { low } else { f64::NEG_INFINITY };
-            block.high[lane] = if fresh { high } else { f64::INFINITY };
+    fn sample(&mut self, keys: &[u64], at: usize, weight: f64) {
+        let key = keys[at];
+        let mut at = at;
+        while at > 0 && keys[at - 1] == key {
+            at -= 1;
         }
-        if at >= run {
-            let behind = &keys[at - run..at - run + LINE_KEYS];
-            let mut any = false;
-            for lane in 0..LINE_KEYS {
-                any |= (behind[lane] == previous[lane]) & (own[lane] != previous[lane]);
-            }
-            if any {
-                for lane in 0..LINE_KEYS {
-                    if behind[lane] == previous[lane] && own[lane] != previous[lane] {
-                        block.low[lane] = f64::INFINITY; // fits no cone: the segment ends before this key
-                    }
-                }
-            }
+        if key > self.first && at >= self.base as usize {
+            self.sums.add((key - self.first) as f64, (at - self.base as usize) as f64, weight);
         }
-        block
     }
 
+    /// Narrows the cone by the bounds of a whole line, or leaves it unchanged when it cannot.
     #[inline(always)]
-    fn add(&self, sums: &mut Sums, lane: usize) {
-        sums.add(lane, self.distance[lane], self.rise + lane as f64, self.weight[lane]);
-    }
-
-    #[inline(always)]
-    fn touches(&self, cone: &Cone) -> bool {
-        let mut touches = false;
-        for lane in 0..LINE_KEYS {
-            touches |= (self.low[lane] > cone.lowest) | (self.high[lane] < cone.highest);
-        }
-        touches
-    }
-
-    #[inline(always)]
-    fn shrink(&self, cone: &mut Cone) -> bool {
-        let (mut low, mut high) = (self.low, self.high);
-        for half in [4, 2, 1] {
-            for lane in 0..half {
-                low[lane] = larger(low[lane], low[lane + half]);
-                high[lane] = smaller(high[lane], high[lane + half]);
-            }
-        }
-        cone.narrow(low[0], high[0])
+    fn shrink(&mut self, low: &[f64; LINE_KEYS], high: &[f64; LINE_KEYS]) -> bool {
+        let four = |pick: fn(f64, f64) -> f64, of: &[f64; LINE_KEYS], at: usize| {
+            pick(pick(of[at], of[at + 1]), pick(of[at + 2], of[at + 3]))
+        };
+        self.narrow(
+            larger(four(larger, low, 0), four(larger, low, 4)),
+            smaller(four(smaller, high, 0), four(smaller, high, 4)),
+        )
     }
 
     /// Narrows the cone lane by lane and returns the first lane that does not fit.
-    fn admit_in_order(&self, cone: &mut Cone) -> usize {
-        (0..LINE_KEYS).find(|lane| !cone.narrow(self.low[*lane], self.high[*lane])).unwrap_or(LINE_KEYS)
+    fn admit_in_order(&mut self, low: &[f64; LINE_KEYS], high: &[f64; LINE_KEYS]) -> usize {
+        (0..LINE_KEYS).find(|lane| !self.narrow(low[*lane], high[*lane])).unwrap_or(LINE_KEYS)
+    }
+}
+
+/// Keys whose bounds are computed at once: enough for the vectors, few enough not to be wasted at the end of a
+/// segment.
+const STRIPE_KEYS: usize = 4 * LINE_KEYS;
+
+/// 0, 1, 2 ...: conversions in the loop would be the dearest part of it but for the division.
+const LANES: [f64; STRIPE_KEYS] = {
+    let mut lanes = [0.0; STRIPE_KEYS];
+    let mut lane = 0;
+    while lane < STRIPE_KEYS {
+        lanes[lane] = lane as f64;
+        lane += 1;
+    }
+    lanes
+};
+
+/// The bounds that consecutive keys put on the slope.
+struct Stripe {
+    low: [f64; STRIPE_KEYS],
+    high: [f64; STRIPE_KEYS],
+}
+
+impl Stripe {
+    /// Bounds of the keys at `at .. at + count`; whatever follows in the stripe puts none, and neither do repeated
+    /// keys. A key behind `run` equal keys fits no cone. `at` is at least `run`, which is at least 2.
+    #[inline(always)]
+    fn fill(&mut self, cone: &Cone, keys: &[u64], at: usize, count: usize, run: usize) {
+        let (own, previous) = (&keys[at..at + count], &keys[at - 1..at - 1 + count]);
+        let behind = &keys[at - run..at - run + count];
+        let (low, high) = (&mut self.low[..count], &mut self.high[..count]);
+        let (first, epsilon) = (cone.first, f64::from(cone.epsilon));
+        let (rise, lanes) = ((at - cone.base as usize) as f64, &LANES[..count]);
+        for lane in 0..count {
+            let inverse = 1.0 / (own[lane] - first) as f64;
+            let rise = rise + lanes[lane];
+            let fresh = own[lane] != previous[lane];
+            let least =
+                if behind[lane] == previous[lane] { f64::INFINITY } else { (rise - epsilon) * inverse };
+            low[lane] = if fresh { least } else { f64::NEG_INFINITY };
+            high[lane] = if fresh { (rise + epsilon) * inverse } else { f64::INFINITY };
+        }
+        self.low[count..].fill(f64::NEG_INFINITY);
+        self.high[count..].fill(f64::INFINITY);
+    }
+
+    /// The bounds of the line at `from`, a multiple of eight below [`STRIPE_KEYS`].
+    #[inline(always)]
+    fn line(&self, from: usize) -> (&[f64; LINE_KEYS], &[f64; LINE_KEYS]) {
+        let (low, high) = (self.low[from..].first_chunk(), self.high[from..].first_chunk());
+        (low.expect("stripes are whole lines"), high.expect("stripes are whole lines"))
     }
 }
 

@@ -173,34 +173,105 @@ unsafe fn replay_segment<L: Lanes>(probe: &LineProbe<'_>, segment: usize, from: 
         walked.max = walked.max.max(lines_from(0, 0));
     }
 
-    // Inside, each key has its range to itself. Blocks of eight keep the compiler in vectors.
-    let mut answer = from + 1;
-    while answer + LINE_KEYS <= to {
-        let (own, previous) = (&keys[answer..answer + LINE_KEYS], &keys[answer - 1..answer - 1 + LINE_KEYS]);
+    // Inside, each key has its range to itself, and one prediction serves the key and the gap above it: the queries
+    // of a gap are predicted between the keys at its ends. Blocks of eight keep the compiler in vectors.
+    let line = Line { first, slope, base, next_base };
+    let near = to > from && line.is_near(keys[to - 1]);
+    let mut stripe = Stripe { starts: [0; STRIPE_KEYS + 1] };
+    for answer in (from + 1..to).step_by(STRIPE_KEYS) {
+        let keys = &keys[answer - 1..to.min(answer + STRIPE_KEYS)];
+        if near {
+            // SAFETY: just asked.
+            unsafe { stripe.predict_near(&line, keys, key_count) };
+        } else {
+            stripe.predict(&line, keys, key_count);
+        }
+        walked.merge(stripe.walked(keys, answer as u32, key_count));
+    }
+    walked
+}
+
+/// A PLA segment as [`predict`] takes it.
+struct Line {
+    first: u64,
+    slope: f32,
+    base: u32,
+    next_base: u32,
+}
+
+impl Line {
+    /// Whether [`Self::predict_near`] may be asked for keys up to `last`.
+    fn is_near(&self, last: u64) -> bool {
+        let slope_is_near = self.slope.is_finite() && self.slope >= 0.0;
+        slope_is_near
+            && last - self.first < MANTISSA
+            && self.next_base.wrapping_sub(self.base) <= i32::MAX as u32
+    }
+
+    /// [`predict`] by operations that exist as vectors: the same numbers, for distances below 2^52 and a room below
+    /// 2^31.
+    ///
+    /// # Safety
+    /// [`Self::is_near`] holds for a key that is not below `key`.
+    #[inline(always)]
+    unsafe fn predict_near(&self, key: u64) -> u32 {
+        // Such a distance becomes the low bits of a number with the exponent of 2^52.
+        let bits = (key - self.first) | (MANTISSA as f64).to_bits();
+        let rise = (f64::from_bits(bits) - MANTISSA as f64) * f64::from(self.slope);
+        let room = f64::from(self.next_base.wrapping_sub(self.base));
+        // SAFETY: between 0 and a room below 2^31; a finite product is no NaN.
+        let whole = unsafe { (if rise < room { rise } else { room }).to_int_unchecked::<i32>() };
+        self.base.wrapping_add(whole as u32)
+    }
+}
+
+const MANTISSA: u64 = 1 << 52;
+
+/// Keys that are predicted at once: enough for the vectors, few enough for registers and the nearest cache.
+const STRIPE_KEYS: usize = 64;
+
+/// Where the windows of consecutive keys start. The loops below are kept apart and plain, so that they become vectors.
+struct Stripe {
+    starts: [u32; STRIPE_KEYS + 1],
+}
+
+impl Stripe {
+    #[inline(always)]
+    fn predict(&mut self, line: &Line, keys: &[u64], key_count: u32) {
+        for (start, key) in self.starts.iter_mut().zip(keys) {
+            let predicted = predict(*key - line.first, line.slope, line.base, line.next_base);
+            *start = window_start(predicted, key_count);
+        }
+    }
+
+    /// # Safety
+    /// [`Line::is_near`] holds for the last of `keys`.
+    #[inline(always)]
+    unsafe fn predict_near(&mut self, line: &Line, keys: &[u64], key_count: u32) {
+        for (start, key) in self.starts.iter_mut().zip(keys) {
+            // SAFETY: as the caller vouches.
+            *start = window_start(unsafe { line.predict_near(*key) }, key_count);
+        }
+    }
+
+    /// What queries walk that fall on the second of `keys`, whose position is `answer`, on those behind it, and into
+    /// the gaps below them. A repeated key has no range; its mask turns whatever is computed for it to nothing.
+    #[inline(always)]
+    fn walked(&self, keys: &[u64], answer: u32, key_count: u32) -> Walked {
+        let (previous, own) = (&keys[..keys.len() - 1], &keys[1..]);
+        let (gaps, starts) = (&self.starts[..own.len()], &self.starts[1..=own.len()]);
         let (mut sum, mut count, mut max) = (0, 0, 0);
-        for lane in 0..LINE_KEYS {
+        for lane in 0..own.len() {
+            let answer = answer + lane as u32;
             let fresh = u32::from(own[lane] != previous[lane]);
-            // A repeated key has no range; its mask turns whatever is computed for it to nothing.
-            let at_key = lines_from(own[lane], answer + lane) * fresh;
-            let in_gap = lines_from(previous[lane].wrapping_add(1), answer + lane) * fresh;
+            let at_key = lines_walked(starts[lane], answer, key_count) * fresh;
+            let in_gap = lines_walked(gaps[lane], answer, key_count) * fresh;
             sum += at_key;
             count += fresh;
             max = at_key.max(in_gap).max(max);
         }
-        walked.sum += u64::from(sum);
-        walked.count += u64::from(count);
-        walked.max = walked.max.max(max);
-        answer += LINE_KEYS;
+        Walked { sum: sum.into(), count: count.into(), max }
     }
-    for answer in answer..to {
-        if keys[answer] != keys[answer - 1] {
-            let lines = lines_from(keys[answer], answer);
-            walked.max = walked.max.max(lines).max(lines_from(keys[answer - 1] + 1, answer));
-            walked.sum += u64::from(lines);
-            walked.count += 1;
-        }
-    }
-    walked
 }
 
 /// Lines visited beyond the window at `start` until `answer` is proven, as the walks count them.
