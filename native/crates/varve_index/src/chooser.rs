@@ -6,6 +6,9 @@
 //! 3. Candidates slower than `slowdown_max` times the S+ tree in the trial are out, if the S+ tree is in.
 //! 4. Of the rest the least `time * (1 + byte_price * bytes per key)` wins.
 //!
+//! Over millions of keys the error bound of the line probe is chosen first, on a sample, so that one model is built
+//! and not one per bound.
+//!
 //! Without a clock ([`Choice::Counted`]) counts stand in for the trial: the S+ tree while the keys fit the cache or
 //! when they are too hard, else the line probe. Figures behind the limits: `design.md`.
 
@@ -17,6 +20,7 @@ use crate::kind::Kind;
 use crate::line_probe::{LineProbe, WINDOW_KEYS};
 use crate::line_train;
 use crate::policy::{Choice, Mode, Policy};
+use crate::replay::replay;
 use crate::report::{Candidate, per_key};
 use crate::sparse_fences::SparseFences;
 use crate::splus_tree::SplusTree;
@@ -27,6 +31,18 @@ pub(crate) const SEGMENTS_PER_MILLION_MAX: f64 = 29_000.0;
 
 /// Two megabytes of keys: within it every level of an S+ tree is in the cache, and it is twice as fast.
 const IN_CACHE_KEYS: usize = 1 << 18;
+
+/// From this many keys on a sample chooses the error bound: below, it would cost more than it saves.
+const SAMPLED_KEYS: usize = 1 << 22;
+
+/// The sample: stretches long enough for the curve to bend as it does everywhere, many enough to meet its kinds.
+const STRETCHES: usize = 16;
+const STRETCH_KEYS: usize = 1 << 16;
+
+/// What a line walked costs, in lookups: a branch predicted wrongly and a line that nobody asked for early. In batches
+/// only the second, and not alone.
+const WALK_PRICE: f64 = 0.35;
+const WALK_PRICE_BATCH: f64 = 0.15;
 
 /// An index that is laid out but has neither replay nor header yet.
 pub(crate) struct Draft {
@@ -146,8 +162,13 @@ fn by_count(keys: &[u64], policy: &Policy, threads: usize) -> Chosen {
 
 fn by_trial(keys: &[u64], policy: &Policy, threads: usize, clock: &mut dyn FnMut() -> u64) -> Chosen {
     let questions = Questions::draw(keys, policy.epsilons.len() + 2);
-    let epsilons = policy.epsilons.iter().filter(|_| keys.len() >= WINDOW_KEYS);
-    let mut drafts: Vec<Draft> = epsilons.map(|epsilon| Draft::line_probe(keys, *epsilon, threads)).collect();
+    let epsilons = match keys.len() {
+        0..WINDOW_KEYS => Vec::new(),
+        WINDOW_KEYS..SAMPLED_KEYS => policy.epsilons.clone(),
+        _ => epsilon_by_sample(keys, policy).into_iter().collect(),
+    };
+    let epsilons = epsilons.into_iter();
+    let mut drafts: Vec<Draft> = epsilons.map(|epsilon| Draft::line_probe(keys, epsilon, threads)).collect();
     if fits(SplusTree::bytes(keys.len()), keys, policy) {
         drafts.push(Draft::splus_tree(keys, threads));
     }
@@ -164,8 +185,79 @@ fn by_trial(keys: &[u64], policy: &Policy, threads: usize, clock: &mut dyn FnMut
     chosen(winner, drafts)
 }
 
+/// The error bound of the policy whose line probe promises the least cost, by its lines walked and its bytes over
+/// stretches of the keys, of which there are at least [`STRETCH_KEYS`]. Cost: a million keys for each bound.
+fn epsilon_by_sample(keys: &[u64], policy: &Policy) -> Option<u32> {
+    let walk_price = if policy.mode == Mode::Batch { WALK_PRICE_BATCH } else { WALK_PRICE };
+    let promise = |epsilon: u32| {
+        let (bytes, walked) = sample(keys, epsilon);
+        // Above the budget the smallest is the best.
+        let excess = (bytes - policy.bytes_per_key_max).max(0.0);
+        (excess, (1.0 + walk_price * walked) * (1.0 + policy.byte_price * bytes))
+    };
+    let promises = policy.epsilons.iter().map(|epsilon| (*epsilon, promise(*epsilon)));
+    let best = promises.min_by(|(_, a), (_, b)| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
+    best.map(|(epsilon, _)| epsilon)
+}
+
+/// Bytes per key and mean lines walked of line probes over stretches of the keys.
+fn sample(keys: &[u64], epsilon: u32) -> (f64, f64) {
+    let (mut bytes, mut walked) = (0, 0.0);
+    for stretch in 0..STRETCHES {
+        let start = (keys.len() - STRETCH_KEYS) * stretch / (STRETCHES - 1);
+        let keys = &keys[start..start + STRETCH_KEYS];
+        let draft = Draft::line_probe(keys, epsilon, 1);
+        bytes += draft.image.len() - HEADER_BYTES;
+        // A model that fails on a stretch would fail on the whole.
+        let replayed = draft.view(keys).map_err(|error| error.to_string());
+        let replayed = replayed.and_then(|view| replay(&view, keys, epsilon, 1));
+        walked += replayed.map_or(f64::INFINITY, |walked| f64::from(walked.mean()));
+    }
+    (bytes as f64 / (STRETCHES * STRETCH_KEYS) as f64, walked / STRETCHES as f64)
+}
+
 /// Leaves at least one draft: the smallest.
 fn drop_over_budget(drafts: &mut Vec<Draft>, keys: &[u64], policy: &Policy) {
     let smallest = drafts.iter().map(|draft| draft.image.len()).min();
     drafts.retain(|draft| fits(draft.image.len(), keys, policy) || Some(draft.image.len()) == smallest);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{STRETCH_KEYS, epsilon_by_sample};
+    use crate::policy::{Mode, Policy};
+
+    /// Keys whose distances are random within `spread`, a power of two.
+    fn keys(spread: u64) -> Vec<u64> {
+        let (mut key, mut state) = (0u64, 42u64);
+        let steps = (0..2 * STRETCH_KEYS).map(|_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            key += 1 + (state >> 33) % spread;
+            key
+        });
+        steps.collect()
+    }
+
+    fn check(name: &str, keys: &[u64], policy: Policy, expected: Option<u32>) {
+        assert_eq!(epsilon_by_sample(keys, &policy), expected, "{name}: {policy:?}");
+    }
+
+    #[test]
+    fn the_sample_weighs_lines_against_bytes() {
+        let (rough, exact) = (keys(1 << 20), keys(1));
+        let policy = Policy::default();
+        check("fewer lines walked win", &rough, policy.clone(), Some(15));
+        check("a high price of bytes wins", &rough, Policy { byte_price: 1e3, ..policy.clone() }, Some(31));
+        check("in batches too", &rough, Policy { mode: Mode::Batch, ..policy.clone() }, Some(15));
+        let budget = Policy { bytes_per_key_max: 0.01, ..policy.clone() };
+        check("a budget forbids the larger", &rough, budget, Some(31));
+        check(
+            "the smallest of those above it",
+            &rough,
+            Policy { bytes_per_key_max: 0.0, ..policy.clone() },
+            Some(31),
+        );
+        check("of equals the first", &exact, policy.clone(), Some(15));
+        check("no bounds to try", &rough, Policy { epsilons: Vec::new(), ..policy }, None);
+    }
 }
