@@ -4,7 +4,7 @@ import { VarveError } from '@varve/interfaces';
 import type * as Native from './native.js';
 
 /** What the addon exports. */
-export type Binding = Pick<typeof Native, 'loadModel' | 'openStore' | 'repairStore'>;
+export type Binding = Pick<typeof Native, 'beginRepair' | 'loadModel' | 'openStore' | 'repairStore'>;
 
 const require = createRequire(import.meta.url);
 

@@ -87,6 +87,47 @@ export interface StoreOptions {
   indexPolicy?: IndexPolicy;
 }
 
+/** Salvages a damaged store in place and says exactly what is gone. */
+export declare function repairStore(dir: string): Promise<RepairReport | Failed>;
+
+/** Takes the lock of a store whose log is the caller's, to salvage it. */
+export declare function beginRepair(dir: string): Promise<NativeRepair | Failed>;
+
+/** A repair under way; it holds the store's lock until `close`. */
+export declare class NativeRepair {
+  private constructor();
+  /** Verifies the segments; unless all is sound, makes new ones of what is left of them and of the log's commits. */
+  salvage(found: FoundCommits): Promise<Salvaged | Failed>;
+  /** Lets go of the lock. */
+  close(): void;
+}
+
+/** What the caller read from its log. */
+export interface FoundCommits {
+  /** The newest catalogue; absent when it is lost, or none was ever stored. */
+  catalogue?: Uint8Array;
+  /** Number of each commit. */
+  sequences: Float64Array;
+  /** End of each commit's batch in `batches`. */
+  ends: Float64Array;
+  /** The packed batches. */
+  batches: Uint8Array;
+  /** Last commit known to have existed. */
+  known: number;
+  /** The log opened and was read to its end. */
+  isSound: boolean;
+}
+
+/** What is to be stored in the place of the log's contents. */
+export interface Salvaged {
+  /** What was found, saved and lost. */
+  report: RepairReport;
+  /** The new catalogue; absent when the store is sound and to be left alone. */
+  catalogue?: Uint8Array;
+  /** Every commit up to this one is folded in it. */
+  foldedSequence: number;
+}
+
 /** Sizes, counters and telemetry; counters start at open. */
 export interface StoreStats {
   /** Last commit that reads see. */
@@ -224,9 +265,6 @@ export interface RepairReport {
  * (fast) for each batch in it, or the tokens and the failure that all of them share.
  */
 export declare function openStore(dir: string, options: StoreOptions, onEvent: (arg0: StoreEvent) => void, onAcks: (arg0: Float64Array, arg1?: Failure | undefined | null) => void): Promise<NativeStore | Failed>;
-
-/** Salvages a damaged store in place and says exactly what is gone. */
-export declare function repairStore(dir: string): Promise<RepairReport | Failed>;
 
 /** An open store. */
 export declare class NativeStore {

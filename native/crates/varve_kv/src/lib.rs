@@ -51,7 +51,7 @@ pub use event::{Event, Job};
 pub use index_policy::{IndexPolicy, instruction_set, kind_name};
 pub use options::{AckSink, Durability, LogMode, OpenOptions, Receipt, Threads};
 pub use read_types::{Fields, Filled, Found, MISSING, PackedKeys, PackedMany, Range};
-pub use repair::repair;
+pub use repair::{ExternalRepair, FoundLog, Salvaged, repair};
 pub use segment::{CandidateTrial, CurvePoint, SegmentCurve, SegmentTrial};
 pub use stats::{Damage, ReadStats, RepairReport, SegmentStats, Stats, VerifyReport};
 pub use store::{Step, Store};

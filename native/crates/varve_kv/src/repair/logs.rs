@@ -8,18 +8,20 @@ use varve_types::{ErrorCode, Result};
 
 use super::note;
 use crate::IndexPolicy;
-use crate::batch::{Batch, Ops};
+use crate::batch::Batch;
 use crate::catalogue::Catalogue;
 use crate::error::io;
 use crate::files::{Access, Files};
-use crate::inner::new_memtable;
+use crate::inner::{memtable_need, new_memtable};
 use crate::log::mark::Mark;
 use crate::log::record::{Place, batches};
 use crate::log::replay::{Known, open_slots, replay, scan};
-use crate::memtable::Memtable;
 use crate::names;
 use crate::segment::{Segment, SegmentBuilder, SegmentPlan};
 use crate::stats::RepairReport;
+
+/// Commits of a log by their numbers; each batch parses.
+pub type Commits = BTreeMap<u64, Batch>;
 
 /// The log's commits as a segment.
 pub struct Folded {
@@ -43,12 +45,9 @@ pub fn salvage(
             Known::default()
         }
     };
-    let mut commits: BTreeMap<u64, Vec<u8>> = BTreeMap::new();
+    let mut commits = Commits::new();
     let replayed = open_slots(files, dir, catalogue).and_then(|mut slots| {
-        replay(dir, catalogue, &mut slots, known, |sequence, batch| {
-            commits.insert(sequence, batch.to_vec());
-            Ok(())
-        })
+        replay(dir, catalogue, &mut slots, known, |sequence, batch| keep(&mut commits, sequence, batch))
     });
     let known = match replayed {
         Ok(end) => end.last.max(known.synced),
@@ -58,16 +57,18 @@ pub fn salvage(
             pick_up(files, dir, catalogue, known, &mut commits)?
         }
     };
-    let mut next = catalogue.folded + 1;
-    for &sequence in commits.keys().chain([&(known + 1)]) {
-        if sequence > next {
-            report.lost_sequences.push((next, sequence - 1));
-        }
-        next = next.max(sequence + 1);
-    }
-    report.kept_commits = commits.len() as u64;
-    let segment = fold(files, dir, catalogue, &commits, known)?;
+    let segment = fold(files, dir, catalogue, &commits, known, report)?;
     Ok(Folded { segment, known })
+}
+
+/// Adds a commit, unless its batch is malformed: that one is lost.
+pub fn keep(commits: &mut Commits, sequence: u64, batch: &[u8]) -> Result<()> {
+    match Batch::from_packed(batch.to_vec()) {
+        Ok(batch) => drop(commits.insert(sequence, batch)),
+        Err(error) if error.code() == ErrorCode::ArgumentInvalid => {}
+        Err(error) => return Err(error),
+    }
+    Ok(())
 }
 
 /// Takes every whole record from every log file; returns the last commit known to have existed.
@@ -76,7 +77,7 @@ fn pick_up(
     dir: &Path,
     catalogue: &Catalogue,
     known: Known,
-    commits: &mut BTreeMap<u64, Vec<u8>>,
+    commits: &mut Commits,
 ) -> Result<u64> {
     let mut last = known.synced.max(catalogue.durable);
     let mut records = Vec::new();
@@ -110,7 +111,7 @@ fn pick_up(
         };
         for (sequence, batch) in (header.first..).zip(batches(payload)) {
             if let Some(batch) = batch.filter(|_| sequence >= next) {
-                commits.insert(sequence, batch.to_vec());
+                keep(commits, sequence, batch)?;
             }
         }
         next = header.last() + 1;
@@ -118,21 +119,27 @@ fn pick_up(
     Ok(last.max(next - 1))
 }
 
-fn fold(
+/// Writes `commits`, all behind `catalogue.folded`, into one segment, and reports which numbers up to `known` are not
+/// among them.
+pub fn fold(
     files: &dyn Files,
     dir: &Path,
     catalogue: &mut Catalogue,
-    commits: &BTreeMap<u64, Vec<u8>>,
+    commits: &Commits,
     known: u64,
+    report: &mut RepairReport,
 ) -> Result<Option<Arc<Segment>>> {
-    let sizes = commits.values().map(|batch| Memtable::bytes_needed(Ops::of(batch).count(), batch.len()));
-    let memtable = Arc::new(new_memtable(sizes.sum::<usize>().max(1 << 16))?);
-    for (&sequence, batch) in commits {
-        match Batch::from_packed(batch.clone()) {
-            Ok(batch) => batch.ops().for_each(|op| memtable.insert(op, sequence)),
-            Err(error) if error.code() == ErrorCode::ArgumentInvalid => {}
-            Err(error) => return Err(error),
+    let mut next = catalogue.folded + 1;
+    for &sequence in commits.keys().chain([&(known + 1)]) {
+        if sequence > next {
+            report.lost_sequences.push((next, sequence - 1));
         }
+        next = next.max(sequence + 1);
+    }
+    report.kept_commits = commits.len() as u64;
+    let memtable = Arc::new(new_memtable(commits.values().map(memtable_need).sum::<usize>().max(1 << 16))?);
+    for (&sequence, batch) in commits {
+        batch.ops().for_each(|op| memtable.insert(op, sequence));
     }
     if memtable.is_empty() {
         return Ok(None);

@@ -5,6 +5,7 @@
 //! new segment. One catalogue commit makes the result live; until then nothing is removed, so that a
 //! crash in the middle only means repairing again.
 
+mod external;
 mod logs;
 mod rebuild;
 mod segments;
@@ -23,6 +24,8 @@ use crate::names::{self, Kind};
 use crate::open::take_lock;
 use crate::stats::{Damage, RepairReport};
 use crate::{OpenOptions, Store, Threads};
+
+pub use external::{ExternalRepair, FoundLog, Salvaged};
 
 /// Salvages a damaged native store in place and says exactly what is gone. Blocks.
 ///
@@ -44,20 +47,11 @@ pub fn repair(dir: impl AsRef<Path>, files: Arc<dyn Files>) -> Result<RepairRepo
             rebuild::catalogue(&*files, dir, &listed, &mut report)?
         }
     };
-    let numbers = listed.iter().filter_map(|name| match names::kind(name) {
-        Kind::Segment(id) | Kind::Log(id) => Some(id + 1),
-        _ => None,
-    });
-    catalogue.next_file = numbers.max().unwrap_or(0).max(catalogue.next_file);
+    catalogue.next_file = number_behind(&listed).max(catalogue.next_file);
 
     let folded = logs::salvage(&*files, dir, &mut catalogue, &mut report)?;
-    let mut kept = Vec::new();
-    if let Some(segment) = folded.segment {
-        kept.push(entry_of(&segment));
-    }
-    for entry in catalogue.segments.clone() {
-        kept.extend(segments::salvage(&*files, dir, &entry, &mut catalogue, &mut report)?);
-    }
+    let mut kept = Vec::from_iter(folded.segment.as_deref().map(entry_of));
+    kept.extend(segments::salvage_all(&*files, dir, &mut catalogue, &mut report)?);
     let known = folded.known.max(catalogue.folded);
     catalogue = Catalogue {
         epoch: catalogue.epoch + 1,
@@ -87,7 +81,13 @@ fn is_sound(dir: &Path, files: &Arc<dyn Files>, report: &mut RepairReport) -> Re
     let store = match Store::open(dir, options) {
         Ok(store) => store,
         Err(error) => {
-            note(report, &error)?;
+            // Where there is a catalogue, nothing but a segment's head can be foreign: that file is damaged.
+            match error.code() {
+                ErrorCode::StoreForeign if Catalogue::load(&**files, dir)?.is_some() => {
+                    note_segment(report, &error)?;
+                }
+                _ => note(report, &error)?,
+            }
             return Ok(false);
         }
     };
@@ -105,11 +105,32 @@ fn note(report: &mut RepairReport, error: &VarveError) -> Result<()> {
     if error.code() != ErrorCode::StoreDamaged {
         return Err(Failure::of(error).to_error());
     }
-    let damage = Damage::of(error);
+    add(report, Damage::of(error));
+    Ok(())
+}
+
+/// The same for a segment's error. Its name makes the file ours: a foreign head is damage.
+fn note_segment(report: &mut RepairReport, error: &VarveError) -> Result<()> {
+    if error.code() != ErrorCode::StoreForeign {
+        return note(report, error);
+    }
+    add(report, Damage::of(error));
+    Ok(())
+}
+
+fn add(report: &mut RepairReport, damage: Damage) {
     if !report.damage.contains(&damage) {
         report.damage.push(damage);
     }
-    Ok(())
+}
+
+/// A file number that no file of the directory has, nor any lower one in future.
+fn number_behind(listed: &[String]) -> u64 {
+    let numbers = listed.iter().filter_map(|name| match names::kind(name) {
+        Kind::Segment(id) | Kind::Log(id) => Some(id + 1),
+        _ => None,
+    });
+    numbers.max().unwrap_or(0)
 }
 
 fn remove_rest(files: &dyn Files, dir: &Path, catalogue: &Catalogue) {

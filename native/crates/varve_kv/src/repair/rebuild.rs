@@ -4,7 +4,7 @@ use std::path::Path;
 
 use varve_types::Result;
 
-use super::note;
+use super::note_segment;
 use crate::background::entry_of;
 use crate::catalogue::{Catalogue, LogEntry, SegmentEntry};
 use crate::codec::Reader;
@@ -35,7 +35,7 @@ pub fn catalogue(
                 Ok(segment) => {
                     found.push(Found { entry: entry_of(&segment), origin: segment.origin().clone() })
                 }
-                Err(error) => note(report, &error)?,
+                Err(error) => note_segment(report, &error)?,
             },
             Kind::Log(id) => logs.push((id, read_whole(files, &names::log(dir, id))?)),
             _ => {}

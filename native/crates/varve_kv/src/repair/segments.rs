@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use varve_types::{ErrorCode, Result};
+use varve_types::Result;
 
-use super::note;
+use super::note_segment;
 use crate::IndexPolicy;
 use crate::background::entry_of;
 use crate::catalogue::{Catalogue, SegmentEntry};
@@ -17,8 +17,22 @@ use crate::segment::footer::BLOCKS_AT;
 use crate::segment::{Segment, SegmentBuilder, SegmentPlan, Verification};
 use crate::stats::RepairReport;
 
+/// Keeps or rewrites every segment of `catalogue`; returns those that there are then, newest first.
+pub fn salvage_all(
+    files: &dyn Files,
+    dir: &Path,
+    catalogue: &mut Catalogue,
+    report: &mut RepairReport,
+) -> Result<Vec<SegmentEntry>> {
+    let mut kept = Vec::new();
+    for entry in catalogue.segments.clone() {
+        kept.extend(salvage(files, dir, &entry, catalogue, report)?);
+    }
+    Ok(kept)
+}
+
 /// Keeps the segment of `entry`, or rewrites what is readable of it; `None` when nothing is.
-pub fn salvage(
+fn salvage(
     files: &dyn Files,
     dir: &Path,
     entry: &SegmentEntry,
@@ -36,8 +50,7 @@ pub fn salvage(
             report.kept_entries += segment.footer().entries;
             return Ok(Some(entry.clone()));
         }
-        Err(error) if error.code() == ErrorCode::StoreForeign => {}
-        Err(error) => note(report, &error)?,
+        Err(error) => note_segment(report, &error)?,
     }
     let mut bytes = Vec::new();
     match files.open(&path, Access::Read) {

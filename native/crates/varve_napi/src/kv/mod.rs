@@ -4,6 +4,7 @@ mod cursor;
 mod events;
 mod hot;
 mod options;
+mod repair;
 mod report;
 mod store;
 mod trial;

@@ -11,14 +11,13 @@ use napi::bindgen_prelude::{
 };
 use napi_derive::napi;
 use varve_kv::error::{argument, closed};
-use varve_kv::files::RealFiles;
 use varve_kv::{Batch, PackedKeys, Snapshot, Store};
 
 use crate::kv::cursor::{KeyRange, NativeCursor};
 use crate::kv::events::{Acks, StoreEvent, event_sink};
 use crate::kv::hot;
 use crate::kv::options::{StoreOptions, durability, open_options};
-use crate::kv::report::{RepairReport, StoreStats, VerifyReport};
+use crate::kv::report::{StoreStats, VerifyReport};
 use crate::kv::trial::{IndexPolicy, SegmentCurve, SegmentTrial};
 use crate::outcome::{Failure, Nothing, Outcome};
 use crate::work::promise_of;
@@ -43,14 +42,6 @@ pub fn open_store<'env>(
         options.on_event = Some(on_event);
         options.acks = Some(acks);
         Store::open(PathBuf::from(dir), options).map(|store| NativeStore { store: Arc::new(store) })
-    })
-}
-
-/// Salvages a damaged store in place and says exactly what is gone.
-#[napi(ts_return_type = "Promise<RepairReport | Failed>")]
-pub fn repair_store(env: &Env, dir: String) -> napi::Result<Object<'_>> {
-    promise_of(env, "varve-repair", move || {
-        varve_kv::repair(PathBuf::from(dir), Arc::new(RealFiles)).map(RepairReport::from)
     })
 }
 
