@@ -1,11 +1,12 @@
 /** Opens the native store with either durable log; which one a directory has is seen from what lies in it. */
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { VarveError } from '@varve/interfaces';
 import { binding, type NativeStore, type StoreEvent, unwrap } from '@varve/native-embedded';
 import { type ExternalStore, ExternalWriter } from './log/external-writer.js';
 import { markName } from './log/high-water-mark.js';
 import { LevelLog, type LogStats } from './log/level-log.js';
+import { finishReplacement, logFolders, removeRemains } from './log/replace-log.js';
 import type { LogVerifyReport } from './log/verify-level.js';
 import { type BatchWriter, NativeWriter } from './native-writer.js';
 import type { Settings } from './options.js';
@@ -20,9 +21,6 @@ export interface OpenStore {
   readonly verifyLog?: () => Promise<LogVerifyReport>;
   readonly close: () => Promise<void>;
 }
-
-/** Folder of the `level` log inside the store's directory. */
-const levelFolder = 'log';
 
 /** @param onEvent hears of background work, but for the folds, which are answered here */
 export function openStore(
@@ -42,11 +40,29 @@ export function openStore(
 }
 
 /** The log of the store in a directory; undefined when there is no store. */
-export function presentLog(location: string): 'native' | 'level' | undefined {
+function presentLog(location: string): 'native' | 'level' | undefined {
   if (existsSync(join(location, 'CATALOGUE'))) return 'native';
-  // Either of the two may be lost: the log then says what is damaged, where a new store would hide it.
-  const traces = ['CURRENT', markName].map((name) => join(location, levelFolder, name));
-  return traces.some((path) => existsSync(path)) ? 'level' : undefined;
+  // Any of them may be lost: the log then says what is damaged, where a new store would hide it.
+  const { log, next } = logFolders(location);
+  const isLevel = namesIn(log).some((name) => /^(?:CURRENT|MARK|MANIFEST-\d+|\d+\.(?:log|ldb))$/.test(name));
+  return isLevel || existsSync(next) ? 'level' : undefined;
+}
+
+/** The log that a damaged store had, as far as anything tells. */
+export function damagedLog(location: string): 'native' | 'level' | undefined {
+  const names = namesIn(location);
+  const isNative = names.some((name) => name === markName || name.endsWith('.vlog'));
+  const hasSegments = names.some((name) => name.endsWith('.vseg'));
+  return presentLog(location) ?? (hasSegments && !isNative ? 'level' : undefined);
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    // Whoever opens it says what is amiss.
+    return [];
+  }
 }
 
 async function openNative(
@@ -79,7 +95,8 @@ async function openLevel(
       hint: 'open it with createIfMissing',
     });
   const { queueBytesMax } = settings.native;
-  const log = new LevelLog(join(location, levelFolder), queueBytesMax === undefined ? {} : { queueBytesMax });
+  finishReplacement(location);
+  const log = new LevelLog(logFolders(location).log, queueBytesMax === undefined ? {} : { queueBytesMax });
   await log.open();
   let writer: ExternalWriter | undefined;
   const folds = new Set<Promise<void>>();
@@ -110,6 +127,7 @@ async function openLevel(
       ...(catalogue === undefined ? {} : { catalogue }),
     };
     store = unwrap(await binding.openStore(location, native, hear, () => undefined));
+    removeRemains(location);
     writer = new ExternalWriter(log, externalStore(store));
     await writer.start(store.stats().foldedSequence);
     return { store, writer, close, logStats: () => log.stats(), verifyLog: () => log.verify() };

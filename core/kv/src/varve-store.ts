@@ -41,10 +41,11 @@ import { type RunningControl, startControl } from './control/running-control.js'
 import { type IndexCurve, type IndexTrial, readCurves, tryIndexes } from './index-study.js';
 import { CursorIterator, type Format, type IteratorOptions } from './iterator.js';
 import { keyBytes } from './key-bytes.js';
-import { type OpenStore, openStore, presentLog } from './open-store.js';
+import { damagedLog, type OpenStore, openStore } from './open-store.js';
 import { durabilityOf, readOptions, type Settings, type StoreOptions } from './options.js';
 import { CursorScan, getManyPacked } from './packed-reads.js';
 import { PointReads } from './point-reads.js';
+import { repairLevelStore } from './repair-level.js';
 import { eventOf, repairReportOf, statsOf, verifyReportOf } from './report.js';
 import { Snapshot, snapshotOf } from './snapshot.js';
 
@@ -372,15 +373,13 @@ export class VarveStore<K = string, V = string>
 /**
  * Salvages a damaged store in place and says exactly what is gone. The store must not be open.
  *
- * @throws VarveError CAPABILITY_MISSING for a store with the `level` log
+ * @throws VarveError `STORE_LOCKED`, `STORE_FOREIGN`, `STORE_NEWER_FORMAT`, and those of the disk; the store still holds
+ *   everything that it held before
  */
 export async function repairStore(location: string): Promise<RepairReport> {
-  if (presentLog(location) === 'level')
-    throw new VarveError('CAPABILITY_MISSING', {
-      message: `the store in ${location} keeps its log in LevelDB, which repair does not know`,
-      hint: 'open it: damage is named with its file; restore that file from a copy',
-    });
-  return repairReportOf(unwrap(await binding.repairStore(location)));
+  return damagedLog(location) === 'level'
+    ? repairLevelStore(location)
+    : repairReportOf(unwrap(await binding.repairStore(location)));
 }
 
 function viewOf(store: object, options: ViewOptions | undefined): NativeSnapshot | undefined {

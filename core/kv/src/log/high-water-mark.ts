@@ -33,7 +33,8 @@ export interface Proven {
 const magic = 0x314d4c56; // "VLM1"
 const idAt = 40;
 const cellBytes = idAt + logIdBytes;
-const pageBytes = 4096;
+/** Distance of the two cells. */
+export const pageBytes = 4096;
 const syncFile = promisify(fdatasync);
 
 /** The open mark file. */
@@ -166,18 +167,26 @@ export function syncFolder(folder: string): void {
   }
 }
 
-interface Cell extends Proven {
+/** What a cell of the mark says. */
+export interface Cell extends Proven {
   readonly format: number;
+  /** Counts the writes of the mark. */
   readonly turn: number;
   readonly id: Uint8Array;
 }
 
 function readCell(file: number, offset: number): Cell | undefined {
   const cell = Buffer.alloc(cellBytes);
-  if (readSync(file, cell, 0, cellBytes, offset) !== cellBytes) {
+  return decodeCell(cell.subarray(0, readSync(file, cell, 0, cellBytes, offset)));
+}
+
+/** The cell at the beginning of `bytes`; undefined when it is not whole. */
+export function decodeCell(bytes: Buffer): Cell | undefined {
+  const cell = bytes.subarray(0, cellBytes);
+  if (cell.length < cellBytes || cell.readUInt32LE(0) !== magic) {
     return undefined;
   }
-  if (cell.readUInt32LE(0) !== magic || cell.readUInt32LE(4) !== crc32(cell.subarray(8))) {
+  if (cell.readUInt32LE(4) !== crc32(cell.subarray(8))) {
     return undefined;
   }
   return {

@@ -29,8 +29,10 @@ const formatMagic = 0x31464c56; // "VLF1"
 const commitsMagic = 0x31474c56; // "VLG1"
 const catalogueMagic = 0x31434c56; // "VLC1"
 const checkedAt = 8;
-const commitsHeadBytes = 40;
-const catalogueHeadBytes = 32;
+/** Bytes in front of the batches, of the catalogue, and of a whole record of the format. */
+export const commitsHeadBytes = 40;
+export const catalogueHeadBytes = 32;
+export const formatBytes: number = 12 + logIdBytes;
 
 /** The head of a record of commits. */
 export interface CommitsHead {
@@ -165,7 +167,7 @@ export function decodeCatalogue(id: Uint8Array, value: Uint8Array): CatalogueRec
 
 /** The value of `format`: the format and the log's id. */
 export function encodeFormat(id: Uint8Array): Uint8Array {
-  const bytes = Buffer.alloc(12 + logIdBytes);
+  const bytes = Buffer.alloc(formatBytes);
   bytes.writeUInt32LE(formatMagic, 0);
   bytes.writeUInt32LE(logFormat, 8);
   bytes.set(id, 12);
@@ -179,8 +181,8 @@ export function encodeFormat(id: Uint8Array): Uint8Array {
  * @throws VarveError `STORE_NEWER_FORMAT`
  */
 export function decodeFormat(value: Uint8Array): Uint8Array | undefined {
-  const id = value.slice(12, 12 + logIdBytes);
-  if (value.length < 12 + logIdBytes || !isSealed(id, formatMagic, value)) {
+  const id = value.slice(12, formatBytes);
+  if (value.length < formatBytes || !isSealed(id, formatMagic, value)) {
     return undefined;
   }
   const format = view(value).getUint32(8, true);

@@ -41,6 +41,7 @@ export async function openLevel(folder: string, random: (bytes: number) => Uint8
   const mark = openMark(folder, names);
   if (mark === undefined) {
     if (hasLevel) {
+      checkCurrent(folder, names);
       throw await withoutMark(folder);
     }
     const foreign = names.find((name) => name !== markName);

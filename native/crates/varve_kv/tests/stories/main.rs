@@ -11,6 +11,8 @@ mod fold_in_doubt;
 mod merge_without_catalogue;
 mod open_without_sync;
 mod ordered_load;
+mod repair_beside_a_foreign_head;
+mod repair_of_a_malformed_batch;
 mod repair_without_descriptors;
 mod shrink_in_doubt;
 mod verify_on_a_full_disk;
