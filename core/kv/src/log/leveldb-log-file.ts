@@ -22,22 +22,28 @@ export interface LevelHole {
 const blockBytes = 32_768;
 const headBytes = 7;
 
-/** Calls `record` and `hole` for what the file holds, in order. Cost: about 3 ns per byte. */
+/**
+ * Calls `record` and `hole` for what the file holds, in order. Cost: about 3 ns per byte.
+ *
+ * @param skipped what is passed over after a record that fails its checksum: the rest of its block, as LevelDB does, or
+ *   that record, if its length is right
+ */
 export function readLevelLog(
   file: Uint8Array,
   visit: { readonly record: (record: LevelRecord) => void; readonly hole: (hole: LevelHole) => void },
+  skipped: 'block' | 'record' = 'block',
 ): void {
   const fields = new DataView(file.buffer, file.byteOffset, file.byteLength);
   let parts: Uint8Array[] = [];
   let start = -1;
   let at = 0;
-  const skipBlock = (what: string | undefined): void => {
+  const skipTo = (end: number, what: string | undefined): void => {
     if (what !== undefined) {
       visit.hole({ offset: at, what });
     }
     parts = [];
     start = -1;
-    at = (Math.floor(at / blockBytes) + 1) * blockBytes;
+    at = end;
   };
   while (at + headBytes <= file.length) {
     const left = blockBytes - (at % blockBytes);
@@ -45,14 +51,15 @@ export function readLevelLog(
       at += left;
       continue;
     }
+    const blockEnd = at + left;
     const length = fields.getUint16(at + 4, true);
     const type = file[at + 6] ?? 0;
     if (type === 0 && length === 0) {
-      skipBlock(start < 0 ? undefined : 'a record stops in its middle');
+      skipTo(blockEnd, start < 0 ? undefined : 'a record stops in its middle');
     } else if (headBytes + length > left || at + headBytes + length > file.length) {
-      skipBlock('a record is longer than its block');
+      skipTo(blockEnd, 'a record is longer than its block');
     } else if (unmask(fields.getUint32(at, true)) !== crc32c(file, at + 6, at + headBytes + length)) {
-      skipBlock('a record fails its checksum');
+      skipTo(skipped === 'block' ? blockEnd : at + headBytes + length, 'a record fails its checksum');
     } else {
       const isFirst = type === 1 || type === 2;
       if (isFirst !== start < 0) {

@@ -6,7 +6,7 @@
  * be able to open. What a scan finds may have been deleted or replaced since; `proven-commits.ts` tells.
  */
 import { type Cell, decodeCell, pageBytes } from './high-water-mark.js';
-import { readLevelLog } from './leveldb-log-file.js';
+import { type LevelRecord, readLevelLog } from './leveldb-log-file.js';
 import {
   type CatalogueRecord,
   type CommitsRecord,
@@ -41,12 +41,10 @@ export class RecordScan {
     }
     this.#scan(file);
     // A record that LevelDB split over blocks is whole only in the batch that it puts together again.
-    readLevelLog(file, {
-      record: ({ start, end, payload }) => {
-        if (end - start > payload.length + oneHeadBytes) this.#scan(Buffer.from(payload));
-      },
-      hole: () => undefined,
-    });
+    const record = ({ start, end, payload }: LevelRecord): void => {
+      if (end - start > payload.length + oneHeadBytes) this.#scan(Buffer.from(payload));
+    };
+    readLevelLog(file, { record, hole: () => undefined }, 'record');
   }
 
   /** The records that belong to the log `id`. */
