@@ -100,12 +100,14 @@ async function openLevel(
   await log.open();
   let writer: ExternalWriter | undefined;
   const folds = new Set<Promise<void>>();
+  /** Folds that the store asked for before there was a writer: a merge may begin while it opens. */
+  const early: StoreEvent[] = [];
   const hear = (event: StoreEvent): void => {
     if (event.type !== 'fold') return onEvent(event);
+    if (writer === undefined) return void early.push(event);
     const { ticket = 0, catalogue = new Uint8Array(0), foldedSequence = 0 } = event;
     // A store that is closed meanwhile has no use for the answer: the log has the catalogue, or the commits.
-    const fold = writer?.fold({ ticket, catalogue, foldedSequence }).catch(() => undefined);
-    if (fold === undefined) return;
+    const fold = writer.fold({ ticket, catalogue, foldedSequence }).catch(() => undefined);
     folds.add(fold);
     void fold.then(() => folds.delete(fold));
   };
@@ -129,6 +131,7 @@ async function openLevel(
     store = unwrap(await binding.openStore(location, native, hear, () => undefined));
     removeRemains(location);
     writer = new ExternalWriter(log, externalStore(store));
+    early.forEach(hear);
     await writer.start(store.stats().foldedSequence);
     return { store, writer, close, logStats: () => log.stats(), verifyLog: () => log.verify() };
   } catch (error) {

@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { VarveError } from '@varve/interfaces';
 import { ClassicLevel } from 'classic-level';
+import { refuseBadTables } from './check-tables.js';
 import { refuseHoles } from './find-hole.js';
 import { HighWaterMark, markName } from './high-water-mark.js';
 import { damaged, levelError } from './level-errors.js';
@@ -103,6 +104,7 @@ function checkCurrent(folder: string, names: readonly string[]): void {
 }
 
 async function openDatabase(folder: string, createIfMissing: boolean): Promise<OpenedLevel['db']> {
+  refuseBadTables(folder);
   const db = new ClassicLevel<Uint8Array, Uint8Array>(folder, {
     keyEncoding: 'view',
     valueEncoding: 'view',

@@ -268,10 +268,10 @@ function damageOne(location: string, random: SeededRandom): Damaged {
       return { kind: isOneKind ? kind : 'both', what: `${name} and ${other} changed places` };
     }
     case 3: {
-      const at = placeIn(bytes, random);
-      bytes.fill(0, at & ~511, (at & ~511) + 512);
+      const at = placeIn(bytes, random) & ~511;
+      bytes.fill(0, at, Math.min(at + 512, bytes.length));
       writeFileSync(path, bytes);
-      return { kind, what: `${name} with zeros from ${at & ~511}` };
+      return { kind, what: `${name} with zeros from ${at}` };
     }
     default: {
       const at = placeIn(bytes, random);
