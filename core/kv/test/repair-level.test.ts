@@ -379,7 +379,7 @@ it('loses a commit whose batch does not parse', async () => {
 });
 
 /** `npm run torture` sets more. */
-const cycles = Number(process.env['VARVE_TORTURE_CYCLES'] ?? 60);
+const cycles = Number(process.env['VARVE_TORTURE_CYCLES'] ?? 40);
 const seed = Number(process.env['VARVE_SEED'] ?? Date.now() % 1_000_000);
 
 it(`names all that is gone, ${cycles} times, with VARVE_SEED=${seed}`, { timeout: 3_600_000 }, async () => {

@@ -26,18 +26,17 @@ export interface FoundLog {
  */
 export function salvageLog(folder: string): FoundLog | undefined {
   const scan = scanFolder(folder);
-  const owners = [...scan.cells.map(({ id }) => id), ...scan.ids];
-  const logs = owners.map((id) => ({ id, ...scan.of(id) }));
-  const [log] = logs.sort((a, b) => b.commits.length - a.commits.length);
+  const logs = [...scan.ids.values()].map((id) => ({ id, ...scan.of(id) }));
+  const records = ({ commits, catalogues }: (typeof logs)[number]): number =>
+    commits.length + catalogues.length;
+  const [log] = logs.sort((a, b) => records(b) - records(a));
   if (log === undefined) {
     const known = scan.lastNamed;
     return known === 0 ? undefined : { catalogue: undefined, commits: [], known };
   }
   const cells = scan.cells.filter(({ id }) => Buffer.from(id).equals(log.id));
-  return foundLog(
-    log,
-    newest(cells, ({ turn }) => turn),
-  );
+  const mark = newest(cells, ({ turn }) => turn);
+  return foundLog(log, mark);
 }
 
 function foundLog(

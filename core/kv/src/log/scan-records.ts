@@ -29,20 +29,24 @@ interface Candidate {
 export class RecordScan {
   /** Sound cells of marks. */
   readonly cells: Cell[] = [];
-  /** Ids in sound records of the format. */
-  readonly ids: Uint8Array[] = [];
+  /** Ids of the logs that marks and records of the format name. */
+  readonly ids: Map<string, Uint8Array> = new Map();
   readonly #candidates: Candidate[] = [];
 
   /** Cost: a few passes over `file`, which stays in memory for as long as the scan. */
   add(file: Buffer): void {
     for (const at of [0, pageBytes]) {
       const cell = decodeCell(file.subarray(at));
-      if (cell !== undefined) this.cells.push(cell);
+      if (cell === undefined) continue;
+      this.cells.push(cell);
+      this.#addId(cell.id);
     }
     this.#scan(file);
     // A record that LevelDB split over blocks is whole only in the batch that it puts together again.
     const record = ({ start, end, payload }: LevelRecord): void => {
-      if (end - start > payload.length + oneHeadBytes) this.#scan(Buffer.from(payload));
+      if (end - start > payload.length + oneHeadBytes) {
+        this.#scan(Buffer.from(payload.buffer, payload.byteOffset, payload.length));
+      }
     };
     readLevelLog(file, { record, hole: () => undefined }, 'record');
   }
@@ -72,10 +76,14 @@ export class RecordScan {
     );
   }
 
+  #addId(id: Uint8Array): void {
+    this.ids.set(id.join(), id);
+  }
+
   #scan(bytes: Buffer): void {
     for (const at of places(bytes, 'VLF1')) {
       const id = decodeFormat(bytes.subarray(at, at + formatBytes));
-      if (id !== undefined) this.ids.push(id);
+      if (id !== undefined) this.#addId(id);
     }
     for (const at of places(bytes, 'VLG1')) {
       const end = commitsEnd(bytes, at);
