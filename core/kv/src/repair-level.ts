@@ -12,7 +12,7 @@ import type { Damage, RepairReport, VarveError } from '@varve/interfaces';
 import { binding, type FoundCommits, unwrap } from '@varve/native-embedded';
 import { levelError } from './log/level-errors.js';
 import { LevelLog } from './log/level-log.js';
-import { finishReplacement, logFolders, removeRemains, replaceLog } from './log/replace-log.js';
+import { finishReplacement, logFolders, makeLog, removeRemains, replaceLog } from './log/replace-log.js';
 import { type FoundLog, salvageLog } from './log/salvage-log.js';
 import { repairReportOf } from './report.js';
 
@@ -28,7 +28,14 @@ export async function repairLevelStore(location: string): Promise<RepairReport> 
     const { found, damage } = await readLog(location);
     const isSound = damage.length === 0;
     const { report, catalogue, foldedSequence } = unwrap(await repair.salvage(packed(found, isSound)));
-    if (catalogue !== undefined) await replaceLog(location, { catalogue, folded: foldedSequence });
+    if (catalogue !== undefined) {
+      await makeLog(location, { catalogue, folded: foldedSequence }).catch((error: unknown) => {
+        repair.discard();
+        throw error;
+      });
+      // From here on a failure leaves open which log is live.
+      replaceLog(location);
+    }
     const { damage: alsoDamaged, ...rest } = repairReportOf(report);
     return { ...rest, damage: [...damage, ...alsoDamaged] };
   } finally {

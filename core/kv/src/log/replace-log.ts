@@ -59,10 +59,9 @@ export interface NewLog {
   readonly folded: number;
 }
 
-/** Replaces the log of the store in `location`, whose lock the caller holds. @throws VarveError those of the disk */
-export async function replaceLog(location: string, { catalogue, folded }: NewLog): Promise<void> {
-  const { log, scratch, next } = logFolders(location);
-  removeRemains(location);
+/** Makes a new log, which is not live yet. @throws VarveError those of the disk */
+export async function makeLog(location: string, { catalogue, folded }: NewLog): Promise<void> {
+  const { scratch } = logFolders(location);
   const { db, mark } = await openLevel(scratch, randomBytes);
   try {
     const generation = mark.proven.generation + 1;
@@ -70,17 +69,22 @@ export async function replaceLog(location: string, { catalogue, folded }: NewLog
     await db.put(catalogueKey, value, { sync: true });
     mark.write({ synced: folded, crc: 0, generation });
     await mark.sync();
+    syncFolder(scratch);
   } catch (error) {
     throw levelError(`cannot write a new log in ${scratch}`, error);
   } finally {
     mark.close();
     await db.close();
   }
+}
+
+/** Puts the log that was made in the place of the old one; the caller holds the store's lock. @throws as `makeLog` */
+export function replaceLog(location: string): void {
+  const { log, scratch, next, old } = logFolders(location);
   try {
-    syncFolder(scratch);
     renameSync(scratch, next);
     syncFolder(location);
-    if (existsSync(log)) renameSync(log, logFolders(location).old);
+    if (existsSync(log)) renameSync(log, old);
     syncFolder(location);
   } catch (error) {
     throw levelError(`cannot replace ${log}`, error);

@@ -98,6 +98,8 @@ export declare class NativeRepair {
   private constructor();
   /** Verifies the segments; unless all is sound, makes new ones of what is left of them and of the log's commits. */
   salvage(found: FoundCommits): Promise<Salvaged | Failed>;
+  /** Removes the segments that it made, none of which is live. */
+  discard(): void;
   /** Lets go of the lock. */
   close(): void;
 }

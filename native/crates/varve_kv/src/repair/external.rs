@@ -1,8 +1,8 @@
 //! The engine's part in salvaging a store whose log is the caller's: segments, and commits that the caller read.
 //!
 //! The caller reads what its log still holds, this side keeps or rewrites the segments and makes one more of the
-//! commits, and the caller stores the catalogue that comes out; that is the one durable step. Nothing is removed here:
-//! the next open removes the segments that its catalogue does not name.
+//! commits, and the caller stores the catalogue that comes out; that is the one durable step. Nothing that was there is
+//! removed: the next open removes the segments that its catalogue does not name.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,6 +23,8 @@ use crate::stats::{Damage, RepairReport};
 pub struct ExternalRepair {
     files: Arc<dyn Files>,
     dir: PathBuf,
+    /// Names of the files when it began.
+    listed: Vec<String>,
     _lock: Box<dyn Lock>,
 }
 
@@ -53,7 +55,8 @@ impl ExternalRepair {
     pub fn begin(dir: impl AsRef<Path>, files: Arc<dyn Files>) -> Result<Self> {
         let dir = dir.as_ref().to_path_buf();
         let lock = take_lock(&*files, &dir)?;
-        Ok(Self { files, dir, _lock: lock })
+        let listed = files.list(&dir).map_err(|error| io("list", &dir, error))?;
+        Ok(Self { files, dir, listed, _lock: lock })
     }
 
     /// Verifies every segment, and unless all is sound, the log too, makes a store of what is left. Blocks.
@@ -61,13 +64,25 @@ impl ExternalRepair {
     /// Returns the report, and what to store; nothing when the store is to be left alone.
     ///
     /// Errors: `STORE_NEWER_FORMAT` and those of the disk; everything is as it was then.
-    pub fn salvage(&self, found: FoundLog) -> Result<(RepairReport, Option<Salvaged>)> {
+    pub fn salvage(&self, found: &FoundLog) -> Result<(RepairReport, Option<Salvaged>)> {
+        self.work(found).inspect_err(|_| self.discard())
+    }
+
+    /// Removes the segments that it made: without a catalogue, a later repair would take them for whole.
+    pub fn discard(&self) {
+        for name in self.files.list(&self.dir).unwrap_or_default() {
+            if matches!(names::kind(&name), Kind::Segment(_)) && !self.listed.contains(&name) {
+                let _best_effort = self.files.remove(&self.dir.join(name));
+            }
+        }
+    }
+
+    fn work(&self, found: &FoundLog) -> Result<(RepairReport, Option<Salvaged>)> {
         let (files, dir) = (&*self.files, self.dir.as_path());
-        let listed = files.list(dir).map_err(|error| io("list", dir, error))?;
         let mut report = RepairReport::default();
-        let mut catalogue = self.catalogue(found.catalogue.as_deref(), &listed, &mut report)?;
-        catalogue.next_file = number_behind(&listed).max(catalogue.next_file);
-        let commits = Self::commits(&found, catalogue.folded, &mut report)?;
+        let mut catalogue = self.catalogue(found.catalogue.as_deref(), &mut report)?;
+        catalogue.next_file = number_behind(&self.listed).max(catalogue.next_file);
+        let commits = Self::commits(found, catalogue.folded, &mut report)?;
         let segments = segments::salvage_all(files, dir, &mut catalogue, &mut report)?;
         if found.is_sound && report.damage.is_empty() {
             report.kept_commits = commits.len() as u64;
@@ -97,22 +112,19 @@ impl ExternalRepair {
     }
 
     /// The catalogue that the log has, or the best that the segments allow.
-    fn catalogue(
-        &self,
-        found: Option<&[u8]>,
-        listed: &[String],
-        report: &mut RepairReport,
-    ) -> Result<Catalogue> {
+    fn catalogue(&self, found: Option<&[u8]>, report: &mut RepairReport) -> Result<Catalogue> {
         match found.map(|bytes| Catalogue::decode(bytes, &self.dir.join(names::CATALOGUE))) {
             Some(Ok(catalogue)) => return Ok(catalogue),
             Some(Err(error)) => note(report, &error)?,
             None => {
-                if let Some(name) = listed.iter().find(|name| matches!(names::kind(name), Kind::Segment(_))) {
+                if let Some(name) =
+                    self.listed.iter().find(|name| matches!(names::kind(name), Kind::Segment(_)))
+                {
                     let what = format!("the catalogue is missing although {name} exists");
                     add(report, Damage { file: "log".to_owned(), offset: 0, what });
                 }
             }
         }
-        rebuild::catalogue(&*self.files, &self.dir, listed, report)
+        rebuild::catalogue(&*self.files, &self.dir, &self.listed, report)
     }
 }

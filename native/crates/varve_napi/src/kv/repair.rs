@@ -73,13 +73,21 @@ impl NativeRepair {
         let repair = self.repair.clone();
         let found = found_log(&found);
         promise_of(env, "varve-repair", move || {
-            let (report, salvaged) = repair.ok_or_else(closed)?.salvage(found?)?;
+            let (report, salvaged) = repair.ok_or_else(closed)?.salvage(&found?)?;
             Ok(Salvaged {
                 report: report.into(),
                 folded_sequence: salvaged.as_ref().map_or(0, |salvaged| salvaged.folded) as f64,
                 catalogue: salvaged.map(|salvaged| Uint8Array::new(salvaged.catalogue)),
             })
         })
+    }
+
+    /// Removes the segments that it made, none of which is live.
+    #[napi]
+    pub fn discard(&self) {
+        if let Some(repair) = &self.repair {
+            repair.discard();
+        }
     }
 
     /// Lets go of the lock.
