@@ -1,9 +1,12 @@
 //! Work that may wait: on a native thread of its own, never on libuv's pool, which rivals fill.
+//!
+//! Threads and promises know nothing of the work's type: what they compile to would be there once for every call of the
+//! addon, some 6 KB each time.
 
 use std::thread;
 
 use napi::Env;
-use napi::bindgen_prelude::{Object, ToNapiValue};
+use napi::bindgen_prelude::{Object, ToNapiValue, sys};
 use varve_types::{ErrorCode, VarveError};
 
 use crate::outcome::Outcome;
@@ -14,11 +17,37 @@ where
     T: ToNapiValue + Send + 'static,
     F: FnOnce() -> Result<T, VarveError> + Send + 'static,
 {
+    start(
+        env,
+        name,
+        Box::new(move || {
+            let outcome = Outcome::of(work);
+            // SAFETY: whoever turns an answer into a value vouches for the environment.
+            Answer(Box::new(move |env| unsafe { Outcome::to_napi_value(env, outcome) }))
+        }),
+    )
+}
+
+/// An outcome that makes itself a value on the JavaScript thread.
+struct Answer(Box<dyn FnOnce(sys::napi_env) -> napi::Result<sys::napi_value> + Send>);
+
+impl ToNapiValue for Answer {
+    unsafe fn to_napi_value(env: sys::napi_env, answer: Self) -> napi::Result<sys::napi_value> {
+        (answer.0)(env)
+    }
+}
+
+#[inline(never)]
+fn start<'env>(
+    env: &'env Env,
+    name: &str,
+    work: Box<dyn FnOnce() -> Answer + Send>,
+) -> napi::Result<Object<'env>> {
     let (deferred, promise) = env.create_deferred()?;
     let settle = deferred.clone();
     let started = thread::Builder::new().name(name.to_owned()).spawn(move || {
-        let outcome = Outcome::of(work);
-        settle.resolve(move |_| Ok(outcome));
+        let answer = work();
+        settle.resolve(move |_| Ok(answer));
     });
     if let Err(cause) = started {
         let error =
