@@ -13,6 +13,7 @@ use crate::files::{Access, Files};
 use crate::log::record::Place;
 use crate::log::replay::scan;
 use crate::names::{self, Kind};
+use crate::segment::footer::Footer;
 use crate::segment::{Origin, Segment, Span};
 use crate::stats::RepairReport;
 
@@ -28,14 +29,18 @@ pub fn catalogue(
     report: &mut RepairReport,
 ) -> Result<Catalogue> {
     let mut catalogue = Catalogue { next_file: 1, ..Catalogue::default() };
-    let (mut found, mut logs) = (Vec::new(), Vec::new());
+    let (mut found, mut unreadable, mut logs) = (Vec::new(), Vec::new(), Vec::new());
     for name in listed {
         match names::kind(name) {
             Kind::Segment(id) => match Segment::open(files, names::segment(dir, id), id, None) {
                 Ok(segment) => {
                     found.push(Found { entry: entry_of(&segment), origin: segment.origin().clone() })
                 }
-                Err(error) => note_segment(report, &error)?,
+                Err(error) => {
+                    note_segment(report, &error)?;
+                    let bytes = read_whole(files, &names::segment(dir, id))?;
+                    unreadable.extend(Footer::decode(&bytes));
+                }
             },
             Kind::Log(id) => logs.push((id, read_whole(files, &names::log(dir, id))?)),
             _ => {}
@@ -55,6 +60,7 @@ pub fn catalogue(
     catalogue.segments = keep_live(found, report);
     catalogue.folded = catalogue.segments.first().map_or(0, |entry| entry.sequences.1);
     note_gaps(&catalogue, report);
+    note_unreadable(&unreadable, catalogue.folded, report);
     Ok(catalogue)
 }
 
@@ -125,6 +131,19 @@ fn note_gaps(catalogue: &Catalogue, report: &mut RepairReport) {
     }
     if above > 1 && catalogue.folded > 0 {
         report.lost_sequences.push((1, above - 1));
+    }
+}
+
+/// Commits of segments that cannot be read, but for their footers: no gap shows them when a merge of other keys covers
+/// commits on both sides. One without a footer may never have been finished; it is reported as damage only.
+fn note_unreadable(unreadable: &[Footer], folded: u64, report: &mut RepairReport) {
+    for footer in unreadable {
+        // Behind `folded` the log tells.
+        let (from, to) = (footer.sequence_from, footer.sequence_to.min(folded));
+        let is_known = report.lost_sequences.iter().any(|lost| lost.0 <= from && to <= lost.1);
+        if from <= to && !is_known {
+            report.lost_sequences.push((from, to));
+        }
     }
 }
 

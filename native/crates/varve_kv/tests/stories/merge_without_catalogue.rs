@@ -84,3 +84,27 @@ fn inputs_that_stay_bring_nothing_back() {
     disk.set_plan(None);
     check(&disk, &truth, "inputs left");
 }
+
+/// A merge of other keys may cover the commits on both sides of a lost segment, so that no gap shows them.
+#[test]
+fn a_segment_that_cannot_be_read_is_reported() {
+    let disk = Disk::new(1);
+    let store = Store::open(DIR, small(&disk)).unwrap();
+    for (key, value) in [(1u32, 1), (9, 2), (1, 3), (2, 4)] {
+        let mut batch = Batch::new();
+        batch.put(&key.to_be_bytes(), &[value; 100]).unwrap();
+        store.write_wait(batch, Durability::Synced).unwrap();
+        store.flush().unwrap();
+    }
+    while store.step().unwrap() != Step::Idle {}
+    let lone =
+        store.stats().segments.into_iter().find(|segment| segment.key_min == 9u32.to_be_bytes()).unwrap();
+    drop(store);
+    let path = file(&disk, &format!("segment-{:08x}.vseg", lone.id));
+    let mut bytes = disk.bytes(&path).unwrap();
+    bytes[0] ^= 1;
+    disk.put(&path, Some(bytes));
+    disk.put(&file(&disk, "CATALOGUE"), None);
+    let report = repair(DIR, Arc::new(disk.clone())).unwrap();
+    assert!(report.lost_sequences.iter().any(|&(from, to)| from <= 2 && 2 <= to), "{report:?}");
+}
