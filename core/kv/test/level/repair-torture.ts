@@ -105,19 +105,20 @@ class TorturedStore {
 
   /** True when everything reads rightly, false when a damage is reported. */
   async #reads(): Promise<boolean> {
-    let db: VarveStore | undefined;
     try {
-      db = await this.#open();
-      const found = await contentsOf(db);
-      const wrong = differences(this.#truth, found);
-      if (wrong.length > 0) throw new Error(`SILENT: ${wrong.join()} read wrongly`);
-      return (await db.verify()).damage.length === 0;
+      const db = await this.#open();
+      try {
+        const found = await contentsOf(db);
+        const wrong = differences(this.#truth, found);
+        if (wrong.length > 0) throw new Error(`SILENT: ${wrong.join()} read wrongly`);
+        return (await db.verify()).damage.length === 0;
+      } finally {
+        await db.close();
+      }
     } catch (error) {
       const cause = codeOf(error) ?? codeOf((error as Error).cause);
       if (cause === undefined || !/^STORE_(?:DAMAGED|FOREIGN|NEWER_FORMAT)$/.test(cause)) throw error;
       return false;
-    } finally {
-      await db?.close();
     }
   }
 
