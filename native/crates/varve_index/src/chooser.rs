@@ -6,8 +6,8 @@
 //! 3. Candidates slower than `slowdown_max` times the S+ tree in the trial are out, if the S+ tree is in.
 //! 4. Of the rest the least `time * (1 + byte_price * bytes per key)` wins.
 //!
-//! Over millions of keys the error bound of the line probe is chosen first, on a sample, so that one model is built
-//! and not one per bound.
+//! Over millions of keys a sample chooses the error bound of the line probe first, so that one model is built and not
+//! one per bound; bounds that it cannot tell apart all go to the trial.
 //!
 //! Without a clock ([`Choice::Counted`]) counts stand in for the trial: the S+ tree while the keys fit the cache or
 //! when they are too hard, else the line probe. Figures behind the limits: `design.md`.
@@ -43,6 +43,9 @@ const STRETCH_KEYS: usize = 1 << 16;
 /// only the second, and not alone.
 const WALK_PRICE: f64 = 0.35;
 const WALK_PRICE_BATCH: f64 = 0.15;
+
+/// Costs that differ by less say nothing: the sample does not see which caches the whole will fit.
+const SAMPLE_MARGIN: f64 = 1.1;
 
 /// An index that is laid out but has neither replay nor header yet.
 pub(crate) struct Draft {
@@ -165,7 +168,7 @@ fn by_trial(keys: &[u64], policy: &Policy, threads: usize, clock: &mut dyn FnMut
     let epsilons = match keys.len() {
         0..WINDOW_KEYS => Vec::new(),
         WINDOW_KEYS..SAMPLED_KEYS => policy.epsilons.clone(),
-        _ => epsilon_by_sample(keys, policy).into_iter().collect(),
+        _ => epsilons_by_sample(keys, policy),
     };
     let epsilons = epsilons.into_iter();
     let mut drafts: Vec<Draft> = epsilons.map(|epsilon| Draft::line_probe(keys, epsilon, threads)).collect();
@@ -185,9 +188,10 @@ fn by_trial(keys: &[u64], policy: &Policy, threads: usize, clock: &mut dyn FnMut
     chosen(winner, drafts)
 }
 
-/// The error bound of the policy whose line probe promises the least cost, by its lines walked and its bytes over
-/// stretches of the keys, of which there are at least [`STRETCH_KEYS`]. Cost: a million keys for each bound.
-fn epsilon_by_sample(keys: &[u64], policy: &Policy) -> Option<u32> {
+/// The error bounds of the policy whose line probes promise the least cost, by their lines walked and their bytes over
+/// stretches of the keys, of which there are at least [`STRETCH_KEYS`]: one, or all that the sample cannot tell apart,
+/// for the trial. Cost: a million keys for each bound.
+fn epsilons_by_sample(keys: &[u64], policy: &Policy) -> Vec<u32> {
     let walk_price = if policy.mode == Mode::Batch { WALK_PRICE_BATCH } else { WALK_PRICE };
     let promise = |epsilon: u32| {
         let (bytes, walked) = sample(keys, epsilon);
@@ -195,9 +199,11 @@ fn epsilon_by_sample(keys: &[u64], policy: &Policy) -> Option<u32> {
         let excess = (bytes - policy.bytes_per_key_max).max(0.0);
         (excess, (1.0 + walk_price * walked) * (1.0 + policy.byte_price * bytes))
     };
-    let promises = policy.epsilons.iter().map(|epsilon| (*epsilon, promise(*epsilon)));
-    let best = promises.min_by(|(_, a), (_, b)| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
-    best.map(|(epsilon, _)| epsilon)
+    let promises: Vec<_> = policy.epsilons.iter().map(|epsilon| (*epsilon, promise(*epsilon))).collect();
+    let in_order = |a: &(f64, f64), b: &(f64, f64)| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1));
+    let best = promises.iter().map(|(_, promise)| *promise).min_by(in_order).unwrap_or_default();
+    let is_close = |promise: &(f64, f64)| promise.0 == best.0 && promise.1 <= best.1 * SAMPLE_MARGIN;
+    promises.into_iter().filter(|(_, promise)| is_close(promise)).map(|(epsilon, _)| epsilon).collect()
 }
 
 /// Bytes per key and mean lines walked of line probes over stretches of the keys.
@@ -224,7 +230,7 @@ fn drop_over_budget(drafts: &mut Vec<Draft>, keys: &[u64], policy: &Policy) {
 
 #[cfg(test)]
 mod tests {
-    use super::{STRETCH_KEYS, epsilon_by_sample};
+    use super::{STRETCH_KEYS, epsilons_by_sample};
     use crate::policy::{Mode, Policy};
 
     /// Keys whose distances are random within `spread`, a power of two.
@@ -238,26 +244,31 @@ mod tests {
         steps.collect()
     }
 
-    fn check(name: &str, keys: &[u64], policy: Policy, expected: Option<u32>) {
-        assert_eq!(epsilon_by_sample(keys, &policy), expected, "{name}: {policy:?}");
+    fn check(name: &str, keys: &[u64], policy: Policy, expected: &[u32]) {
+        assert_eq!(epsilons_by_sample(keys, &policy), expected, "{name}: {policy:?}");
     }
 
     #[test]
     fn the_sample_weighs_lines_against_bytes() {
         let (rough, exact) = (keys(1 << 20), keys(1));
         let policy = Policy::default();
-        check("fewer lines walked win", &rough, policy.clone(), Some(15));
-        check("a high price of bytes wins", &rough, Policy { byte_price: 1e3, ..policy.clone() }, Some(31));
-        check("in batches too", &rough, Policy { mode: Mode::Batch, ..policy.clone() }, Some(15));
+        check("fewer lines walked win", &rough, policy.clone(), &[15]);
+        check("a high price of bytes wins", &rough, Policy { byte_price: 1e3, ..policy.clone() }, &[31]);
+        check(
+            "in batches a walk costs too little to tell",
+            &rough,
+            Policy { mode: Mode::Batch, ..policy.clone() },
+            &[15, 31],
+        );
         let budget = Policy { bytes_per_key_max: 0.01, ..policy.clone() };
-        check("a budget forbids the larger", &rough, budget, Some(31));
+        check("a budget forbids the larger", &rough, budget, &[31]);
         check(
             "the smallest of those above it",
             &rough,
             Policy { bytes_per_key_max: 0.0, ..policy.clone() },
-            Some(31),
+            &[31],
         );
-        check("of equals the first", &exact, policy.clone(), Some(15));
-        check("no bounds to try", &rough, Policy { epsilons: Vec::new(), ..policy }, None);
+        check("equals go to the trial", &exact, policy.clone(), &[15, 31]);
+        check("no bounds to try", &rough, Policy { epsilons: Vec::new(), ..policy }, &[]);
     }
 }
