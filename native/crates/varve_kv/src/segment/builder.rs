@@ -1,7 +1,7 @@
 //! Writes a segment file from ascending entries, then reads it back and checks everything.
 //!
 //! Invariants
-//! 1. Memory is bounded: one write buffer, the filter, and the separators.
+//! 1. Memory is bounded: one write buffer, the filter until it is written, the separators, and what becomes of them.
 //! 2. A finished segment was synced, mapped, and every key in it found through the filter and the
 //!    index that reads will use. If a learned index fails that, plain fences take its place.
 
@@ -66,7 +66,7 @@ pub struct SegmentBuilder {
     run_end: Vec<u8>,
     first_key: Option<Vec<u8>>,
     origin: Option<Origin>,
-    /// Bytes behind the blocks that were written already.
+    /// Bytes behind the filter that were written already.
     tail_bytes: usize,
 }
 
@@ -159,19 +159,25 @@ impl SegmentBuilder {
         self.write(self.buffer.len())?;
         let sections_at = BLOCKS_AT as u64 + self.footer.blocks * BLOCK_BYTES as u64;
         debug_assert_eq!(self.offset, sections_at);
-        let filter = std::mem::replace(&mut self.filter, FilterBuilder::new(0, 1)).finish();
-        let segment = self.write_sections(files, sections_at, &filter, &built)?;
-        let fallback = Fallback { builder: self, sections_at, filter };
+        self.buffer = Vec::new();
+        let filter = self.write_filter(sections_at)?;
+        let segment = self.write_tail(files, filter, &built)?;
+        drop(built);
+        let fallback = Fallback { builder: self, filter };
         Ok(Verification::new(segment, Some(Box::new(fallback))))
     }
 
-    fn write_sections(
-        &mut self,
-        files: &dyn Files,
-        sections_at: u64,
-        filter: &[u8],
-        built: &BuiltIndex,
-    ) -> Result<Arc<Segment>> {
+    /// Writes the filter, the largest section, and gives its memory back.
+    fn write_filter(&mut self, offset: u64) -> Result<Section> {
+        let image = std::mem::replace(&mut self.filter, FilterBuilder::new(0, 1)).finish();
+        let path = &self.path;
+        self.file.write_at(&image, offset).map_err(|error| io("write", path, error))?;
+        Ok(Section { offset, bytes: image.len() as u64, crc: crc32c::crc32c(&image) })
+    }
+
+    /// Writes the index, the block starts, the end keys and the footer, syncs, and opens the segment.
+    fn write_tail(&mut self, files: &dyn Files, filter: Section, built: &BuiltIndex) -> Result<Arc<Segment>> {
+        let tail_at = (filter.offset + filter.bytes).next_multiple_of(64);
         let starts: Vec<u8> = match self.has_large {
             true => self.starts.iter().flat_map(|start| start.to_le_bytes()).collect(),
             false => Vec::new(),
@@ -184,14 +190,14 @@ impl SegmentBuilder {
         let mut tail = Vec::new();
         let mut place = |bytes: &[u8]| {
             tail.resize(tail.len().next_multiple_of(64), 0);
-            let offset = sections_at + tail.len() as u64;
+            let offset = tail_at + tail.len() as u64;
             tail.extend_from_slice(bytes);
             Section { offset, bytes: bytes.len() as u64, crc: crc32c::crc32c(bytes) }
         };
         let footer = Footer {
             runs: self.separators.len() as u64,
             index_kind: built.kind,
-            filter: place(filter),
+            filter,
             index: place(&built.image),
             starts: place(&starts),
             keys: place(&keys.bytes),
@@ -206,9 +212,9 @@ impl SegmentBuilder {
         tail.resize(tail_bytes - FOOTER_BYTES, 0);
         tail.extend(footer.encode());
         let path = &self.path;
-        self.file.write_at(&tail, sections_at).map_err(|error| io("write", path, error))?;
+        self.file.write_at(&tail, tail_at).map_err(|error| io("write", path, error))?;
         self.file.sync_data().map_err(|error| failed_sync(path, error))?;
-        let bytes = sections_at + tail.len() as u64;
+        let bytes = tail_at + tail.len() as u64;
         Segment::open(files, self.path.clone(), self.plan.id, Some(bytes)).map(Arc::new)
     }
 
@@ -257,18 +263,17 @@ impl SegmentBuilder {
     }
 }
 
-/// Rewrites the sections with plain fences.
+/// Rewrites what stands behind the filter, with plain fences.
 pub struct Fallback {
     builder: SegmentBuilder,
-    sections_at: u64,
-    filter: Vec<u8>,
+    filter: Section,
 }
 
 impl Fallback {
     /// Writes, syncs and maps again.
     pub fn rebuild(mut self, files: &dyn Files) -> Result<Arc<Segment>> {
         let built = index::build_fences(&self.builder.separators);
-        self.builder.write_sections(files, self.sections_at, &self.filter, &built)
+        self.builder.write_tail(files, self.filter, &built)
     }
 }
 
@@ -308,10 +313,10 @@ mod tests {
         let lying = index::build(&lies, policy, false).unwrap();
         builder.write(builder.buffer.len()).unwrap();
         let sections_at = BLOCKS_AT as u64 + builder.footer.blocks * BLOCK_BYTES as u64;
-        let filter = std::mem::replace(&mut builder.filter, FilterBuilder::new(0, 1)).finish();
-        let segment = builder.write_sections(&RealFiles, sections_at, &filter, &lying).unwrap();
+        let filter = builder.write_filter(sections_at).unwrap();
+        let segment = builder.write_tail(&RealFiles, filter, &lying).unwrap();
         assert_ne!(segment.stats().index_kind, "binary-search");
-        let fallback = Fallback { builder, sections_at, filter };
+        let fallback = Fallback { builder, filter };
         let mut check = Verification::new(segment, Some(Box::new(fallback)));
         while !check.step(&RealFiles, 16).unwrap() {}
         let segment = check.into_segment();

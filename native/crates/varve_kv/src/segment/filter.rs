@@ -10,9 +10,9 @@ const SALT: [u32; 8] =
 /// Bytes of one filter block.
 pub const FILTER_BLOCK: usize = 32;
 
-/// A filter under construction.
+/// A filter under construction: the image itself, so that finishing a large one takes no second copy.
 pub struct FilterBuilder {
-    words: Vec<[u32; 8]>,
+    image: Vec<u8>,
     bits_per_key: u32,
     keys: u64,
 }
@@ -21,15 +21,16 @@ impl FilterBuilder {
     /// Sized for at most `keys_max` keys.
     pub fn new(keys_max: u64, bits_per_key: u32) -> Self {
         let blocks = blocks_for(keys_max, bits_per_key).next_multiple_of(8);
-        Self { words: vec![[0; 8]; blocks], bits_per_key, keys: 0 }
+        Self { image: vec![0; blocks * FILTER_BLOCK], bits_per_key, keys: 0 }
     }
 
     /// Adds a key by its hash.
     #[inline]
     pub fn add(&mut self, hash: u64) {
-        let block = place(hash, self.words.len());
-        for (word, mask) in self.words[block].iter_mut().zip(masks(hash)) {
-            *word |= mask;
+        let at = place(hash, self.image.len() / FILTER_BLOCK) * FILTER_BLOCK;
+        let words = self.image[at..at + FILTER_BLOCK].as_chunks_mut::<4>().0;
+        for (raw, mask) in words.iter_mut().zip(masks(hash)) {
+            *raw = (u32::from_le_bytes(*raw) | mask).to_le_bytes();
         }
         self.keys += 1;
     }
@@ -38,11 +39,19 @@ impl FilterBuilder {
     /// the multiplicative place of a key in half the blocks is exactly half its place.
     pub fn finish(mut self) -> Vec<u8> {
         let wanted = blocks_for(self.keys, self.bits_per_key);
-        while self.words.len().is_multiple_of(2) && self.words.len() / 2 >= wanted {
-            self.words =
-                self.words.chunks(2).map(|pair| std::array::from_fn(|i| pair[0][i] | pair[1][i])).collect();
+        let mut blocks = self.image.len() / FILTER_BLOCK;
+        while blocks.is_multiple_of(2) && blocks / 2 >= wanted {
+            blocks /= 2;
+            for block in 0..blocks {
+                for at in 0..FILTER_BLOCK {
+                    let pair = 2 * block * FILTER_BLOCK + at;
+                    self.image[block * FILTER_BLOCK + at] =
+                        self.image[pair] | self.image[pair + FILTER_BLOCK];
+                }
+            }
         }
-        self.words.iter().flatten().flat_map(|word| word.to_le_bytes()).collect()
+        self.image.truncate(blocks * FILTER_BLOCK);
+        self.image
     }
 }
 

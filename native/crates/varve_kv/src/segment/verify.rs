@@ -9,6 +9,10 @@ use super::builder::{Fallback, read_back_failed};
 use crate::files::Files;
 use crate::hash::hash;
 
+/// Runs announced to the operating system at a time (1 MiB): where memory is short, a new segment has left the page
+/// cache before it is read back, and each of its blocks would wait for the disk alone.
+const READ_AHEAD: usize = 256;
+
 /// A check in progress; done in chunks so that it never blocks other background work for long.
 pub struct Verification {
     segment: Arc<Segment>,
@@ -49,6 +53,9 @@ impl Verification {
         for _ in 0..runs {
             if self.run >= total {
                 break;
+            }
+            if self.run.is_multiple_of(READ_AHEAD) {
+                self.segment.read_ahead(self.run..self.run + READ_AHEAD);
             }
             if self.check_run()? {
                 self.run += 1;
