@@ -2,6 +2,7 @@
 import { inspect } from 'node:util';
 import { parseCommandLine, UsageError, usage } from './command-line.js';
 import { readGoals, scoreboard } from './goals.js';
+import { endProcess } from './interruption.js';
 import { createProgress } from './progress.js';
 import { writeReadme } from './readme.js';
 import type { Run } from './result.js';
@@ -56,7 +57,7 @@ async function measure(
   if (kept !== undefined) console.error(`wrote ${kept}: what was measured before the failure`);
   console.error(`\n${name} ${run.incomplete}\n\n${inspect(failure)}`);
   // Whatever the part that failed left open must not keep the process.
-  process.exit(1);
+  endProcess(failure);
 }
 
 function print({ suite, cases, notes, goals: judged }: Run): void {

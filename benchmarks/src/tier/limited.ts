@@ -34,7 +34,9 @@ export async function limited({ size, seed, folder, progress, note }: Context): 
   if (answer.wrong > 0) throw new WrongAnswer(`64 MiB of memory: ${answer.wrong} values differ`);
   if (answer.scanned !== answer.loaded)
     throw new WrongAnswer(`64 MiB of memory: a scan gives ${answer.scanned} instead of ${answer.loaded}`);
-  note(`64 MiB of memory: ${how}`);
+  note(
+    `64 MiB of memory: ${how}; pages of the Node program that other processes brought in are counted in the resident set, not in the group`,
+  );
   const name = '64 MiB of memory';
   const of = (metric: string, unit: string, better: 'higher' | 'lower', value: number): Case => ({
     case: name,
