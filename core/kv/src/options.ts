@@ -15,7 +15,7 @@ export interface StoreOptions {
   readonly log?: 'native' | 'level';
   /** Bytes of one memtable, 64 KiB to 1 GiB; up to two and a spare exist. Default 16 MiB. */
   readonly memtableBytes?: number;
-  /** Largest preallocated log file, in bytes. Default 16 MiB. */
+  /** Largest preallocated log file, in bytes, at least 16 KiB; a smaller number counts as that. Default 16 MiB. */
   readonly logFileBytes?: number;
   /** Bytes of batches that may wait for the log; further writes wait before they are queued. Default 256 MiB. */
   readonly queueBytesMax?: number;

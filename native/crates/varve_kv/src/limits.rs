@@ -24,6 +24,9 @@ pub const MEMTABLE_BYTES_MIN: usize = 64 << 10;
 /// Largest memtable the store accepts (1 GiB).
 pub const MEMTABLE_BYTES_MAX: usize = 1 << 30;
 
+/// Smallest size of a preallocated log file (16 KiB); a smaller option counts as this.
+pub const LOG_FILE_BYTES_MIN: usize = 16 << 10;
+
 /// One lookup in this many is timed and its lines counted.
 pub const SAMPLE_EVERY: u32 = 1024;
 

@@ -76,7 +76,7 @@ pub struct OpenOptions {
     pub threads: Threads,
     /// Bytes of one memtable, 64 KiB to 1 GiB. Default 16 MiB. At most two and a spare exist.
     pub memtable_bytes: usize,
-    /// Largest preallocated log file, in bytes. Default 16 MiB; small stores start with 1 MiB.
+    /// Largest preallocated log file, in bytes, at least 16 KiB. Default 16 MiB; a store starts with 1 MiB at most.
     pub log_file_bytes: usize,
     /// Bytes of waiting batches after which `write` answers `LIMIT_EXCEEDED`. Default 256 MiB.
     pub queue_bytes_max: usize,

@@ -24,12 +24,13 @@ use crate::batch::Batch;
 use crate::catalogue::{Keeper, LogEntry};
 use crate::error::{failed_sync, io};
 use crate::files::{Access, Files};
+use crate::limits::LOG_FILE_BYTES_MIN;
 use crate::names;
 use mark::Mark;
 use record::{Header, Place, RECORDS_AT};
 use replay::Slot;
 
-/// Size of a store's first log file; each further one doubles up to the option.
+/// Size of a store's first log file, unless the option is smaller; each further one doubles up to the option.
 const FIRST_FILE: u64 = 1 << 20;
 
 /// Zeros written at once while a file is prepared.
@@ -96,7 +97,7 @@ impl Log {
         let mut log = Self {
             store_id: catalogue.store_id,
             epoch: None,
-            file_bytes_max: start.file_bytes_max.max(FIRST_FILE),
+            file_bytes_max: start.file_bytes_max.max(LOG_FILE_BYTES_MIN as u64),
             slots: start.slots,
             tail: start.end.tail,
             mark: start.mark,
@@ -260,7 +261,8 @@ impl Log {
 
     fn add_slot(&mut self, needed: u64) -> Result<usize> {
         let largest = self.slots.iter().map(|slot| slot.bytes).max().unwrap_or(0);
-        let bytes = (largest * 2).clamp(FIRST_FILE, self.file_bytes_max).max(needed.next_multiple_of(4096));
+        let smallest = FIRST_FILE.min(self.file_bytes_max);
+        let bytes = (largest * 2).clamp(smallest, self.file_bytes_max).max(needed.next_multiple_of(4096));
         let id = self.keeper.take_file_number();
         let path = names::log(&self.dir, id);
         let slot = self.prepare(&path, id, bytes).inspect_err(|_| {

@@ -8,6 +8,7 @@ mod cursor_after_an_error;
 mod failed_sync_of_a_segment;
 mod flush_without_room;
 mod fold_in_doubt;
+mod log_moves_to_another_file;
 mod merge_without_catalogue;
 mod open_without_sync;
 mod ordered_load;

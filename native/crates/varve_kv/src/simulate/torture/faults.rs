@@ -58,22 +58,23 @@ pub fn fsync(seed: u64) -> Outcome<Met> {
     recovers(&mut session)
 }
 
-/// One rename fails, without or with its effect.
+/// A rename fails, without or with its effect, and often the next ones too.
 pub fn rename(seed: u64) -> Outcome<Met> {
     let mut session = started(seed)?;
-    let mut left = 1 + session.random.any_size(12);
+    let first = 1 + session.random.any_size(12);
+    let failing = *session.random.pick(&[1, 1, 20, u64::MAX / 2]);
+    let mut renames = 0;
     let verdict = *session.random.pick(&[
         Verdict::Fail(libc::EIO),
         Verdict::Fail(libc::EACCES),
         Verdict::FailHalfway(libc::EIO),
     ]);
     fail(&mut session, move |call| {
-        left = left.saturating_sub(u64::from(call.action == Action::Rename));
-        if left == 0 && call.action == Action::Rename {
-            left = u64::MAX;
-            return verdict;
+        if call.action != Action::Rename {
+            return Verdict::Proceed;
         }
-        Verdict::Proceed
+        renames += 1;
+        if (first..first + failing).contains(&renames) { verdict } else { Verdict::Proceed }
     });
     session.work(300)?;
     poison_is_told(&mut session)?;

@@ -52,6 +52,10 @@ pub struct Session {
     store: Option<Store>,
     memtable_bytes: usize,
     segment_bytes: usize,
+    /// Most are so small that writing often moves to another file, with commits in the last one not folded yet.
+    log_file_bytes: usize,
+    /// How many of 10 batches are sent without a sync.
+    fast_in_ten: u64,
 }
 
 /// True when the fault of a cycle came up at all; a cycle without one proves little.
@@ -69,6 +73,8 @@ impl Session {
             oracle: Oracle::new(random.once_in(10)),
             memtable_bytes: *random.pick(&[64 << 10, 64 << 10, 128 << 10, 512 << 10]),
             segment_bytes: *random.pick(&[8 << 10, 32 << 10, 256 << 20]),
+            log_file_bytes: *random.pick(&[16 << 10, 16 << 10, 64 << 10, 1 << 20]),
+            fast_in_ten: *random.pick(&[3, 3, 8]),
             random,
             errors: Vec::new(),
             sink: Sink::default(),
@@ -86,7 +92,7 @@ impl Session {
             threads: Threads::Manual,
             memtable_bytes: self.memtable_bytes,
             segment_bytes: self.segment_bytes,
-            log_file_bytes: 1 << 20,
+            log_file_bytes: self.log_file_bytes,
             acks: Some(Arc::new(self.sink.clone())),
             on_event: Some(Arc::new(move |event| {
                 if let Event::BackgroundFailed { error, .. } = event {
@@ -144,7 +150,8 @@ impl Session {
     /// Queues one batch.
     pub fn send(&mut self) -> Outcome {
         let (token, batch) = self.oracle.next(&mut self.random);
-        let durability = if self.random.once_in(3) { Durability::Fast } else { Durability::Synced };
+        let durability =
+            if self.random.below(10) < self.fast_in_ten { Durability::Fast } else { Durability::Synced };
         if let Err(error) = self.store()?.write(batch, durability, token) {
             self.note(&error);
             self.oracle.settle(token, Fate::Failed)?;
