@@ -1,5 +1,5 @@
 /** Varve and LevelDB behind one small face, each by the quickest calls that it has. */
-import { createPacked, type EmbeddedDatabase } from '@varve/embedded';
+import { createPacked, type EmbeddedDatabase, packedMissing } from '@varve/embedded';
 import type { ClassicLevel } from 'classic-level';
 import { delayOf, recordBytes } from '../flights/flight-record.js';
 import type { Questions } from './questions.js';
@@ -8,16 +8,15 @@ import type { Questions } from './questions.js';
 export type FlightDatabase = EmbeddedDatabase<Uint8Array, Uint8Array>;
 export type LevelDatabase = ClassicLevel<Uint8Array, Uint8Array>;
 
+/** Takes an answer: a delay, or undefined when there is no such key. */
+export type See = (answer: number | undefined) => void;
+
 /** A store under comparison. Every answer is a delay; undefined when there is no such key. */
 export interface Subject {
   /** Answers question `at`. */
   point(questions: Questions, at: number): number | undefined;
-  /** Answers questions `start` to `end`, together. */
-  batch(
-    questions: Questions,
-    start: number,
-    end: number,
-  ): Promise<(number | undefined)[]> | (number | undefined)[];
+  /** Answers questions `start` to `end`, together; each answer goes to `see`, in their order. */
+  batch(questions: Questions, start: number, end: number, see: See): Promise<void> | void;
   /** Sum of the delays of `count` entries from question `at` on. */
   range(questions: Questions, at: number, count: number): Promise<number> | number;
 }
@@ -29,12 +28,12 @@ export function varveSubject(db: FlightDatabase, batchMax: number): Subject {
     point({ keys }, at) {
       return db.getInto(keys[at] ?? 0n, value) === recordBytes ? delayOf(value) : undefined;
     },
-    batch({ keys }, start, end) {
+    batch({ keys }, start, end, see) {
       db.getManyPacked(keys.subarray(start, end), undefined, out);
-      return Array.from({ length: end - start }, (_, at) => {
+      for (let at = 0; at < end - start; at++) {
         const after = out.ends[at] ?? 0;
-        return after >= 2 ** 31 ? undefined : delayOf(out.bytes, after - recordBytes);
-      });
+        see(after >= packedMissing ? undefined : delayOf(out.bytes, after - recordBytes));
+      }
     },
     range({ keys }, at, count) {
       db.scanPacked({ gte: keys[at] ?? 0n, limit: count, fields: 'values' }, out);
@@ -49,8 +48,8 @@ export function levelSubject(db: LevelDatabase): Subject {
   const delay = (value: Uint8Array | undefined) => (value === undefined ? undefined : delayOf(value));
   return {
     point: ({ buffers }, at) => delay(db.getSync(buffers[at] ?? Buffer.alloc(0))),
-    async batch({ buffers }, start, end) {
-      return (await db.getMany(buffers.slice(start, end))).map(delay);
+    async batch({ buffers }, start, end, see) {
+      for (const value of await db.getMany(buffers.slice(start, end))) see(delay(value));
     },
     async range({ buffers }, at, count) {
       const values = db.values({ gte: buffers[at] ?? Buffer.alloc(0), limit: count });
