@@ -2,6 +2,11 @@
 //!
 //! A cycle drives one store with random batches while an oracle keeps a sorted map of what was sent and
 //! answered, does one kind of harm, and compares whatever the store shows afterwards with the oracle.
+//!
+//! A torture is worth what it catches. These faults, planted in the log one at a time, are each caught by the cycles of
+//! one test run: the file that writing leaves is not synced, or only called synced; a file is reused before it is folded,
+//! at once or after a replay; commits count as folded when their memtable is frozen, or before the catalogue that says so
+//! is durable (`rename`); after a replay writing goes on in a file that is free.
 
 mod faults;
 mod oracle;
