@@ -11,32 +11,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::hash::head;
+use crate::rectangle::Extent;
 use crate::segment::{Segment, Span};
 use crate::stats::SegmentStats;
-
-/// What a segment covers: a rectangle of keys and commits, in which it holds everything.
-pub trait Extent {
-    /// The keys that it answers for, see [`Span`].
-    fn span(&self) -> &Span;
-    /// First and last commit.
-    fn commits(&self) -> (u64, u64);
-    /// Bytes of its file.
-    fn bytes(&self) -> u64;
-}
-
-impl Extent for Arc<Segment> {
-    fn span(&self) -> &Span {
-        &self.origin().span
-    }
-
-    fn commits(&self) -> (u64, u64) {
-        (self.footer().sequence_from, self.footer().sequence_to)
-    }
-
-    fn bytes(&self) -> u64 {
-        self.file_bytes()
-    }
-}
 
 /// Segments whose spans do not meet, in key order; never empty.
 #[derive(Clone, Debug)]

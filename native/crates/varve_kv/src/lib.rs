@@ -35,6 +35,7 @@ mod options;
 mod prefetch;
 mod read;
 mod read_types;
+mod rectangle;
 mod repair;
 mod segment;
 #[cfg(feature = "simulate")]

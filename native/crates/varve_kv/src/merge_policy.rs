@@ -10,8 +10,9 @@
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
-use crate::levels::{Extent, Levels};
+use crate::levels::Levels;
 use crate::limits::LEVELS_MAX;
+use crate::rectangle::{Extent, Rectangle};
 use crate::segment::Span;
 
 /// Neighbours of a level that are put together when each is small.
@@ -40,8 +41,11 @@ pub fn plan<T: Extent + Clone>(levels: &Levels<T>, segment_bytes: u64) -> Option
             if older.is_empty() || newer.is_empty() {
                 continue;
             }
-            let left_out = levels.iter().take(newest).flat_map(|level| level.among(&span(levels, &group)));
-            let newer = bytes(levels, &newer) + left_out.map(Extent::bytes).sum::<u64>();
+            let left_out = |around: Rectangle| -> u64 {
+                let levels = levels.iter().take(newest);
+                levels.flat_map(|level| level.among(&around.span)).map(Extent::bytes).sum()
+            };
+            let newer = bytes(levels, &newer) + Rectangle::around(parts(levels, &group)).map_or(0, left_out);
             if bytes(levels, &older) <= newer {
                 return Some(closed(levels, newest..=oldest, group, None));
             }
@@ -160,33 +164,34 @@ fn closed<T: Extent + Clone>(
     memtable: Option<&dyn Extent>,
 ) -> Vec<T> {
     loop {
-        let segments: Vec<&T> = members.iter().map(|&place| levels.at(place)).collect();
-        let spanned = || segments.iter().map(|&segment| segment as &dyn Extent).chain(memtable);
-        let Some(span) = spanned().map(Extent::span).cloned().reduce(Span::and) else { return Vec::new() };
-        let first = spanned().map(|one| one.commits().0).min().unwrap_or(0);
-        let last = spanned().map(|one| one.commits().1).max().unwrap_or(0);
+        let Some(around) = Rectangle::around(parts(levels, &members).chain(memtable)) else {
+            return Vec::new();
+        };
+        let (first, last) = around.commits;
         let stays = |(depth, at): Place| {
             let commits = levels.at((depth, at)).commits();
             (depth < *depths.start() && commits.0 > last) || (depth > *depths.end() && commits.1 < first)
         };
         let meeting = levels.iter().enumerate().flat_map(|(depth, level)| {
-            level.meeting(&span).map(move |at| (depth, at)).filter(|&place| !stays(place))
+            level.meeting(&around.span).map(move |at| (depth, at)).filter(|&place| !stays(place))
         });
         let joined: Group = members.iter().copied().chain(meeting).collect();
         if joined.len() == members.len() {
-            return segments.into_iter().cloned().collect();
+            return members.iter().map(|&place| levels.at(place).clone()).collect();
         }
         members = joined;
     }
 }
 
-fn span<T: Extent + Clone>(levels: &Levels<T>, group: &Group) -> Span {
-    let spans = group.iter().map(|&place| levels.at(place).span());
-    spans.cloned().reduce(Span::and).unwrap_or_default()
+fn parts<'a, T: Extent + Clone>(
+    levels: &'a Levels<T>,
+    group: &'a Group,
+) -> impl Iterator<Item = &'a dyn Extent> {
+    group.iter().map(|&place| levels.at(place) as &dyn Extent)
 }
 
 fn bytes<T: Extent + Clone>(levels: &Levels<T>, group: &Group) -> u64 {
-    group.iter().map(|&place| levels.at(place).bytes()).sum()
+    parts(levels, group).map(Extent::bytes).sum()
 }
 
 #[cfg(test)]
@@ -197,43 +202,22 @@ mod tests {
 
     const CUT: u64 = 1 << 20;
 
-    /// A segment that is only an extent; keys of one byte.
-    #[derive(Clone, Debug, PartialEq, Eq)]
-    struct Piece {
-        span: Span,
-        commits: (u64, u64),
-        bytes: u64,
-    }
-
-    impl Extent for Piece {
-        fn span(&self) -> &Span {
-            &self.span
-        }
-        fn commits(&self) -> (u64, u64) {
-            self.commits
-        }
-        fn bytes(&self) -> u64 {
-            self.bytes
-        }
-    }
-
-    fn piece(keys: (u8, u8), commits: (u64, u64), bytes: u64) -> Piece {
-        Piece { span: Span::of_keys((&[keys.0], &[keys.1])), commits, bytes }
+    /// Segments that are only rectangles; keys of one byte.
+    fn piece(keys: (u8, u8), commits: (u64, u64), bytes: u64) -> Rectangle {
+        Rectangle { span: Span::of_keys((&[keys.0], &[keys.1])), commits, bytes }
     }
 
     /// What merging `inputs` (and a memtable) leaves: pieces of at most `CUT` bytes side by side.
-    fn merged(inputs: &[Piece]) -> Vec<Piece> {
-        let low = inputs.iter().map(|piece| piece.span.from[0]).min().unwrap();
-        let high = inputs.iter().map(|piece| piece.span.to[0]).max().unwrap();
-        let first = inputs.iter().map(|piece| piece.commits.0).min().unwrap();
-        let last = inputs.iter().map(|piece| piece.commits.1).max().unwrap();
-        let bytes: u64 = inputs.iter().map(Extent::bytes).sum();
+    fn merged(inputs: &[Rectangle]) -> Vec<Rectangle> {
+        let around = Rectangle::around(inputs.iter().map(|input| input as &dyn Extent)).unwrap();
+        let Rectangle { span, commits, bytes } = around;
+        let (low, high) = (span.from[0], span.to[0]);
         let parts = (bytes.div_ceil(CUT) as usize).clamp(1, usize::from(high - low) / 2 + 1);
         let step = (usize::from(high - low) + 1) / parts;
         let parts = (0..parts).map(|part| {
             let from = low + (part * step) as u8;
             let to = if part + 1 == parts { high } else { low + ((part + 1) * step - 1) as u8 };
-            piece((from, to), (first, last), bytes / parts as u64)
+            piece((from, to), commits, bytes / parts as u64)
         });
         parts.collect()
     }
@@ -241,14 +225,14 @@ mod tests {
     /// The live pieces of a simulated store, and what was written for them.
     #[derive(Default)]
     struct Simulated {
-        levels: Levels<Piece>,
+        levels: Levels<Rectangle>,
         commits: u64,
         written: u64,
     }
 
     impl Simulated {
-        fn install(&mut self, inputs: &[Piece], memtable: Option<&Piece>) {
-            let all: Vec<Piece> = inputs.iter().chain(memtable).cloned().collect();
+        fn install(&mut self, inputs: &[Rectangle], memtable: Option<&Rectangle>) {
+            let all: Vec<Rectangle> = inputs.iter().chain(memtable).cloned().collect();
             self.written += all.iter().map(Extent::bytes).sum::<u64>();
             let kept = self.levels.segments().filter(|piece| !inputs.contains(piece)).cloned();
             self.levels = Levels::arrange(kept.collect::<Vec<_>>().into_iter().chain(merged(&all)));
@@ -270,7 +254,8 @@ mod tests {
 
         fn merge(&mut self) -> bool {
             let Some(inputs) = plan(&self.levels, CUT) else { return false };
-            let meets = |(at, one): (usize, &Piece)| inputs[..at].iter().any(|two| two.span.meets(&one.span));
+            let meets =
+                |(at, one): (usize, &Rectangle)| inputs[..at].iter().any(|two| two.span.meets(&one.span));
             let is_progress = inputs.len() >= NEIGHBOURS || inputs.iter().enumerate().any(meets);
             assert!(is_progress, "{inputs:?} of {:?}", self.levels);
             self.install(&inputs, None);
@@ -353,7 +338,7 @@ mod tests {
         for at in 0..40u8 {
             store.flush((at * 3, at * 3 + at % 5), CUT / 9);
         }
-        let before: Vec<Piece> = store.levels.segments().cloned().collect();
+        let before: Vec<Rectangle> = store.levels.segments().cloned().collect();
         for _ in 0..100 {
             let inputs = compaction(&store.levels, CUT, |piece| before.contains(piece), |_| false);
             let Some(inputs) = inputs else { break };

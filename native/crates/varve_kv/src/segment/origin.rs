@@ -19,9 +19,15 @@ impl Span {
         Self { from: low.to_vec(), to: [high, &[0]].concat() }
     }
 
-    /// The smallest span that holds both.
-    pub fn and(self, other: Self) -> Self {
-        Self { from: self.from.min(other.from), to: self.to.max(other.to) }
+    /// The smallest span that holds both. Copies a bound only where `other` reaches further.
+    pub fn and(mut self, other: &Self) -> Self {
+        if other.from < self.from {
+            self.from.clone_from(&other.from);
+        }
+        if other.to > self.to {
+            self.to.clone_from(&other.to);
+        }
+        self
     }
 
     /// Whether they have keys in common.

@@ -1,5 +1,6 @@
 //! Checks a whole segment: every block, and every key through the filter and the index.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use varve_types::Result;
@@ -33,6 +34,11 @@ impl Verification {
     pub fn of(segment: Arc<Segment>) -> Self {
         segment.forget_checked();
         Self::new(segment, None)
+    }
+
+    /// Of the segment that is checked.
+    pub fn path(&self) -> &Path {
+        self.segment.path()
     }
 
     /// Entries checked.
