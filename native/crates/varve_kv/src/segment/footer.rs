@@ -146,6 +146,10 @@ impl Footer {
             return Err(damaged("the footer fails its checksum"));
         }
         let footer = Self::fields(bytes).ok_or_else(|| damaged("the footer is malformed"))?;
+        // Every run begins with a block of its own.
+        if footer.runs > footer.blocks {
+            return Err(damaged("the footer names more runs than blocks"));
+        }
         let block_end = footer.blocks.saturating_mul(BLOCK_BYTES as u64).saturating_add(BLOCKS_AT as u64);
         let mut from = block_end;
         for section in [&footer.filter, &footer.index, &footer.starts, &footer.keys] {
