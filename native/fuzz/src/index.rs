@@ -16,7 +16,8 @@ pub fn mended(bytes: &[u8]) -> Image {
     bytes.resize(bytes.len().next_multiple_of(64).max(128), 0);
     let length = bytes.len() as u64;
     patch(&mut bytes, 0, MAGIC);
-    patch(&mut bytes, 8, &1u32.to_le_bytes());
+    let version = if bytes[8] == 1 { 1u32 } else { 2 };
+    patch(&mut bytes, 8, &version.to_le_bytes());
     patch(&mut bytes, CRC_AT, &[0; 4]);
     patch(&mut bytes, 16, &length.to_le_bytes());
     let crc = crc32c::crc32c(&bytes);

@@ -3,7 +3,7 @@
 //! | offset | width | field |
 //! |---|---|---|
 //! | 0 | 8 | magic `VRVINDEX` |
-//! | 8 | 4 | format version |
+//! | 8 | 4 | format version, 1 or 2 |
 //! | 12 | 4 | CRC32C of the whole image with these four bytes zero |
 //! | 16 | 8 | bytes of the image |
 //! | 24 | 8 | keys |
@@ -28,7 +28,10 @@ use varve_types::{ErrorCode, Result, VarveError};
 pub(crate) const HEADER_BYTES: usize = 128;
 pub(crate) const LINE_BYTES: usize = 64;
 const MAGIC: [u8; 8] = *b"VRVINDEX";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
+/// The oldest version that is read: its line probes have no table over the routing tree.
+const VERSION_OLDEST: u32 = 1;
+const VERSION_AT: usize = 8;
 const CRC_AT: usize = 12;
 
 #[derive(Clone, Copy)]
@@ -141,15 +144,15 @@ impl Header {
         }
         let u32_at = |at: usize| u32::from_le_bytes(array(&image[at..at + 4]));
         let u64_at = |at: usize| u64::from_le_bytes(array(&image[at..at + 8]));
-        if u32_at(8) > VERSION {
-            let found = u32_at(8);
+        if u32_at(VERSION_AT) > VERSION {
+            let found = u32_at(VERSION_AT);
             return Err(VarveError::new(
                 ErrorCode::StoreNewerFormat,
                 format!("index image of format {found}, this Varve reads up to {VERSION}"),
                 "open it with a newer Varve",
             ));
         }
-        if u32_at(8) != VERSION || u64_at(16) != image.len() as u64 {
+        if u32_at(VERSION_AT) < VERSION_OLDEST || u64_at(16) != image.len() as u64 {
             return Err(damaged("version or length of the index image is wrong"));
         }
         if u32_at(CRC_AT) != checksum(image) {
@@ -192,12 +195,15 @@ pub(crate) fn damaged(what: impl Into<String>) -> VarveError {
 /// The sections of an image after its header, taken one after the other.
 pub(crate) struct Sections<'a> {
     rest: &'a [u8],
+    /// Whether line probes have a table over the routing tree.
+    pub(crate) has_tables: bool,
 }
 
 impl<'a> Sections<'a> {
-    /// `image` has passed [`Header::read`].
+    /// `image` has passed [`Header::read`], or is not sealed yet: then it has no version, and the newest layout.
     pub(crate) fn of(image: &'a [u8]) -> Self {
-        Self { rest: &image[HEADER_BYTES..] }
+        let has_tables = image[VERSION_AT..VERSION_AT + 4] != VERSION_OLDEST.to_le_bytes();
+        Self { rest: &image[HEADER_BYTES..], has_tables }
     }
 
     /// The next `count` words; the section is padded to a multiple of 64 bytes.

@@ -40,6 +40,7 @@ mod report;
 mod sparse_fences;
 mod splus_tree;
 mod str_index;
+mod top_table;
 mod trial;
 
 pub use build::{Built, build, build_with_clock};

@@ -5,7 +5,7 @@
 //! waits for memory once or twice, where an S+ tree over the keys waits on each of its lower levels.
 //!
 //! Sections: parameters (one word per segment and one more: base in the low half, bits of the f32 slope in the high
-//! half), first keys (whole lines, padded with `u64::MAX`), routing tree.
+//! half), first keys (whole lines, padded with `u64::MAX`), routing tree, table over it.
 //!
 //! Invariant: the walk compares real keys and stops only where the answer is proven, so a bad model costs time and
 //! never a wrong answer. After [`WALK_MAX`] lines it turns into a binary search, so even that time is bounded.
@@ -19,6 +19,7 @@ use crate::image::{HEADER_BYTES, Image, LINE_BYTES, Sections, damaged};
 use crate::kind::{GROUP, Lookup, Trace};
 use crate::lanes::{LINE_KEYS, Lanes, Scalar, prefetch};
 use crate::line_train::Segment;
+use crate::top_table::{self, TopTable};
 
 /// Never over fewer than [`WINDOW_KEYS`] keys.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +28,7 @@ pub(crate) struct LineProbe<'a> {
     params: &'a [u64],
     firsts: &'a [u64],
     router: FenceTree<'a>,
+    top: Option<TopTable<'a>>,
     segment_count: usize,
 }
 
@@ -40,7 +42,9 @@ fn param_words(segment_count: usize) -> usize {
 impl<'a> LineProbe<'a> {
     pub(crate) fn bytes(segment_count: usize) -> usize {
         let lines = segment_count.div_ceil(LINE_KEYS);
-        HEADER_BYTES + param_words(segment_count) * 8 + lines * LINE_BYTES + Shape::of(lines).words() * 8
+        let shape = Shape::of(lines);
+        let words = param_words(segment_count) + shape.words() + top_table::words(&shape);
+        HEADER_BYTES + lines * LINE_BYTES + words * 8
     }
 
     /// Lays out trained segments over `key_count` keys; the image still needs its header.
@@ -48,7 +52,9 @@ impl<'a> LineProbe<'a> {
         let mut image = Image::zeroed(Self::bytes(segments.len()));
         let lines = segments.len().div_ceil(LINE_KEYS);
         let (params, rest) = image.body_mut().split_at_mut(param_words(segments.len()));
-        let (firsts, nodes) = rest.split_at_mut(lines * LINE_KEYS);
+        let (firsts, rest) = rest.split_at_mut(lines * LINE_KEYS);
+        let shape = Shape::of(lines);
+        let (nodes, top) = rest.split_at_mut(shape.words());
         params.fill(key_count as u64); // whatever follows the last segment is the end
         firsts.fill(u64::MAX);
         for ((param, first), segment) in params.iter_mut().zip(firsts.iter_mut()).zip(segments) {
@@ -56,6 +62,7 @@ impl<'a> LineProbe<'a> {
             *first = segment.first;
         }
         fence_tree::fill(nodes, lines, 1, |line| firsts[line * LINE_KEYS]);
+        top_table::fill(top, &shape, |line| firsts[line * LINE_KEYS]);
         image
     }
 
@@ -67,10 +74,11 @@ impl<'a> LineProbe<'a> {
         let params = sections.words(param_words(segment_count))?;
         let firsts = sections.words(lines * LINE_KEYS)?;
         let router = FenceTree::open(sections, lines)?;
+        let top = TopTable::open(sections, &Shape::of(lines))?;
         if firsts[segment_count..].iter().any(|first| *first != u64::MAX) {
             return Err(damaged("a first key without a PLA segment"));
         }
-        Ok(Self { keys, params, firsts, router, segment_count })
+        Ok(Self { keys, params, firsts, router, top, segment_count })
     }
 
     pub(crate) fn segment_count(&self) -> usize {
@@ -98,7 +106,20 @@ impl<'a> LineProbe<'a> {
     #[inline(always)]
     pub(crate) unsafe fn route<L: Lanes>(&self, key: u64) -> usize {
         // SAFETY: as the caller vouches.
-        unsafe { self.segment_in::<L>(self.router.descend::<L>(key), key) }
+        unsafe { self.segment_in::<L>(self.line::<L>(key), key) }
+    }
+
+    /// The line of first keys that holds the segment.
+    ///
+    /// # Safety
+    /// The CPU has the instruction set of `L`.
+    #[inline(always)]
+    unsafe fn line<L: Lanes>(&self, key: u64) -> usize {
+        // SAFETY: as the caller vouches; the table leads to a node.
+        unsafe {
+            let Some(top) = &self.top else { return self.router.descend::<L>(key) };
+            self.router.descend_from::<L>(top.level, top.node::<L>(key), key)
+        }
     }
 
     /// # Safety
@@ -247,10 +268,14 @@ fn walk_left(keys: &[u64], key: u64, mut at: usize) -> (usize, usize) {
 /// Training, replay and lookup share this function: it is the arithmetic that a build verifies.
 #[inline(always)]
 pub(crate) fn predict(distance: u64, slope: f32, base: u32, next_base: u32) -> u32 {
+    // The order of the comparisons turns NaN to 0, so that a lying slope stays between the bases as well, and no
+    // conversion has to saturate.
     let rise = distance as f64 * f64::from(slope);
     let room = f64::from(next_base.wrapping_sub(base));
-    // A comparison with NaN is false, so a lying slope ends at `room`; the conversion saturates.
-    base.wrapping_add(if rise < room { rise } else { room } as u32)
+    let rise = if rise > 0.0 { rise } else { 0.0 };
+    let rise = if rise < room { rise } else { room };
+    // SAFETY: between 0 and a room below 2^32.
+    base.wrapping_add(unsafe { rise.to_int_unchecked::<i64>() } as u32)
 }
 
 /// Keys compared at once: the predicted line and its neighbours.
@@ -274,7 +299,7 @@ impl Lookup for LineProbe<'_> {
     unsafe fn locate<L: Lanes, T: Trace>(&self, key: u64, trace: &mut T) -> usize {
         // SAFETY: routing yields a segment, prediction a window of `keys`.
         unsafe {
-            let routed = self.router.descend::<L>(key);
+            let routed = self.line::<L>(key);
             prefetch(self.params.as_ptr().wrapping_add(routed * LINE_KEYS));
             let predicted = self.predicted(self.segment_in::<L>(routed, key), key);
             self.compare::<L, T>(key, window_start(predicted, self.keys.len() as u32) as usize, trace)
@@ -286,12 +311,26 @@ impl Lookup for LineProbe<'_> {
         debug_assert!(keys.len() <= GROUP);
         // SAFETY: as above.
         unsafe {
-            self.router.descend_group::<L>(keys, out, |line| {
+            let then = |line: usize| {
                 prefetch(self.firsts.as_ptr().wrapping_add(line * LINE_KEYS));
                 prefetch(self.params.as_ptr().wrapping_add(line * LINE_KEYS));
-            });
+            };
+            if let Some(top) = &self.top {
+                for (key, out) in keys.iter().zip(out.iter_mut()) {
+                    *out = top.node::<L>(*key);
+                    self.router.prefetch_node(top.level, *out);
+                }
+                self.router.descend_group_from::<L>(top.level, keys, out, then);
+            } else {
+                self.router.descend_group::<L>(keys, out, then);
+            }
             for (key, out) in keys.iter().zip(out.iter_mut()) {
-                let predicted = self.predicted(self.segment_in::<L>(*out, *key), *key);
+                *out = self.segment_in::<L>(*out, *key);
+                // Every eighth segment has the base of its successor in the next line.
+                prefetch(self.params.as_ptr().wrapping_add(*out + 1));
+            }
+            for (key, out) in keys.iter().zip(out.iter_mut()) {
+                let predicted = self.predicted(*out, *key);
                 *out = line_start(predicted, self.keys.len());
                 prefetch(self.keys.as_ptr().wrapping_add(*out));
             }

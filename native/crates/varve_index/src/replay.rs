@@ -6,7 +6,7 @@
 //! everything between them. The replay checks
 //!
 //! - line probe: for every `i`, the lines walked from the predictions of `keys[i - 1] + 1` and `keys[i]`, and for
-//!   every segment that the routing tree leads its first and last query to it;
+//!   every segment that table and routing tree lead its first and last query to it;
 //! - trees: for every line, the answers at both ends of the range of queries that the tree sends to it.
 //!
 //! A kind that fails is not used: the build falls back to the S+ tree and reports why.

@@ -34,6 +34,11 @@ fn numeric_images() -> Vec<(String, Vec<u64>, Vec<u8>)> {
             }
         }
     }
+    // Segments enough for a table over the routing tree.
+    for (name, keys) in key_sets(10_000) {
+        let built = build(&keys, &Policy::forced(Kind::LineProbe { epsilon: 1 })).unwrap();
+        images.push((format!("{name} with a table"), keys, built.image.to_vec()));
+    }
     images
 }
 
@@ -130,7 +135,7 @@ fn truncated_padded_and_foreign_images_are_refused() {
 fn a_newer_format_says_so() {
     let built = build(&[1, 2, 3], &Policy::default()).unwrap();
     let newer = forge(&built.image, |bytes| {
-        bytes[8] = 2;
+        bytes[8] = 3;
         reseal(bytes);
     });
     assert_eq!(

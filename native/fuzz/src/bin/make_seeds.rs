@@ -56,6 +56,16 @@ fn index_images(dir: &Path) -> io::Result<()> {
         let (image, _) = builder.finish(&policy).map_err(fail)?;
         write(dir, &format!("strings-{name}"), &image_input(MENDED | BYTE_STRINGS, &image))?;
     }
+    // Gaps of many sizes make segments enough for a table over the routing tree.
+    let gap = |at: u64| (at.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) << (at % 16);
+    let rough: Vec<u64> = (0..4000)
+        .scan(0, |key, at| {
+            *key += gap(at) + 1;
+            Some(*key)
+        })
+        .collect();
+    let built = build(&rough, &Policy::forced(Kind::LineProbe { epsilon: 1 })).map_err(fail)?;
+    write(dir, "numbers-table", &image_input(MENDED, &built.image))?;
     let built = build(&stride, &Policy::counted()).map_err(fail)?;
     write(dir, "numbers-affine", &image_input(0, &built.image))?;
     // Long runs of one head make child nodes.
