@@ -283,6 +283,20 @@ mod tests {
         }
     }
 
+    /// Story: block starts far behind the last block, under sound checksums, made a point read ask beyond the end
+    /// whether its block was checked: a panic instead of `STORE_DAMAGED`.
+    #[test]
+    fn starts_behind_the_end_are_damage() {
+        let sound = sound_segment().unwrap();
+        let starts = footer::Footer::decode(&sound).unwrap().starts.span();
+        assert!(!starts.is_empty(), "the sound segment has a large entry");
+        for at in starts.step_by(4) {
+            let mut bytes = sound.clone();
+            bytes[at..at + 4].copy_from_slice(&u32::MAX.to_le_bytes());
+            segment(bytes, true);
+        }
+    }
+
     #[test]
     fn the_seeds_are_sound() {
         let disk = Disk::new(1);
