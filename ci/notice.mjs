@@ -1,12 +1,14 @@
-// Writes NOTICE: what is compiled into the native addon and what the packages load, each with its licence.
+// Writes NOTICE: what is compiled into the native addon and what the packages load, each with its licence. Every package
+// gets a copy of LICENSE, and the addon one of NOTICE: npm packs what lies in the folder.
 //
-//   node ci/notice.mjs           writes NOTICE
-//   node ci/notice.mjs --check   fails when NOTICE is not what manifests and lockfiles say
+//   node ci/notice.mjs           writes them
+//   node ci/notice.mjs --check   fails when NOTICE is not what manifests and lockfiles say, or a copy differs
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { loadedPackages } from './lib/loaded-packages.mjs';
 import { root } from './lib/paths.mjs';
+import { publicPackages } from './lib/public-packages.mjs';
 
 /** @typedef {{name: string, version: string, license: string, authors: string[], folder: string}} Crate */
 
@@ -35,12 +37,26 @@ WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEM
 COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR
 OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.`;
 
-const file = join(root, 'NOTICE');
-const text = render(bundledCrates(), loadedPackages());
-if (!process.argv.includes('--check')) writeFileSync(file, text);
-else if (!existsSync(file) || readFileSync(file, 'utf8') !== text) {
-  console.error('NOTICE is stale: run node ci/notice.mjs and commit it');
+const notice = render(bundledCrates(), loadedPackages());
+const license = read('LICENSE');
+/** @type {[string, string][]} */
+const files = [
+  ['NOTICE', notice],
+  ['native/addons/embedded/NOTICE', notice],
+  ...publicPackages().map((folder) => /** @type {[string, string]} */ ([`${folder}/LICENSE`, license])),
+];
+const stale = files.filter(([name, text]) => !existsSync(join(root, name)) || read(name) !== text);
+if (!process.argv.includes('--check')) {
+  for (const [name, text] of stale) writeFileSync(join(root, name), text);
+} else if (stale.length > 0) {
+  const names = stale.map(([name]) => name).join(', ');
+  console.error(`stale: ${names}; run node ci/notice.mjs and commit what it writes`);
   process.exitCode = 1;
+}
+
+/** @param {string} name */
+function read(name) {
+  return readFileSync(join(root, name), 'utf8');
 }
 
 /** @param {readonly Crate[]} crates @param {readonly {name: string, version: string, license: string}[]} packages */
