@@ -9,7 +9,7 @@ import { drawChart } from './chart.js';
 import { type Goal, scoreboard } from './goals.js';
 import type { Case, Run, Value } from './result.js';
 import { resultsFolder } from './results.js';
-import { formatTarget, isOwn, ratioToBestRival, short } from './table.js';
+import { isOwn, ratioToBestRival, short } from './table.js';
 
 const readme = fileURLToPath(new URL('../../README.md', import.meta.url));
 
@@ -44,12 +44,11 @@ export function replaceBetween(text: string, name: string, content: string): str
 
 function goalTable(goals: readonly Goal[], runs: readonly Run[]): string {
   const rows = scoreboard(goals, runs).map(([goal, outcome]) => [
-    goal.text.replace(/:? *[<>]=.*$/, ''),
-    formatTarget(goal.target),
+    goal.text,
     outcome?.value === undefined ? 'not measured' : short(outcome.value),
     outcome?.met === true ? 'met' : '**short**',
   ]);
-  return markdownTable(['Goal', 'Target', 'Measured', ''], rows);
+  return markdownTable(['Goal', 'Measured', ''], rows);
 }
 
 function resultTable(run: Run): string {
