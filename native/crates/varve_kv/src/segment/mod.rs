@@ -109,7 +109,7 @@ impl Segment {
         if head_id != id || footer.id != id {
             return Err(damaged(&path, 0, "the file carries the number of another segment"));
         }
-        // Read at once what is checked below: page by page it takes ten times as long from a cold disk.
+        // Read at once what is checked below: page by page, a cold disk takes five times as long to open the segment.
         map.advise_soon(footer.filter.offset as usize..map.len());
         let section = |section: &footer::Section, what| {
             section.of(&map).ok_or_else(|| damaged(&path, section.offset, what))
