@@ -1,13 +1,7 @@
-//! Hostile segment files: opening, scanning, seeking, point reads and verification answer or fail with a code.
-//!
-//! Input: `u8` (bit 0: mend all checksums), the file.
+//! Hostile segment files.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use varve_kv::simulate::hostile;
 
-fuzz_target!(|data: &[u8]| {
-    if let Some((flags, bytes)) = data.split_first() {
-        hostile::segment(bytes.to_vec(), flags & 1 != 0);
-    }
-});
+fuzz_target!(|data: &[u8]| hostile::segment(data));

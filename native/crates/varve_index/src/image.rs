@@ -176,6 +176,20 @@ impl Header {
     }
 }
 
+/// Makes magic, version, length and checksum right, whatever else the image says. The older version stays.
+#[cfg(feature = "hostile")]
+pub(crate) fn mend(image: &mut Image) {
+    let bytes = image.bytes_mut();
+    let is_oldest = u32::from(bytes[VERSION_AT]) == VERSION_OLDEST;
+    let version = if is_oldest { VERSION_OLDEST } else { VERSION };
+    let length = bytes.len() as u64;
+    bytes[..8].copy_from_slice(&MAGIC);
+    bytes[VERSION_AT..CRC_AT].copy_from_slice(&version.to_le_bytes());
+    bytes[16..24].copy_from_slice(&length.to_le_bytes());
+    let crc = checksum(bytes);
+    bytes[CRC_AT..CRC_AT + 4].copy_from_slice(&crc.to_le_bytes());
+}
+
 fn checksum(image: &[u8]) -> u32 {
     let crc = crc32c::crc32c(&image[..CRC_AT]);
     let crc = crc32c::crc32c_append(crc, &[0; 4]);

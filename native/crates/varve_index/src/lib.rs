@@ -27,6 +27,8 @@ mod affine;
 mod build;
 mod chooser;
 mod fence_tree;
+#[cfg(feature = "hostile")]
+pub mod hostile;
 mod image;
 mod index;
 mod key;

@@ -30,6 +30,8 @@ mod dense;
 mod failure;
 mod file;
 mod forest;
+#[cfg(feature = "hostile")]
+pub mod hostile;
 mod isa;
 mod limits;
 mod math;

@@ -1,7 +1,7 @@
 //! Hostile files: bytes that a fuzzer makes up go in, and whatever comes out must be an answer or a code.
 //!
-//! A checksum stops a fuzzer at the door, so each entry point can mend all checksums first: then the file
-//! is a well-formed lie, which may be read as it says but must never panic or read outside itself.
+//! A checksum stops a fuzzer at the door, so a flag in the input can have all checksums mended first: then the
+//! file is a well-formed lie, which may be read as it says but must never panic or read outside itself.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -29,8 +29,12 @@ const STORE_ID: [u8; 16] = [9; 16];
 const VISITS_MAX: usize = 20_000;
 
 /// Opens a segment file and reads it in every way.
-pub fn segment(mut bytes: Vec<u8>, mend: bool) {
-    if mend {
+///
+/// `data`: `u8` (bit 0: mend all checksums), the file.
+pub fn segment(data: &[u8]) {
+    let Some((flags, file)) = data.split_first() else { return };
+    let mut bytes = file.to_vec();
+    if flags & 1 != 0 {
         mend_segment(&mut bytes);
     }
     let disk = Disk::new(1);
@@ -125,11 +129,15 @@ fn mend_segment(bytes: &mut [u8]) {
 }
 
 /// Replays a log file twice: both times the same commits, numbered without gaps, each a sound batch.
-pub fn log(mut bytes: Vec<u8>, mend: bool) {
+///
+/// `data`: `u8` (bit 0: mend all checksums), the file.
+pub fn log_record(data: &[u8]) {
+    let Some((flags, file)) = data.split_first() else { return };
+    let mut bytes = file.to_vec();
     bytes.truncate(1 << 20);
     bytes.resize((bytes.len() + HEADER).max(RECORDS_AT as usize + HEADER).next_multiple_of(8), 0);
     let place = Place { store_id: STORE_ID, file: ID };
-    if mend {
+    if flags & 1 != 0 {
         let head = record::head_page(place, bytes.len() as u64);
         bytes[..head.len()].copy_from_slice(&head);
         mend_records(&mut bytes, place);
@@ -265,6 +273,10 @@ pub fn sound_log() -> Result<Vec<u8>> {
 mod tests {
     use super::*;
 
+    fn input(mend: bool, file: &[u8]) -> Vec<u8> {
+        [&[u8::from(mend)], file].concat()
+    }
+
     /// The fuzz targets' entry points on their own seeds, flipped one byte at a time.
     #[test]
     fn one_flip_anywhere_is_answered() {
@@ -273,12 +285,12 @@ mod tests {
             for at in (0..sound.len()).step_by(if mend { 13 } else { 97 }) {
                 let mut bytes = sound.clone();
                 bytes[at] ^= 0x41;
-                segment(bytes, mend);
+                segment(&input(mend, &bytes));
             }
             for at in (0..records.len()).step_by(3) {
                 let mut bytes = records.clone();
                 bytes[at] ^= 0x41;
-                log(bytes, mend);
+                log_record(&input(mend, &bytes));
             }
         }
     }
@@ -293,7 +305,7 @@ mod tests {
         for at in starts.step_by(4) {
             let mut bytes = sound.clone();
             bytes[at..at + 4].copy_from_slice(&u32::MAX.to_le_bytes());
-            segment(bytes, true);
+            segment(&input(true, &bytes));
         }
     }
 

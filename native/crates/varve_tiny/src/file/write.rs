@@ -18,14 +18,18 @@ pub(crate) fn write(model: &Model) -> Vec<u8> {
         out.op(&step.op);
     }
     out.span(model.program.output);
-    let mut file = out.bytes;
+    seal(&mut out.bytes);
+    out.bytes
+}
+
+/// Writes the header, zeros until now, of a file whose body is complete.
+pub(super) fn seal(file: &mut [u8]) {
     let body = (file.len() - HEADER_BYTES) as u64;
     file[..8].copy_from_slice(&MAGIC);
     file[8..12].copy_from_slice(&VERSION.to_le_bytes());
     file[16..24].copy_from_slice(&body.to_le_bytes());
-    let hash = hash_of(&file);
+    let hash = hash_of(file);
     file[HASH_AT..HASH_AT + 32].copy_from_slice(&hash);
-    file
 }
 
 struct Writer {

@@ -1,33 +1,50 @@
-//! Index images: mending their header, and the properties that any image must keep.
+//! Hostile index images: opening one fails with a code or gives an index whose every answer is in bounds.
 
-use varve_index::{Image, Index, StrIndex};
-
-use crate::patch;
-
-const MAGIC: &[u8; 8] = b"VRVINDEX";
-const CRC_AT: usize = 12;
+use super::Input;
+use crate::image::{self, HEADER_BYTES};
+use crate::{Image, Index, StrIndex};
 
 /// Keys at most, so that one run stays fast.
 const KEYS_MAX: u64 = 1 << 14;
 
-/// Pads `bytes` as an image in memory and mends magic, version, length and checksum.
-pub fn mended(bytes: &[u8]) -> Image {
+/// Opens an image and looks up keys of many kinds, one by one and in batches.
+///
+/// `data`: `u8` (bit 0: byte strings, bit 1: mend the checksum), 64 bytes of probes, the image.
+pub fn index_image(data: &[u8]) {
+    let mut input = Input { rest: data };
+    let flags = input.byte();
+    let probes = input.bytes(64);
+    let bytes = input.rest;
+    let image = if flags & 2 != 0 { mended(bytes) } else { Image::copy_of(bytes) };
+    if flags & 1 != 0 {
+        let mut keys: Vec<&[u8]> = probes.chunks(7).collect();
+        keys.extend([
+            &b""[..],
+            &[0xff; 40],
+            bytes.get(200..260).unwrap_or(&[]),
+            bytes.get(300..303).unwrap_or(&[]),
+        ]);
+        check_strings(&image, &keys);
+    } else if let Some(keys) = claimed_keys(&image) {
+        let mut numbers = vec![0, 1, u64::MAX];
+        numbers.extend(probes.chunks_exact(8).map(|raw| raw.iter().fold(0, |n, &b| n << 8 | u64::from(b))));
+        numbers.extend(keys.iter().step_by(keys.len() / 16 + 1).flat_map(|&key| [key, key.wrapping_add(1)]));
+        check_numbers(&image, &keys, &numbers);
+    }
+}
+
+/// The bytes as an image whose magic, version, length and checksum are right.
+fn mended(bytes: &[u8]) -> Image {
     let mut bytes = bytes.to_vec();
-    bytes.resize(bytes.len().next_multiple_of(64).max(128), 0);
-    let length = bytes.len() as u64;
-    patch(&mut bytes, 0, MAGIC);
-    let version = if bytes[8] == 1 { 1u32 } else { 2 };
-    patch(&mut bytes, 8, &version.to_le_bytes());
-    patch(&mut bytes, CRC_AT, &[0; 4]);
-    patch(&mut bytes, 16, &length.to_le_bytes());
-    let crc = crc32c::crc32c(&bytes);
-    patch(&mut bytes, CRC_AT, &crc.to_le_bytes());
-    Image::copy_of(&bytes)
+    bytes.resize(bytes.len().max(HEADER_BYTES), 0);
+    let mut image = Image::copy_of(&bytes);
+    image::mend(&mut image);
+    image
 }
 
 /// Ascending keys of the number and the ends that the image claims, so that it opens; `None` for claims
 /// that no array can meet.
-pub fn claimed_keys(image: &[u8]) -> Option<Vec<u64>> {
+fn claimed_keys(image: &[u8]) -> Option<Vec<u64>> {
     let field = |at: usize| Some(u64::from_le_bytes(image.get(at..at + 8)?.try_into().ok()?));
     let (count, first, last) = (field(24)?, field(32)?, field(40)?);
     if count > KEYS_MAX
@@ -45,8 +62,7 @@ pub fn claimed_keys(image: &[u8]) -> Option<Vec<u64>> {
     Some(keys)
 }
 
-/// A numeric index answers inside the keys, whatever its image claims, one by one and in batches.
-pub fn check_numeric(image: &[u8], keys: &[u64], probes: &[u64]) {
+fn check_numbers(image: &[u8], keys: &[u64], probes: &[u64]) {
     let Ok(index) = Index::open(image, keys) else { return };
     let mut answers = vec![0; probes.len()];
     index.lower_bound_batch(probes, &mut answers);
@@ -59,8 +75,7 @@ pub fn check_numeric(image: &[u8], keys: &[u64], probes: &[u64]) {
     let _report = index.report();
 }
 
-/// A byte-string index answers inside its separators, whatever its image claims.
-pub fn check_strings(image: &[u8], probes: &[&[u8]]) {
+fn check_strings(image: &[u8], probes: &[&[u8]]) {
     let Ok(index) = StrIndex::open(image) else { return };
     let most = index.len().saturating_sub(1);
     let mut answers = vec![0; probes.len()];

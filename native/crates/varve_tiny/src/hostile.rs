@@ -1,42 +1,47 @@
-//! Model files: mending their header, and the properties that any opened model must keep.
+//! Files and messages that a fuzzer makes up: opening one fails with a code or gives a model that scores any row safely,
+//! and that is the same model again after it was saved. Behind the feature `hostile`, for tests and fuzz targets.
+//!
+//! A hash stops a fuzzer at the door. So a flag in the input says whether a file goes in as it is (is every damage
+//! noticed?) or mended (is a well-formed lie harmless?).
 
-use sha2::{Digest, Sha256};
-use varve_tiny::{Isa, Limits, Model};
+use crate::{Isa, Limits, Model, file};
 
-use crate::patch;
-
-const HASH_AT: usize = 24;
-const BODY_AT: usize = 64;
 /// Enough rows for a block, a part of one, and a loose row.
 const ROWS: usize = 64 + 40;
+/// Bytes of an input that become features.
+const FEATURES: usize = 32;
 
-/// Small limits, so that one run stays fast.
-pub fn limits() -> Limits {
-    let mut limits = Limits::default();
-    limits.slots_max = 1 << 10;
-    limits.nodes_max = 1 << 14;
-    limits.weights_max = 1 << 14;
-    limits
+/// Opens a model file.
+///
+/// `data`: `u8` (bit 0: mend length and hash), 32 bytes of features, the file.
+pub fn model_file(data: &[u8]) {
+    let Some((flags, rest)) = data.split_first() else { return };
+    let (features, bytes) = rest.split_at(FEATURES.min(rest.len()));
+    let mut bytes = bytes.to_vec();
+    if flags & 1 != 0 {
+        file::mend(&mut bytes);
+    }
+    check_file(&bytes, features);
 }
 
-/// Makes magic, version, length and hash right.
-pub fn mended(file: &[u8]) -> Vec<u8> {
-    let mut file = file.to_vec();
-    file.resize(file.len().max(BODY_AT), 0);
-    let body = (file.len() - BODY_AT) as u64;
-    patch(&mut file, 0, b"VRVTINY1");
-    patch(&mut file, 8, &1u64.to_le_bytes());
-    patch(&mut file, 16, &body.to_le_bytes());
-    patch(&mut file, 56, &[0; 8]);
-    let mut hash = Sha256::new();
-    hash.update(&file[..HASH_AT]);
-    hash.update(&file[BODY_AT..]);
-    patch(&mut file, HASH_AT, &hash.finalize());
-    file
+/// Imports an ONNX message.
+///
+/// `data`: 32 bytes of features, the message.
+pub fn onnx_import(data: &[u8]) {
+    let (features, message) = data.split_at(FEATURES.min(data.len()));
+    if let Ok(imported) = Model::from_onnx(message, &limits()) {
+        check(&imported, features);
+        check_file(&imported.to_bytes(), features);
+    }
+}
+
+/// Small limits, so that one run stays fast.
+fn limits() -> Limits {
+    Limits { slots_max: 1 << 10, nodes_max: 1 << 14, weights_max: 1 << 14, ..Limits::default() }
 }
 
 /// Opens a file; what opens is checked, and writes bytes that open as the same model.
-pub fn check_file(file: &[u8], features: &[u8]) {
+fn check_file(file: &[u8], features: &[u8]) {
     let Ok(model) = Model::open(file, &limits()) else { return };
     check(&model, features);
     let again = model.to_bytes();
@@ -45,7 +50,7 @@ pub fn check_file(file: &[u8], features: &[u8]) {
 }
 
 /// Scores rows made of `features` one by one and in a batch, on every instruction set, with equal answers.
-pub fn check(model: &Model, features: &[u8]) {
+fn check(model: &Model, features: &[u8]) {
     let (width, outputs) = (model.schema().features.len(), model.schema().outputs.len());
     let mut numbers: Vec<f32> = features.as_chunks().0.iter().map(|raw| f32::from_le_bytes(*raw)).collect();
     numbers.extend([0.0, -1.0, 0.5, f32::NAN, f32::INFINITY]);
