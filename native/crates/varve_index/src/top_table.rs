@@ -171,6 +171,7 @@ impl<'a> TopTable<'a> {
 mod tests {
     use super::{TopTable, fill, words};
     use crate::fence_tree::{self, FenceTree, Shape};
+    use crate::hostile::rough_keys;
     use crate::image::{HEADER_BYTES, Image, Sections};
     use crate::lanes::{LINE_KEYS, Scalar};
     use crate::line_probe::LineProbe;
@@ -222,14 +223,7 @@ mod tests {
 
     #[test]
     fn an_image_without_tables_is_read() {
-        // Gaps of many sizes, so that there are many segments.
-        let gap = |i: u64| (i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) << (i % 16);
-        let keys: Vec<u64> = (0..30_000)
-            .scan(0, |key, i| {
-                *key += gap(i) + 1;
-                Some(*key)
-            })
-            .collect();
+        let keys = rough_keys(30_000);
         let built = build(&keys, &Policy::forced(Kind::LineProbe { epsilon: 1 })).expect("keys ascend");
         let lines = built.report.segment_count.div_ceil(LINE_KEYS);
         let table_bytes = words(&Shape::of(lines)) * 8;

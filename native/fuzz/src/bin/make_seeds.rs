@@ -7,6 +7,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use varve_index::hostile::rough_keys;
 use varve_index::{Kind, Policy, StrIndexBuilder, build};
 use varve_kv::simulate::hostile;
 use varve_tiny::{Limits, Model};
@@ -56,14 +57,8 @@ fn index_images(dir: &Path) -> io::Result<()> {
         let (image, _) = builder.finish(&policy).map_err(fail)?;
         write(dir, &format!("strings-{name}"), &image_input(MENDED | BYTE_STRINGS, &image))?;
     }
-    // Gaps of many sizes make segments enough for a table over the routing tree.
-    let gap = |at: u64| (at.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) << (at % 16);
-    let rough: Vec<u64> = (0..4000)
-        .scan(0, |key, at| {
-            *key += gap(at) + 1;
-            Some(*key)
-        })
-        .collect();
+    // Segments enough for a table over the routing tree.
+    let rough = rough_keys(4000);
     let built = build(&rough, &Policy::forced(Kind::LineProbe { epsilon: 1 })).map_err(fail)?;
     write(dir, "numbers-table", &image_input(MENDED, &built.image))?;
     let built = build(&stride, &Policy::counted()).map_err(fail)?;
