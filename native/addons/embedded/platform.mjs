@@ -1,16 +1,21 @@
 // The name of the compiled addon on this platform. Plain JavaScript, because the build needs it before anything else.
 
-/** For example `varve-embedded.linux-x64-gnu.node`. */
-export function addonFile() {
-  return `varve-embedded.${process.platform}-${process.arch}${libc()}.node`;
+/**
+ * Names that the addon of this platform may have. On Linux those of both C libraries, for a loader to try: to ask Node
+ * which one it runs on takes a report of the whole process, some 240 KB of memory.
+ */
+export function addonFiles() {
+  const platform = `varve-embedded.${process.platform}-${process.arch}`;
+  if (process.platform === 'linux') return [`${platform}-gnu.node`, `${platform}-musl.node`];
+  return [`${platform}${process.platform === 'win32' ? '-msvc' : ''}.node`];
 }
 
-function libc() {
-  if (process.platform === 'win32') return '-msvc';
-  if (process.platform !== 'linux') return '';
+/** The one of them that a build makes, such as `varve-embedded.linux-x64-gnu.node`. */
+export function addonFile() {
+  const [first = '', musl = first] = addonFiles();
   // Node reports the version of glibc; on musl there is none.
   const header = /** @type {{glibcVersionRuntime?: string}} */ (
     /** @type {{header: object}} */ (process.report?.getReport() ?? { header: {} }).header
   );
-  return header.glibcVersionRuntime === undefined ? '-musl' : '-gnu';
+  return header.glibcVersionRuntime === undefined ? musl : first;
 }
