@@ -21,6 +21,7 @@ const steps = [
   command('generated files are fresh', process.execPath, ['capability-matrix/generate.mjs', '--check']),
   command('types: tsc', 'npx', ['--no-install', 'tsc', '-b']),
   command('types: tests', 'npx', ['--no-install', 'tsc', '-p', 'tsconfig.test.json']),
+  command('types: scripts', 'npx', ['--no-install', 'tsc', '-p', 'ci']),
   command('generated types of the addon are fresh', process.execPath, [
     'native/addons/embedded/build.mjs',
     '--types',

@@ -28,9 +28,9 @@ else buildLibrary();
 
 function buildLibrary() {
   cargo(['build', '--locked', '--profile', 'addon', '--package', 'varve_napi']);
-  const library = { linux: 'libvarve_napi.so', darwin: 'libvarve_napi.dylib', win32: 'varve_napi.dll' }[
-    process.platform
-  ];
+  /** @type {Partial<Record<NodeJS.Platform, string>>} */
+  const libraries = { linux: 'libvarve_napi.so', darwin: 'libvarve_napi.dylib', win32: 'varve_napi.dll' };
+  const library = libraries[process.platform];
   if (library === undefined) throw new Error(`there is no addon for ${process.platform}`);
   const target = join(here, addonFile());
   // A running process may have the old library mapped: replace the name, do not write into the file.
