@@ -1,17 +1,18 @@
 /**
- * Checks LevelDB's tables before LevelDB opens them.
+ * Checks LevelDB's tables before LevelDB opens them: those of a log, and those of a database that is imported.
  *
- * LevelDB does not verify their checksums while it reads, and on what it finds in a damaged block it aborts the whole
- * process or goes on for ever: seen with classic-level 3.0.0, whose LevelDB 1.20 is built with its assertions. Only
- * tables that the MANIFEST names are checked; a power cut may leave others half written.
+ * LevelDB does not verify their checksums while it reads, so it hands out damaged values; and on what it finds in a
+ * damaged block it may abort the whole process or go on for ever: seen with classic-level 3.0.0, whose LevelDB 1.20 is
+ * built with its assertions. Only tables that the MANIFEST names are checked; a power cut may leave others half written.
  *
  * Formats: LevelDB, doc/table_format.md, and db/version_edit.cc for the MANIFEST.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { damaged, levelError } from './level-errors.js';
 import { isChecked } from './leveldb-checksum.js';
 import { readLevelLog } from './leveldb-log-file.js';
+import { unsnap } from './leveldb-snappy.js';
 import { LevelReader } from './leveldb-varint.js';
 
 const footerBytes = 48;
@@ -21,17 +22,20 @@ const magic = Buffer.from([0x57, 0xfb, 0x80, 0x8b, 0x24, 0x75, 0x47, 0xdb]);
 const trailerBytes = 5;
 
 /**
- * Cost: one pass over the tables, about 3 ns per byte.
+ * Cost: one pass over the tables, about 3 ns per byte, one table in memory at a time.
  *
- * @throws VarveError `STORE_DAMAGED` with file and offset
+ * @throws VarveError `STORE_DAMAGED` with file and offset; the errors of the disk; what `signal` says when it aborts
  */
-export function refuseBadTables(folder: string): void {
-  for (const number of liveTables(folder)) {
-    const name = String(number).padStart(6, '0');
-    const path = ['ldb', 'sst'].map((kind) => join(folder, `${name}.${kind}`)).find((one) => existsSync(one));
-    const bad = path === undefined ? undefined : firstBadBlock(read(path));
-    if (path !== undefined && bad !== undefined) {
-      throw damaged(`${path}, offset ${bad}`, 'a block of the table fails its checksum');
+export async function refuseBadTables(folder: string, signal?: AbortSignal): Promise<void> {
+  for (const number of await liveTables(folder)) {
+    signal?.throwIfAborted();
+    const stem = join(folder, String(number).padStart(6, '0'));
+    const ldb = await read(`${stem}.ldb`);
+    const table = ldb ?? (await read(`${stem}.sst`));
+    const bad = table === undefined ? undefined : firstBadBlock(table);
+    if (bad !== undefined) {
+      const place = `${stem}.${ldb === undefined ? 'sst' : 'ldb'}, offset ${bad}`;
+      throw damaged(place, 'a block of the table fails its checksum');
     }
   }
 }
@@ -47,7 +51,10 @@ function firstBadBlock(table: Buffer): number | undefined {
   if (!isSound(table, metaindex) || !isSound(table, index)) {
     return footer;
   }
-  const block = table.subarray(index.offset, index.offset + index.bytes);
+  const block = contentOf(table, index);
+  if (block === undefined) {
+    return undefined;
+  }
   const restarts = block.length < 4 ? 0 : block.readUInt32LE(block.length - 4);
   const entries = new LevelReader(block.subarray(0, Math.max(0, block.length - 4 - 4 * restarts)));
   while (entries.hasMore) {
@@ -61,6 +68,19 @@ function firstBadBlock(table: Buffer): number | undefined {
     }
   }
   return undefined;
+}
+
+/** What a sound block holds; undefined for compression of another kind, of which LevelDB says so. */
+function contentOf(table: Buffer, { offset, bytes }: BlockHandle): Buffer | undefined {
+  const stored = table.subarray(offset, offset + bytes);
+  switch (table[offset + bytes]) {
+    case 0:
+      return stored;
+    case 1:
+      return unsnap(stored);
+    default:
+      return undefined;
+  }
 }
 
 interface BlockHandle {
@@ -78,14 +98,13 @@ function isSound(table: Buffer, { offset, bytes }: BlockHandle): boolean {
 }
 
 /** Numbers of the tables that the MANIFEST names; whatever is amiss with it, LevelDB says. */
-function liveTables(folder: string): Set<number> {
+async function liveTables(folder: string): Promise<Set<number>> {
   const live = new Set<number>();
-  const current = join(folder, 'CURRENT');
-  const name = existsSync(current) ? read(current).toString('latin1').trimEnd() : '';
-  const manifest = join(folder, name);
-  if (/^MANIFEST-\d+$/.test(name) && existsSync(manifest)) {
+  const name = (await read(join(folder, 'CURRENT')))?.toString('latin1').trimEnd() ?? '';
+  const manifest = /^MANIFEST-\d+$/.test(name) ? await read(join(folder, name)) : undefined;
+  if (manifest !== undefined) {
     const record = ({ payload }: { readonly payload: Uint8Array }): void => applyEdit(payload, live);
-    readLevelLog(read(manifest), { record, hole: () => undefined });
+    readLevelLog(manifest, { record, hole: () => undefined });
   }
   return live;
 }
@@ -119,10 +138,12 @@ function applyEdit(edit: Uint8Array, live: Set<number>): void {
   }
 }
 
-function read(path: string): Buffer {
+/** The bytes of a file; undefined when it is gone. */
+async function read(path: string): Promise<Buffer | undefined> {
   try {
-    return readFileSync(path);
+    return await readFile(path);
   } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
     throw levelError(`cannot read ${path}`, error);
   }
 }

@@ -8,13 +8,14 @@
  *
  * The source is opened by LevelDB, and nothing is written to it. LevelDB's own opening does what it always does: it
  * takes the lock, renames LOG to LOG.old, turns the log into a table and writes a new MANIFEST; later it may compact.
- * LevelDB verifies its tables' checksums only in part while it reads, and drops damaged records of its log without a
- * word: what it does not tell cannot be told here.
+ * LevelDB does not verify its tables' checksums while it reads, so they are verified before it opens them. It drops
+ * damaged records of its log without a word, which cannot be told here.
  */
 import { readdirSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type KeyValueStore, type PackedOperation, VarveError } from '@varve/interfaces';
 import { ClassicLevel } from 'classic-level';
+import { refuseBadTables } from './check-tables.js';
 import { levelError } from './level-errors.js';
 
 /** The part of a store that an import writes to. */
@@ -59,10 +60,13 @@ const chunkBytes = 4 << 20;
  * Copies the LevelDB database in `from` into the store `to`, or goes on with an interrupted copy; the source must not
  * have changed since.
  *
+ * Cost: two passes over the source; the first one checks it, before `progress` is called.
+ *
  * @returns entries in the copy
  * @throws VarveError `STORE_MISSING` no such folder; `STORE_FOREIGN` not a LevelDB folder; `STORE_LOCKED` in use;
- *   `STORE_DAMAGED` as far as LevelDB notices; `ARGUMENT_INVALID` when the target has an unfinished import of another
- *   folder; `KEY_TOO_LARGE` or `VALUE_TOO_LARGE` when an entry is over the target's limits; what `commit` throws
+ *   `STORE_DAMAGED` a table fails its checksum, or what LevelDB notices; `ARGUMENT_INVALID` when the target has an
+ *   unfinished import of another folder; `KEY_TOO_LARGE` or `VALUE_TOO_LARGE` when an entry is over the target's limits;
+ *   what `commit` throws
  */
 export async function importLevel(options: ImportOptions): Promise<number> {
   const from = resolve(options.from);
@@ -75,6 +79,7 @@ export async function importLevel(options: ImportOptions): Promise<number> {
       hint: 'finish that one first, or pass restart: true',
     });
   }
+  await refuseBadTables(from, signal);
   const db = await openSource(from);
   let entries = interrupted?.entries ?? 0;
   let bytes = 0;

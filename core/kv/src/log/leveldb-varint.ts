@@ -26,6 +26,13 @@ export class LevelReader {
     return number;
   }
 
+  /** The next number of `width` bytes, little endian, at most 4; behind the end its bytes are zeros. */
+  fixed(width: number): number {
+    let number = 0;
+    for (let index = 0; index < width; index++) number += (this.bytes[this.at++] ?? 0) * 2 ** (8 * index);
+    return number;
+  }
+
   /** The next `length` bytes; undefined when there are less. */
   take(length: number): Uint8Array | undefined {
     this.at += length;

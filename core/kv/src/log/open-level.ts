@@ -104,7 +104,7 @@ function checkCurrent(folder: string, names: readonly string[]): void {
 }
 
 async function openDatabase(folder: string, createIfMissing: boolean): Promise<OpenedLevel['db']> {
-  refuseBadTables(folder);
+  await refuseBadTables(folder);
   const db = new ClassicLevel<Uint8Array, Uint8Array>(folder, {
     keyEncoding: 'view',
     valueEncoding: 'view',
