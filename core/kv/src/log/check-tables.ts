@@ -9,7 +9,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { damaged, levelError } from './level-errors.js';
+import { damaged, isMissing, levelError } from './level-errors.js';
 import { isChecked } from './leveldb-checksum.js';
 import { readLevelLog } from './leveldb-log-file.js';
 import { unsnap } from './leveldb-snappy.js';
@@ -143,7 +143,7 @@ async function read(path: string): Promise<Buffer | undefined> {
   try {
     return await readFile(path);
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    if (isMissing(error)) return undefined;
     throw levelError(`cannot read ${path}`, error);
   }
 }

@@ -9,7 +9,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { HighWaterMark } from './high-water-mark.js';
-import { damaged, levelError } from './level-errors.js';
+import { damaged, isMissing, levelError } from './level-errors.js';
 import { putsOf, readLevelLog } from './leveldb-log-file.js';
 import { decodeCommits } from './log-record.js';
 
@@ -59,7 +59,7 @@ function read(path: string): Uint8Array {
   try {
     return readFileSync(path);
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
+    if (isMissing(error)) {
       return new Uint8Array(0);
     }
     throw levelError(`cannot read ${path}`, error);

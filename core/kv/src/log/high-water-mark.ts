@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { VarveError } from '@varve/interfaces';
 import { crc32 } from './checksum.js';
-import { damaged, levelError } from './level-errors.js';
+import { damaged, isMissing, levelError } from './level-errors.js';
 import { logFormat, logIdBytes } from './log-record.js';
 
 /** File name of the mark inside the log's folder; LevelDB leaves names alone that it does not know. */
@@ -88,7 +88,7 @@ export class HighWaterMark {
     try {
       file = openSync(path, 'r+');
     } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
+      if (isMissing(error)) {
         return undefined;
       }
       throw levelError(`cannot open ${path}`, error);

@@ -16,7 +16,7 @@ import { join, resolve } from 'node:path';
 import { type KeyValueStore, type PackedOperation, VarveError } from '@varve/interfaces';
 import { ClassicLevel } from 'classic-level';
 import { refuseBadTables } from './check-tables.js';
-import { levelError } from './level-errors.js';
+import { isMissing, levelError } from './level-errors.js';
 
 /** The part of a store that an import writes to. */
 export type ImportTarget = Pick<KeyValueStore, 'commit' | 'getInto'>;
@@ -139,8 +139,7 @@ function checkSource(from: string): number {
   try {
     names = readdirSync(from);
   } catch (error) {
-    const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
-    if (!isMissing) {
+    if (!isMissing(error)) {
       throw levelError(`cannot read ${from}`, error);
     }
     throw new VarveError('STORE_MISSING', { message: `there is no folder ${from}`, cause: error });

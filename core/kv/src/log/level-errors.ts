@@ -50,6 +50,11 @@ export function damaged(place: string, what: string, cause?: unknown): VarveErro
   });
 }
 
+/** Whether the file system said that a file or folder is not there. */
+export function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+}
+
 /** Codes and messages of an error and its causes. */
 function sayings(cause: unknown): string {
   const said: string[] = [];

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type LoggedCommit, VarveError } from '@varve/interfaces';
 import type { Cell } from './high-water-mark.js';
-import { levelError } from './level-errors.js';
+import { isMissing, levelError } from './level-errors.js';
 import type { CatalogueRecord, CommitsRecord } from './log-record.js';
 import { provenCommits } from './proven-commits.js';
 import { RecordScan } from './scan-records.js';
@@ -85,7 +85,7 @@ function list(folder: string): string[] {
       .map(({ name }) => name)
       .sort();
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    if (isMissing(error)) return [];
     throw levelError(`cannot read ${folder}`, error);
   }
 }
