@@ -28,15 +28,32 @@ export function openStore(
   settings: Settings,
   onEvent: (event: StoreEvent) => void,
 ): Promise<OpenStore> {
-  const present = presentLog(location);
-  if (present !== undefined && settings.log !== undefined && settings.log !== present)
-    throw new VarveError('ARGUMENT_INVALID', {
-      message: `the store in ${location} keeps its log as ${present}, not as ${settings.log}`,
-      hint: `leave the option log out, or write log: '${present}'`,
-    });
-  return (present ?? settings.log ?? 'native') === 'native'
+  return chosenLog(location, presentLog(location), settings.log) === 'native'
     ? openNative(location, settings, onEvent)
     : openLevel(location, settings, onEvent);
+}
+
+/**
+ * The log that a damaged store had; where nothing tells, the one that is `asked` for, and the one of a new store.
+ *
+ * @throws VarveError `ARGUMENT_INVALID` when the store has another
+ */
+export function damagedLog(location: string, asked: 'native' | 'level' | undefined): 'native' | 'level' {
+  return chosenLog(location, presentLog(location) ?? remainingLog(location), asked);
+}
+
+/** The log that is there, which is the one that is asked for; without one, that, and `native` by default. */
+function chosenLog(
+  location: string,
+  present: 'native' | 'level' | undefined,
+  asked: 'native' | 'level' | undefined,
+): 'native' | 'level' {
+  if (present !== undefined && asked !== undefined && asked !== present)
+    throw new VarveError('ARGUMENT_INVALID', {
+      message: `the store in ${location} keeps its log as ${present}, not as ${asked}`,
+      hint: `leave the option log out, or write log: '${present}'`,
+    });
+  return present ?? asked ?? 'native';
 }
 
 /** The log of the store in a directory; undefined when there is no store. */
@@ -48,12 +65,13 @@ function presentLog(location: string): 'native' | 'level' | undefined {
   return isLevel || existsSync(next) ? 'level' : undefined;
 }
 
-/** The log that a damaged store had, as far as anything tells. */
-export function damagedLog(location: string): 'native' | 'level' | undefined {
+/** The log of a store of which less is left; segments alone could be of either. */
+function remainingLog(location: string): 'native' | 'level' | undefined {
   const names = namesIn(location);
-  const isNative = names.some((name) => name === markName || name.endsWith('.vlog'));
+  if (names.some((name) => name === markName || name.endsWith('.vlog'))) return 'native';
   const hasSegments = names.some((name) => name.endsWith('.vseg'));
-  return presentLog(location) ?? (hasSegments && !isNative ? 'level' : undefined);
+  const { log, old } = logFolders(location);
+  return hasSegments && (existsSync(log) || existsSync(old)) ? 'level' : undefined;
 }
 
 function namesIn(folder: string): string[] {

@@ -27,6 +27,15 @@ export interface StoreOptions {
   readonly control?: ControlMode | ControlOptions;
 }
 
+/** How a store is repaired. */
+export interface RepairOptions {
+  /**
+   * The log that the store had, for a directory that lost everything but its segments: nothing else tells, and it
+   * becomes a store with that log. Default `native`, as for a new store.
+   */
+  readonly log?: 'native' | 'level';
+}
+
 /** The same with every default filled in. */
 export interface Settings {
   readonly durability: Durability;
@@ -49,10 +58,20 @@ export function readOptions(options: StoreOptions): Settings {
     if (!Number.isSafeInteger(value) || value < 0) throw invalid(`${name} must be a whole number`);
     native[name] = value;
   }
-  const { log } = own;
-  if (log !== undefined && log !== 'native' && log !== 'level') throw invalid('log is not native or level');
   if (own.indexPolicy !== undefined) native.indexPolicy = { ...own.indexPolicy };
-  return { durability: durabilityOf(own.durability, 'synced'), log, control: controlOf(own.control), native };
+  return {
+    durability: durabilityOf(own.durability, 'synced'),
+    log: logOf(own.log),
+    control: controlOf(own.control),
+    native,
+  };
+}
+
+/** The log that is asked for. @throws VarveError ARGUMENT_INVALID */
+export function logOf(asked: unknown): 'native' | 'level' | undefined {
+  if (asked !== undefined && asked !== 'native' && asked !== 'level')
+    throw invalid('log is not native or level');
+  return asked;
 }
 
 /** The durability of one write. @throws VarveError ARGUMENT_INVALID */

@@ -42,7 +42,14 @@ import { type IndexCurve, type IndexTrial, readCurves, tryIndexes } from './inde
 import { CursorIterator, type Format, type IteratorOptions } from './iterator.js';
 import { keyBytes } from './key-bytes.js';
 import { damagedLog, type OpenStore, openStore } from './open-store.js';
-import { durabilityOf, readOptions, type Settings, type StoreOptions } from './options.js';
+import {
+  durabilityOf,
+  logOf,
+  type RepairOptions,
+  readOptions,
+  type Settings,
+  type StoreOptions,
+} from './options.js';
 import { CursorScan, getManyPacked } from './packed-reads.js';
 import { PointReads } from './point-reads.js';
 import { repairLevelStore } from './repair-level.js';
@@ -374,11 +381,12 @@ export class VarveStore<K = string, V = string>
 /**
  * Salvages a damaged store in place and says exactly what is gone. The store must not be open.
  *
- * @throws VarveError `STORE_LOCKED`, `STORE_FOREIGN`, `STORE_NEWER_FORMAT`, and those of the disk; the store still holds
- *   everything that it held before
+ * @throws VarveError `STORE_LOCKED`, `STORE_FOREIGN`, `STORE_NEWER_FORMAT`, those of the disk, and `ARGUMENT_INVALID` when
+ *   the store has another log than `options.log`; the store still holds everything that it held before
  */
-export async function repairStore(location: string): Promise<RepairReport> {
-  return damagedLog(location) === 'level'
+export async function repairStore(location: string, options: RepairOptions = {}): Promise<RepairReport> {
+  const own: RepairOptions = Object.assign(Object.create(null), options);
+  return damagedLog(location, logOf(own.log)) === 'level'
     ? repairLevelStore(location)
     : repairReportOf(unwrap(await binding.repairStore(location)));
 }

@@ -187,7 +187,7 @@ describe.each(['closed', 'reopened'] as const)('a store that was %s, and lost', 
   it('the log as a whole keeps its segments', async () => {
     const location = copyOf(samples[sample]);
     remove(log(location));
-    const report = await repairStore(location);
+    const report = await repairStore(location, { log: 'level' });
     expect(report).toMatchObject({ damage: [{ file: 'log' }], keptCommits: 0, keptEntries: folded });
     // Nothing is left that could tell of the commits behind the folded ones.
     expect(await missing(location)).toEqual(

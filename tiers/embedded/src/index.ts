@@ -41,6 +41,7 @@ export {
   type IndexCurve,
   type IndexTrial,
   importLevel,
+  type RepairOptions,
   repairStore as repair,
 } from '@varve/kv';
 export { capabilities, type EmbeddedLimits, limits } from './limits.js';
