@@ -1,7 +1,13 @@
 import { defineConfig } from 'vitest/config';
 
+/** Makes packages lead to their modules as `tsc -b` compiled them, not to a bundle that may be older. */
+const condition = '@varve/unbundled';
+
 export default defineConfig({
+  ssr: { resolve: { conditions: [condition] } },
   test: {
+    // The processes that tests start, too.
+    env: { NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ''} --conditions=${condition}` },
     include: [
       '{core,tiers}/*/test/**/*.test.ts',
       'native/addons/*/test/**/*.test.ts',

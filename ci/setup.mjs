@@ -1,4 +1,4 @@
-// Makes a clone ready: toolchain, packages, native addon, compiled TypeScript. Idempotent, and quick when
+// Makes a clone ready: toolchain, packages, native addon, compiled TypeScript, bundles. Idempotent, and quick when
 // nothing is to do. It runs before anything is installed, so it is plain JavaScript without dependencies.
 //
 //   node ci/setup.mjs            everything
@@ -25,6 +25,7 @@ try {
     if (!process.argv.includes('--install')) {
       await buildAddon(toolchain.rust ?? '');
       await compileTypeScript();
+      await bundlePackages();
     }
   }
 } catch (error) {
@@ -58,4 +59,9 @@ async function compileTypeScript() {
   if (code === 0) return;
   process.stderr.write(output);
   throw new StepFailed('compiling TypeScript');
+}
+
+/** Always: it takes less time than to find out whether it is needed. */
+async function bundlePackages() {
+  await run(process.execPath, ['ci/bundle.mjs'], { label: 'bundling the packages' });
 }

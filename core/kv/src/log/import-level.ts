@@ -14,7 +14,7 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type KeyValueStore, type PackedOperation, VarveError } from '@varve/interfaces';
-import { ClassicLevel } from 'classic-level';
+import type { ClassicLevel } from 'classic-level';
 import { refuseBadTables } from './check-tables.js';
 import { isMissing, levelError } from './level-errors.js';
 
@@ -157,6 +157,7 @@ function checkSource(from: string): number {
 }
 
 async function openSource(from: string): Promise<ClassicLevel<Uint8Array, Uint8Array>> {
+  const { ClassicLevel } = await import('classic-level');
   const db = new ClassicLevel<Uint8Array, Uint8Array>(from, {
     keyEncoding: 'view',
     valueEncoding: 'view',

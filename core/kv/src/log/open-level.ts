@@ -2,7 +2,7 @@
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { VarveError } from '@varve/interfaces';
-import { ClassicLevel } from 'classic-level';
+import type { ClassicLevel } from 'classic-level';
 import { refuseBadTables } from './check-tables.js';
 import { refuseHoles } from './find-hole.js';
 import { HighWaterMark, markName } from './high-water-mark.js';
@@ -105,6 +105,8 @@ function checkCurrent(folder: string, names: readonly string[]): void {
 
 async function openDatabase(folder: string, createIfMissing: boolean): Promise<OpenedLevel['db']> {
   await refuseBadTables(folder);
+  // Loaded here, with LevelDB's own addon: most stores have the native log and never need either.
+  const { ClassicLevel } = await import('classic-level');
   const db = new ClassicLevel<Uint8Array, Uint8Array>(folder, {
     keyEncoding: 'view',
     valueEncoding: 'view',

@@ -15,7 +15,8 @@ function load(): Binding {
   const files = addonFiles();
   for (const file of files) {
     try {
-      return require(`../${file}`) as Binding;
+      // By its package, because this file may be part of another package's bundle.
+      return require(`@varve/native-embedded/${file}`) as Binding;
     } catch (cause) {
       causes.push(cause);
     }
