@@ -13,5 +13,6 @@
 export interface Case<Subject> {
   /** One sentence of the contract. */
   readonly name: string;
+  /** Asserts it; rejects when it does not hold. */
   readonly run: (subject: Subject) => Promise<void>;
 }

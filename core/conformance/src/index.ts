@@ -7,7 +7,13 @@ export type { StoreFactory, StoreUnderTest } from './key-value-store/factory.js'
 export { type ModelRuntimeFactory, modelRuntimeCases } from './model-runtime/cases.js';
 export { type PlatformFactory, type PlatformUnderTest, platformCases } from './platform/cases.js';
 export { ReferenceLog, type ReferenceLogPlace } from './reference/durable-log.js';
-export { ReferencePlace, ReferenceStore, referenceLimits } from './reference/key-value-store.js';
+export {
+  type ReferenceEntry,
+  ReferencePlace,
+  type ReferenceState,
+  ReferenceStore,
+  referenceLimits,
+} from './reference/key-value-store.js';
 export { createSeededRandom, forSeeds, type SeededRandom } from './simulated/seeded-random.js';
 export { SimulatedClock } from './simulated/simulated-clock.js';
 export { type DiskOperation, SimulatedDisk } from './simulated/simulated-disk.js';

@@ -29,6 +29,7 @@ export class Journal {
     this.#sink = sink;
   }
 
+  /** Numbers and seals a decision, keeps it, and hands it to the sink. */
   append(draft: JournalDraft): JournalEntry {
     const last = this.#entries.at(-1);
     const unsealed = { sequence: (last?.sequence ?? -1) + 1, ...draft };
@@ -39,6 +40,7 @@ export class Journal {
     return entry;
   }
 
+  /** A copy of what is kept, oldest first. */
   entries(): readonly JournalEntry[] {
     return [...this.#entries];
   }

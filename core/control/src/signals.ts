@@ -19,6 +19,7 @@ export interface Thresholds {
   readonly hardness: { readonly hard: number; readonly easy: number };
 }
 
+/** The thresholds unless a store is given others. */
 export const defaultThresholds: Thresholds = {
   driftRatio: 1.5,
   driftWindows: 3,

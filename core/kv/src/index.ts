@@ -10,5 +10,6 @@ export {
 } from './log/import-level.js';
 export { LevelLog, type LogStats } from './log/level-log.js';
 export type { LevelLogOptions } from './log/level-options.js';
+export type { LogVerifyReport } from './log/verify-level.js';
 export type { RepairOptions, StoreOptions } from './options.js';
 export { repairStore, VarveStore, type VarveStoreOptions } from './varve-store.js';

@@ -23,6 +23,7 @@ import {
   type PackedRange,
   type PackedScan,
   type RepairReport,
+  type StoreSnapshot,
   type StoreStats,
   VarveError,
   type VerifyReport,
@@ -35,7 +36,7 @@ import {
   type NativeSnapshot,
   unwrap,
 } from '@varve/native-embedded';
-import { type AbstractDatabaseOptions, AbstractLevel } from 'abstract-level';
+import { type AbstractDatabaseOptions, AbstractLevel, type AbstractSnapshot } from 'abstract-level';
 import { BatchBuilder } from './batch-builder.js';
 import { type RunningControl, startControl } from './control/running-control.js';
 import { type IndexCurve, type IndexTrial, readCurves, tryIndexes } from './index-study.js';
@@ -183,7 +184,7 @@ export class VarveStore<K = string, V = string>
   }
 
   /** A consistent view of this moment, for every kind of read; see `StoreSnapshot`. */
-  override snapshot(options?: object): Snapshot {
+  override snapshot(options?: object): AbstractSnapshot & StoreSnapshot {
     return super.snapshot(options) as Snapshot;
   }
 

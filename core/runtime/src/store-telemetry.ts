@@ -3,6 +3,7 @@ import { type Clock, type ErrorCode, type StoreEvent, type Telemetry, VarveError
 
 /** The part of an event emitter that is needed; every store is one. */
 export interface StoreEvents {
+  /** Tells `listener` of every event of that name from now on. */
   on(name: StoreEvent['type'], listener: (event: StoreEvent) => void): unknown;
 }
 

@@ -20,6 +20,7 @@ export interface EmbeddedLimits {
   readonly eventLoopStallMsMax: number;
 }
 
+/** The bounds that hold; what exceeds one is refused with its code. */
 export const limits: EmbeddedLimits = {
   keyBytesMax: bound('key'),
   valueBytesMax: bound('value'),

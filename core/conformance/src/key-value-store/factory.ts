@@ -3,8 +3,11 @@ import type { KeyValueStore, StoreSnapshot } from '@varve/interfaces';
 
 /** A store with a lifecycle, as abstract-level names it. Its control loop is the controller suite's concern. */
 export interface StoreUnderTest extends Omit<KeyValueStore, 'control'> {
+  /** Opens the place, or creates the store there. */
   open(): Promise<void>;
+  /** Lets go of the place; what is acknowledged stays in it. */
   close(): Promise<void>;
+  /** A view of this moment. */
   snapshot(): StoreSnapshot;
 }
 

@@ -10,6 +10,7 @@ import { drawFloats, drawNet, type Net, onlyOperator } from './onnx-net.js';
 
 /** Makes runtimes without models, and says where a case may put files. */
 export interface ModelRuntimeFactory {
+  /** A runtime without models. */
   create(): ModelRuntime;
   /** A new empty folder; whoever made the factory cleans up. */
   folder(): Promise<string>;

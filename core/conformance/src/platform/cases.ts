@@ -20,6 +20,7 @@ export interface PlatformUnderTest {
 export interface PlatformFactory {
   /** A case asserts that what is false here is indeed missing. */
   readonly supports: { readonly losePower: boolean };
+  /** A platform of its own, with an empty disk. */
   create(): Promise<PlatformUnderTest>;
 }
 

@@ -26,6 +26,7 @@ export interface ReferenceLogPlace {
   owner: DurableLog | undefined;
 }
 
+/** The log that others are compared with. */
 export class ReferenceLog implements DurableLog {
   readonly #place: ReferenceLogPlace;
   #commits: LoggedCommit[] = [];

@@ -29,21 +29,22 @@ export const referenceLimits: { readonly keyBytesMax: number; readonly valueByte
   valueBytesMax: 64 << 20,
 };
 
-interface Entry {
+/** What a key stands for. */
+export interface ReferenceEntry {
   readonly key: Uint8Array;
   readonly value: Uint8Array;
 }
 
 /** One moment of a store. */
-interface State {
+export interface ReferenceState {
   readonly sequence: number;
   /** Ascending by key, without duplicates. */
-  readonly entries: readonly Entry[];
+  readonly entries: readonly ReferenceEntry[];
 }
 
 /** What outlives a store object: a directory, in memory. */
 export class ReferencePlace {
-  state: State = { sequence: 0, entries: [] };
+  state: ReferenceState = { sequence: 0, entries: [] };
   foldedSequence = 0;
   owner: ReferenceStore | undefined;
 }
@@ -69,10 +70,12 @@ export class ReferenceStore implements KeyValueStore {
     this.#place.owner = this;
   }
 
+  /** Lets go of the place. */
   async close(): Promise<void> {
     if (this.#place.owner === this) this.#place.owner = undefined;
   }
 
+  /** A view of this moment. */
   snapshot(): StoreSnapshot {
     return new ReferenceSnapshot(this, this.#latest());
   }
@@ -200,12 +203,12 @@ export class ReferenceStore implements KeyValueStore {
     await this.flush();
   }
 
-  #latest(): State {
+  #latest(): ReferenceState {
     if (this.#place.owner !== this) throw closed('the store');
     return this.#place.state;
   }
 
-  #view(options: ViewOptions = {}): State {
+  #view(options: ViewOptions = {}): ReferenceState {
     const latest = this.#latest();
     const { snapshot } = options;
     if (snapshot === undefined) return latest;
@@ -219,16 +222,16 @@ export class ReferenceStore implements KeyValueStore {
 class ReferenceSnapshot implements StoreSnapshot {
   readonly store: ReferenceStore;
   readonly sequence: number;
-  readonly #state: State;
+  readonly #state: ReferenceState;
   #isOpen = true;
 
-  constructor(store: ReferenceStore, state: State) {
+  constructor(store: ReferenceStore, state: ReferenceState) {
     this.store = store;
     this.sequence = state.sequence;
     this.#state = state;
   }
 
-  get state(): State {
+  get state(): ReferenceState {
     if (!this.#isOpen) throw closed('the snapshot');
     return this.#state;
   }
@@ -284,9 +287,9 @@ function checkOperations(
 }
 
 function applied(
-  entries: readonly Entry[],
+  entries: readonly ReferenceEntry[],
   changes: readonly { readonly key: Uint8Array; readonly value: Uint8Array | undefined }[],
-): readonly Entry[] {
+): readonly ReferenceEntry[] {
   const after = [...entries];
   for (const { key, value } of changes) {
     const at = positionOf(after, key);
@@ -297,7 +300,7 @@ function applied(
 }
 
 /** First position whose key is >= `key`. */
-function positionOf(entries: readonly Entry[], key: Uint8Array): number {
+function positionOf(entries: readonly ReferenceEntry[], key: Uint8Array): number {
   let low = 0;
   let high = entries.length;
   while (low < high) {
@@ -309,12 +312,12 @@ function positionOf(entries: readonly Entry[], key: Uint8Array): number {
   return low;
 }
 
-function isAt(entries: readonly Entry[], at: number, key: Uint8Array): boolean {
+function isAt(entries: readonly ReferenceEntry[], at: number, key: Uint8Array): boolean {
   const entry = entries[at];
   return entry !== undefined && compareBytes(entry.key, key) === 0;
 }
 
-function valueOf(entries: readonly Entry[], key: Uint8Array): Uint8Array | undefined {
+function valueOf(entries: readonly ReferenceEntry[], key: Uint8Array): Uint8Array | undefined {
   const at = positionOf(entries, key);
   return isAt(entries, at, key) ? entries[at]?.value : undefined;
 }
@@ -341,7 +344,7 @@ function append(out: Packed, bytes: Uint8Array, field: number): boolean {
 }
 
 /** Moves as many of `left` as fit into `out`. */
-function fill(out: Packed, left: Entry[], fields: 'keys' | 'values' | 'both'): Packed {
+function fill(out: Packed, left: ReferenceEntry[], fields: 'keys' | 'values' | 'both'): Packed {
   reset(out);
   const endsPerEntry = fields === 'both' ? 2 : 1;
   for (let [entry] = left; entry !== undefined; [entry] = left) {

@@ -76,6 +76,7 @@ export interface Forecast {
 
 /** What the controller steers: a store, or a simulation of one. */
 export interface Plant {
+  /** The counters of this moment. */
   observe(): Observation;
   /** The index policy in force for coming merges. */
   policy(): IndexPolicy;

@@ -17,6 +17,7 @@ export interface LoggedCommit {
   readonly batch: Uint8Array;
 }
 
+/** What is acknowledged but not yet folded; the invariants stand at the head of this file. */
 export interface DurableLog {
   /** Opens or creates the log. Errors: `STORE_LOCKED`, `STORE_DAMAGED`, `STORE_FOREIGN`, `STORE_NEWER_FORMAT`. */
   open(): Promise<void>;

@@ -85,6 +85,7 @@ export interface PackedRange {
 export interface StoreSnapshot {
   /** Last commit in the view. */
   readonly sequence: number;
+  /** Lets go of the view; closing it again does nothing. */
   close(): Promise<void>;
 }
 
@@ -103,6 +104,7 @@ export interface PackedScan {
    * `ARGUMENT_INVALID` when `out.ends` has no place for one entry.
    */
   next(out: Packed): Packed;
+  /** Lets go of the snapshot; closing again does nothing. */
   close(): void;
 }
 
@@ -223,6 +225,7 @@ export type StoreEvent =
   | { readonly type: 'background-failed'; readonly job: StoreJob; readonly error: Error }
   | { readonly type: 'poisoned'; readonly cause: string };
 
+/** Work that goes on in the background, or takes long. */
 export type StoreJob = 'flush' | 'merge' | 'verify';
 
 /** The self-tuning loop of a store, as far as a user sees it. */
@@ -280,6 +283,7 @@ export interface KeyValueStore {
   /** Opens a scan over `range` that is read in packed chunks. */
   openScan(range: PackedRange, options?: ViewOptions): PackedScan;
 
+  /** A reading of the store: segments, memtables, log, counters. Cost: a few microseconds per segment. */
   stats(): StoreStats;
   /** Reads and checks every block, filter, index and log record; damage is in the report, not an error. */
   verify(): Promise<VerifyReport>;

@@ -88,6 +88,7 @@ export interface Telemetry {
    * Cost: independent of how many records came before. Errors: `ARGUMENT_INVALID`, and then nothing has changed.
    */
   record(record: TelemetryRecord): void;
+  /** What the records so far sum up to. */
   snapshot(): TelemetrySnapshot;
   /**
    * Tells `listener` of every record from now on, in batches, each in a microtask of its own.

@@ -31,10 +31,12 @@ export interface ImportProgress {
   readonly sourceBytes: number;
 }
 
+/** What is copied, where to, and how. */
 export interface ImportOptions {
   /** The LevelDB folder. */
   readonly from: string;
   readonly to: ImportTarget;
+  /** Is called behind every commit. */
   readonly progress?: (progress: ImportProgress) => void;
   /** Begins anew instead of going on behind the last commit of an interrupted import. */
   readonly restart?: boolean;

@@ -133,6 +133,7 @@ export class LevelLog implements DurableLog {
     });
   }
 
+  /** Cost: asks the file system for the size of every file of the folder. */
   stats(): LogStats {
     const writer = this.#log?.writer;
     return {

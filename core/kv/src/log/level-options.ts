@@ -1,6 +1,7 @@
 /** What a `LevelLog` lets its owner choose. */
 import { VarveError } from '@varve/interfaces';
 
+/** Sizes of a log; every field has a default. */
 export interface LevelLogOptions {
   /** Bytes of LevelDB's log file after which it moves on to a new one and drops what is deleted; 16 MiB by default. */
   readonly rotateBytes?: number;

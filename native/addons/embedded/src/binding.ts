@@ -2,10 +2,19 @@
 import { createRequire } from 'node:module';
 import { VarveError } from '@varve/interfaces';
 import { addonFiles } from '../platform.mjs';
-import type * as Native from './native.js';
+import type { beginRepair, loadModel, openStore, repairStore } from './native.js';
 
 /** What the addon exports. */
-export type Binding = Pick<typeof Native, 'beginRepair' | 'loadModel' | 'openStore' | 'repairStore'>;
+export interface Binding {
+  /** Begins to salvage a store whose log is the caller's. */
+  readonly beginRepair: typeof beginRepair;
+  /** Loads a model file or an ONNX message. */
+  readonly loadModel: typeof loadModel;
+  /** Opens a store, with the native log or the caller's. */
+  readonly openStore: typeof openStore;
+  /** Salvages a store whose log is native. */
+  readonly repairStore: typeof repairStore;
+}
 
 const require = createRequire(import.meta.url);
 
@@ -28,4 +37,5 @@ function load(): Binding {
   });
 }
 
+/** The addon, loaded when this module is. */
 export const binding: Binding = load();

@@ -5,6 +5,7 @@
  */
 import type { Failed } from './native.js';
 
+/** Reads without a key of their own: it is in the scratch buffer. */
 export interface HotReads {
   /** @returns the value's length, also when it exceeds the buffer, which is then untouched; -1 missing; -2 failed */
   get(keyBytes: number): number;
