@@ -6,5 +6,6 @@
 
 mod kv;
 mod outcome;
+mod raw;
 mod tiny;
 mod work;

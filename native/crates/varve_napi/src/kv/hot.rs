@@ -22,6 +22,9 @@ use varve_kv::{Found, Snapshot, Store};
 use varve_types::VarveError;
 
 use crate::outcome::Outcome;
+use crate::raw::{check, keep_alive, typed_array};
+
+const BYTES: sys::napi_typedarray_type = sys::TypedarrayType::uint8_array;
 
 /// Returned for a key that is not there.
 const MISSING: i32 = -1;
@@ -55,7 +58,7 @@ pub unsafe fn bind(
 ) -> napi::Result<sys::napi_value> {
     // SAFETY: the caller vouches for `env` and `scratch`; every out pointer is a local.
     unsafe {
-        let (address, scratch_bytes) = bytes_of(env, scratch)?;
+        let (address, scratch_bytes) = typed_array(env, scratch, BYTES)?;
         let hot = Hot {
             store,
             view,
@@ -105,17 +108,7 @@ unsafe fn bound(
             &raw mut function,
         ))?;
         check(sys::napi_add_finalizer(env, function, data, Some(release), ptr::null_mut(), ptr::null_mut()))?;
-        let hidden = sys::napi_property_descriptor {
-            utf8name: c"scratch".as_ptr(),
-            name: ptr::null_mut(),
-            method: None,
-            getter: None,
-            setter: None,
-            value: scratch,
-            attributes: sys::PropertyAttributes::default,
-            data: ptr::null_mut(),
-        };
-        check(sys::napi_define_properties(env, function, 1, &raw const hidden))?;
+        keep_alive(env, function, [(c"scratch", scratch)])?;
     }
     Ok(function)
 }
@@ -176,10 +169,11 @@ unsafe fn lookup(
 
 /// `setOut(out)`: registers the buffer that `get` fills.
 unsafe extern "C" fn set_out(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
-    // SAFETY: as in `lookup`; `bytes_of` checks the argument.
+    // SAFETY: as in `lookup`; `typed_array` checks the argument.
     unsafe {
         let (argument, hot) = argument(env, info);
-        let (out, out_bytes) = bytes_of(env, argument).unwrap_or((ptr::NonNull::dangling().as_ptr(), 0));
+        let (out, out_bytes) =
+            typed_array(env, argument, BYTES).unwrap_or((ptr::NonNull::dangling().as_ptr(), 0));
         let hot = &mut *hot.borrow_mut();
         hot.out = out;
         hot.out_bytes = out_bytes;
@@ -215,32 +209,4 @@ unsafe fn argument<'a>(
         sys::napi_get_cb_info(env, info, &raw mut count, &raw mut argument, ptr::null_mut(), &raw mut data);
         (argument, &*data.cast::<RefCell<Hot>>())
     }
-}
-
-/// Address and length of a `Uint8Array`. Error: `InvalidArg` for anything else.
-unsafe fn bytes_of(env: sys::napi_env, value: sys::napi_value) -> napi::Result<(*mut u8, usize)> {
-    let mut kind = 0;
-    let mut length = 0;
-    let mut data = ptr::null_mut();
-    // SAFETY: the caller vouches for `env` and `value`; the out pointers are locals.
-    unsafe {
-        check(sys::napi_get_typedarray_info(
-            env,
-            value,
-            &raw mut kind,
-            &raw mut length,
-            &raw mut data,
-            ptr::null_mut(),
-            ptr::null_mut(),
-        ))?;
-    }
-    if kind != sys::TypedarrayType::uint8_array {
-        return Err(napi::Error::new(napi::Status::InvalidArg, "not a Uint8Array"));
-    }
-    let address = if data.is_null() { ptr::NonNull::dangling().as_ptr() } else { data.cast() };
-    Ok((address, length))
-}
-
-fn check(status: sys::napi_status) -> napi::Result<()> {
-    if status == sys::Status::napi_ok { Ok(()) } else { Err(napi::Error::from_status(status.into())) }
 }

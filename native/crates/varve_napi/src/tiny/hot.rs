@@ -16,6 +16,7 @@ use std::sync::Arc;
 use napi::bindgen_prelude::sys;
 
 use super::model::Loaded;
+use crate::raw::{check, keep_alive, typed_array};
 
 /// What the bound function holds.
 struct Hot {
@@ -47,19 +48,7 @@ pub unsafe fn bind(
         let mut function = ptr::null_mut();
         check(sys::napi_create_function(env, c"run".as_ptr(), 3, Some(run), data, &raw mut function))?;
         check(sys::napi_add_finalizer(env, function, data, Some(release), ptr::null_mut(), ptr::null_mut()))?;
-        let hidden = [(c"features", features), (c"answer", answer)].map(|(name, value)| {
-            sys::napi_property_descriptor {
-                utf8name: name.as_ptr(),
-                name: ptr::null_mut(),
-                method: None,
-                getter: None,
-                setter: None,
-                value,
-                attributes: sys::PropertyAttributes::default,
-                data: ptr::null_mut(),
-            }
-        });
-        check(sys::napi_define_properties(env, function, hidden.len(), hidden.as_ptr()))?;
+        keep_alive(env, function, [(c"features", features), (c"answer", answer)])?;
         Ok(function)
     }
 }
@@ -92,28 +81,11 @@ unsafe extern "C" fn run(env: sys::napi_env, info: sys::napi_callback_info) -> s
 
 /// Address of a `Float32Array` of `length` numbers. Error: `InvalidArg` for anything else.
 unsafe fn floats_of(env: sys::napi_env, value: sys::napi_value, length: usize) -> napi::Result<*mut f32> {
-    let mut kind = 0;
-    let mut count = 0;
-    let mut data = ptr::null_mut();
-    // SAFETY: the caller vouches for `env` and `value`; the out pointers are locals.
-    unsafe {
-        check(sys::napi_get_typedarray_info(
-            env,
-            value,
-            &raw mut kind,
-            &raw mut count,
-            &raw mut data,
-            ptr::null_mut(),
-            ptr::null_mut(),
-        ))?;
-    }
-    if kind != sys::TypedarrayType::float32_array || count != length || data.is_null() {
+    // SAFETY: the caller vouches for `env` and `value`.
+    let (data, count) = unsafe { typed_array(env, value, sys::TypedarrayType::float32_array)? };
+    if count != length {
         let message = format!("not a Float32Array of {length} numbers");
         return Err(napi::Error::new(napi::Status::InvalidArg, message));
     }
-    Ok(data.cast())
-}
-
-fn check(status: sys::napi_status) -> napi::Result<()> {
-    if status == sys::Status::napi_ok { Ok(()) } else { Err(napi::Error::from_status(status.into())) }
+    Ok(data)
 }
