@@ -6,12 +6,11 @@ use std::sync::Arc;
 
 use varve_types::{ErrorCode, Result};
 
-use super::note;
+use super::{note, read_file};
 use crate::IndexPolicy;
 use crate::batch::Batch;
 use crate::catalogue::Catalogue;
-use crate::error::io;
-use crate::files::{Access, Files};
+use crate::files::Files;
 use crate::inner::{memtable_need, new_memtable};
 use crate::log::mark::Mark;
 use crate::log::record::{Place, batches};
@@ -84,15 +83,7 @@ fn pick_up(
     let mut contents = Vec::new();
     for log in &catalogue.logs {
         let path = names::log(dir, log.id);
-        let mut bytes = Vec::new();
-        match files.open(&path, Access::Read) {
-            Ok(file) => {
-                bytes.resize(file.len().map_err(|error| io("measure", &path, error))? as usize, 0);
-                file.read_at(&mut bytes, 0).map_err(|error| io("read", &path, error))?;
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => return Err(io("open", &path, error)),
-        }
+        let bytes = read_file(files, &path)?.unwrap_or_default();
         let place = Place { store_id: catalogue.store_id, file: log.id };
         let file = contents.len();
         for header in scan(&bytes, place).filter(|header| header.epoch <= catalogue.epoch) {

@@ -18,7 +18,7 @@ use varve_types::{ErrorCode, Result, VarveError};
 use crate::background::entry_of;
 use crate::catalogue::Catalogue;
 use crate::error::{Failure, failed_sync, io};
-use crate::files::{Files, Lock};
+use crate::files::{Access, Files, Lock};
 use crate::log::mark::Mark;
 use crate::names::{self, Kind};
 use crate::open::take_lock;
@@ -122,6 +122,18 @@ fn add(report: &mut RepairReport, damage: Damage) {
     if !report.damage.contains(&damage) {
         report.damage.push(damage);
     }
+}
+
+/// The bytes of a file; `None` when it is gone. Only that counts as lost: any other failure may pass.
+fn read_file(files: &dyn Files, path: &Path) -> Result<Option<Vec<u8>>> {
+    let file = match files.open(path, Access::Read) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(io("open", path, error)),
+    };
+    let mut bytes = vec![0; file.len().map_err(|error| io("measure", path, error))? as usize];
+    file.read_at(&mut bytes, 0).map_err(|error| io("read", path, error))?;
+    Ok(Some(bytes))
 }
 
 /// A file number that no file of the directory has, nor any lower one in future.

@@ -4,12 +4,12 @@ use std::path::Path;
 
 use varve_types::Result;
 
-use super::note_segment;
+use super::{note_segment, read_file};
 use crate::background::entry_of;
 use crate::catalogue::{Catalogue, LogEntry, SegmentEntry};
 use crate::codec::Reader;
 use crate::error::io;
-use crate::files::{Access, Files};
+use crate::files::Files;
 use crate::log::record::Place;
 use crate::log::replay::scan;
 use crate::names::{self, Kind};
@@ -38,11 +38,13 @@ pub fn catalogue(
                 }
                 Err(error) => {
                     note_segment(report, &error)?;
-                    let bytes = read_whole(files, &names::segment(dir, id))?;
+                    let bytes = read_file(files, &names::segment(dir, id))?.unwrap_or_default();
                     unreadable.extend(Footer::decode(&bytes));
                 }
             },
-            Kind::Log(id) => logs.push((id, read_whole(files, &names::log(dir, id))?)),
+            Kind::Log(id) => {
+                logs.extend(read_file(files, &names::log(dir, id))?.map(|bytes| (id, bytes)));
+            }
             _ => {}
         }
     }
@@ -111,13 +113,6 @@ fn keep_live(mut found: Vec<Found>, report: &mut RepairReport) -> Vec<SegmentEnt
     let mut live: Vec<SegmentEntry> = live.map(|segment| segment.entry.clone()).collect();
     live.sort_by_key(|entry| std::cmp::Reverse((entry.sequences.1, entry.sequences.0)));
     live
-}
-
-fn read_whole(files: &dyn Files, path: &Path) -> Result<Vec<u8>> {
-    let file = files.open(path, Access::Read).map_err(|error| io("open", path, error))?;
-    let mut bytes = vec![0; file.len().map_err(|error| io("measure", path, error))? as usize];
-    file.read_at(&mut bytes, 0).map_err(|error| io("read", path, error))?;
-    Ok(bytes)
 }
 
 /// Commits that no segment covers although later ones are folded.

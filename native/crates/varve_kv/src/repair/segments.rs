@@ -4,12 +4,11 @@ use std::path::Path;
 
 use varve_types::Result;
 
-use super::note_segment;
+use super::{note_segment, read_file};
 use crate::IndexPolicy;
 use crate::background::entry_of;
 use crate::catalogue::{Catalogue, SegmentEntry};
-use crate::error::io;
-use crate::files::{Access, Files};
+use crate::files::Files;
 use crate::limits::BLOCK_BYTES;
 use crate::names;
 use crate::segment::block::{Block, checksum};
@@ -52,16 +51,7 @@ fn salvage(
         }
         Err(error) => note_segment(report, &error)?,
     }
-    let mut bytes = Vec::new();
-    match files.open(&path, Access::Read) {
-        Ok(file) => {
-            bytes.resize(file.len().map_err(|error| io("measure", &path, error))? as usize, 0);
-            file.read_at(&mut bytes, 0).map_err(|error| io("read", &path, error))?;
-        }
-        // Only a file that is gone counts as lost; any other failure may pass.
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(error) => return Err(io("open", &path, error)),
-    }
+    let bytes = read_file(files, &path)?.unwrap_or_default();
     let plan = SegmentPlan {
         id: catalogue.take_file_number(),
         sequences: entry.sequences,
