@@ -30,12 +30,14 @@ async function foreign(compression: boolean): Promise<string> {
   return folder;
 }
 
+/** Changes one byte of every table. */
 function flip(folder: string, place: (table: Buffer) => number): void {
-  const name = readdirSync(folder).find((name) => name.endsWith('.ldb')) ?? 'no table';
-  const table = readFileSync(join(folder, name));
-  const at = place(table);
-  table[at] = (table[at] ?? 0) ^ 0x55;
-  writeFileSync(join(folder, name), table);
+  for (const name of readdirSync(folder).filter((name) => name.endsWith('.ldb'))) {
+    const table = readFileSync(join(folder, name));
+    const at = place(table);
+    table[at] = (table[at] ?? 0) ^ 0x55;
+    writeFileSync(join(folder, name), table);
+  }
 }
 
 async function imported(from: string, signal?: AbortSignal): Promise<number> {
