@@ -37,6 +37,22 @@ impl Keys {
         copy
     }
 
+    /// A copy of a serialised index: malloc's huge pages begin at the first boundary within an image, and leave out what
+    /// lies before it and behind the last one.
+    pub fn copy_of_image(image: &[u8]) -> Self {
+        let words =
+            image.chunks_exact(8).map(|word| u64::from_le_bytes(word.try_into().expect("eight bytes")));
+        let mut copy = Self::zeroed(image.len() / 8);
+        copy.iter_mut().zip(words).for_each(|(own, word)| *own = word);
+        copy
+    }
+
+    /// The bytes of the words.
+    pub fn bytes(&self) -> &[u8] {
+        // SAFETY: any word is eight bytes.
+        unsafe { self.align_to::<u8>().1 }
+    }
+
     fn layout(count: usize) -> Layout {
         let bytes = (count * 8).next_multiple_of(HUGE_PAGE).max(HUGE_PAGE);
         Layout::from_size_align(bytes, HUGE_PAGE).expect("key arrays are far below the address space")

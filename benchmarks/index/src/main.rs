@@ -11,7 +11,7 @@
 
 use std::process::ExitCode;
 
-use varve_index::{Index, Kind, Policy, build};
+use varve_index::{Kind, Policy, build};
 use varve_index_bench::adversarial;
 use varve_index_bench::data::TWINS;
 use varve_index_bench::keys::Keys;
@@ -127,8 +127,8 @@ fn run_twin(run: &mut Run, name: &str, keys: &Keys, effort: Effort) {
     let (built, build_time) =
         build_ns("varve", rounds, keys.len(), || build(keys, &policy).expect("keys ascend"));
     let alternatives = [
-        ("line_probe_15", Kind::LineProbe { epsilon: 15 }),
-        ("line_probe_31", Kind::LineProbe { epsilon: 31 }),
+        ("line_probe_16", Kind::LineProbe { epsilon: 16 }),
+        ("line_probe_40", Kind::LineProbe { epsilon: 40 }),
         ("splus_tree", Kind::SplusTree),
         ("sparse_fences", Kind::SparseFences),
     ]
@@ -138,7 +138,7 @@ fn run_twin(run: &mut Run, name: &str, keys: &Keys, effort: Effort) {
     });
     let report = &built.report;
     println!(
-        "{name}: {} keys, chose {}, {:.0} PLA segments/M, {:.2} lines walked, {} at most, predicted {:.0} ns{}",
+        "{name}: {} keys, chose {}, {:.0} segments/M, {:.2} lines walked, {} at most, predicted {:.0} ns{}",
         keys.len(),
         report.kind,
         report.segments_per_million(),
@@ -151,15 +151,17 @@ fn run_twin(run: &mut Run, name: &str, keys: &Keys, effort: Effort) {
     for (_, built, _) in &alternatives[..2] {
         let report = &built.report;
         println!(
-            "  {}: {:.0} PLA segments/M, {:.2} lines walked",
+            "  {}: {:.0} segments/M, {:.2} lines walked",
             report.kind,
             report.segments_per_million(),
             report.walked_mean
         );
     }
-    let open = |image| Rival::Index(Index::open(image, keys).expect("a fresh image opens"));
-    let mut rivals = vec![("varve".to_owned(), open(&built.image))];
-    rivals.extend(alternatives.iter().map(|(name, built, _)| ((*name).to_owned(), open(&built.image))));
+    let ours =
+        std::iter::once(("varve", &built)).chain(alternatives.iter().map(|(name, built, _)| (*name, built)));
+    let images: Vec<_> = ours.map(|(name, built)| (name, Keys::copy_of_image(&built.image))).collect();
+    let mut rivals: Vec<_> =
+        images.iter().map(|(name, image)| ((*name).to_owned(), Rival::index(image, keys))).collect();
     rivals.push(("binary_search".to_owned(), Rival::BinarySearch(keys)));
     rivals.push(("btreemap".to_owned(), Rival::btree(keys)));
 
@@ -197,10 +199,10 @@ fn run_twin(run: &mut Run, name: &str, keys: &Keys, effort: Effort) {
 fn run_adversarial(run: &mut Run, name: &str, keys: &Keys, effort: Effort) {
     let built = build(keys, &Policy::default()).expect("keys ascend");
     let tree = forced(keys, Kind::SplusTree);
-    let open = |image| Rival::Index(Index::open(image, keys).expect("a fresh image opens"));
+    let (ours, tree) = (Keys::copy_of_image(&built.image), Keys::copy_of_image(&tree.image));
     let rivals = [
-        ("varve".to_owned(), open(&built.image)),
-        ("splus_tree".to_owned(), open(&tree.image)),
+        ("varve".to_owned(), Rival::index(&ours, keys)),
+        ("splus_tree".to_owned(), Rival::index(&tree, keys)),
         ("binary_search".to_owned(), Rival::BinarySearch(keys)),
     ];
     println!(

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use varve_index::{Built, Index, Kind, Policy, build};
 
+use crate::keys::Keys;
 use crate::rng::Rng;
 
 /// A question and its answer, the position of the first key that is not below it.
@@ -56,6 +57,14 @@ pub enum Rival<'a> {
 }
 
 impl<'a> Rival<'a> {
+    /// An index of ours, over the keys that it was built on.
+    ///
+    /// # Panics
+    /// When the image is none.
+    pub fn index(image: &'a Keys, keys: &'a [u64]) -> Self {
+        Self::Index(Index::open(image.bytes(), keys).expect("a fresh image opens"))
+    }
+
     /// `std`'s B-tree over the first occurrences.
     pub fn btree(keys: &[u64]) -> Self {
         let firsts = keys.iter().enumerate().filter(|(at, key)| *at == 0 || keys[at - 1] != **key);
@@ -66,23 +75,35 @@ impl<'a> Rival<'a> {
     /// number of keys.
     #[inline(never)]
     pub fn run(&self, asking: Asking, queries: &[u64], end: usize) -> usize {
-        // One loop per structure: the kind must not be decided per lookup.
-        match self {
-            Self::Index(index) if asking == Asking::Batch => batch(index, queries),
-            Self::Index(index) => each(asking, queries, |key| index.lower_bound(key)),
-            Self::BinarySearch(keys) => each(asking, queries, |key| keys.partition_point(|k| *k < key)),
-            Self::BTree(tree) => {
-                each(asking, queries, |key| tree.range(key..).next().map_or(end, |(_, at)| *at as usize))
-            }
+        // One loop per structure and way of asking: nothing must be decided per lookup, and a closure that two loops
+        // share is a call in both.
+        match (self, asking) {
+            (Self::Index(index), Asking::Batch) => batch(index, queries),
+            (Self::Index(index), Asking::Point) => points(queries, |key| index.lower_bound(key)),
+            (Self::Index(index), Asking::Dependent) => chain(queries, |key| index.lower_bound(key)),
+            (Self::BinarySearch(keys), Asking::Dependent) => chain(queries, |key| binary_search(keys, key)),
+            (Self::BinarySearch(keys), _) => points(queries, |key| binary_search(keys, key)),
+            (Self::BTree(tree), Asking::Dependent) => chain(queries, |key| first_in(tree, key, end)),
+            (Self::BTree(tree), _) => points(queries, |key| first_in(tree, key, end)),
         }
     }
 }
 
+fn binary_search(keys: &[u64], key: u64) -> usize {
+    keys.partition_point(|own| *own < key)
+}
+
+fn first_in(tree: &BTreeMap<u64, u32>, key: u64, end: usize) -> usize {
+    tree.range(key..).next().map_or(end, |(_, at)| *at as usize)
+}
+
 #[inline(always)]
-fn each(asking: Asking, queries: &[u64], find: impl Fn(u64) -> usize) -> usize {
-    if asking != Asking::Dependent {
-        return queries.iter().map(|query| find(*query)).fold(0, usize::wrapping_add);
-    }
+fn points(queries: &[u64], find: impl Fn(u64) -> usize) -> usize {
+    queries.iter().map(|query| find(*query)).fold(0, usize::wrapping_add)
+}
+
+#[inline(always)]
+fn chain(queries: &[u64], find: impl Fn(u64) -> usize) -> usize {
     let (mut sum, mut found) = (0usize, 0usize);
     for query in queries {
         // Positions are far below 2^63; only the CPU cannot know that the key does not change.

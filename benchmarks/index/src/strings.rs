@@ -72,7 +72,7 @@ pub fn run(name: &str, count: usize, rounds: usize) -> Vec<Case> {
     let separators = separators(&keys);
     let policies = [
         ("varve", Policy::default()),
-        ("line_probe_15", Policy::forced(Kind::LineProbe { epsilon: 15 })),
+        ("line_probe_16", Policy::forced(Kind::LineProbe { epsilon: 16 })),
         ("splus_tree", Policy::forced(Kind::SplusTree)),
         ("counted", Policy { choice: Choice::Counted, ..Policy::default() }),
     ];
@@ -83,7 +83,7 @@ pub fn run(name: &str, count: usize, rounds: usize) -> Vec<Case> {
         .collect();
     let report = indexes[0].1.report();
     println!(
-        "{name}: {} separators, {}, {} nodes, prefix of {} B, {:.0} PLA segments/M",
+        "{name}: {} separators, {}, {} nodes, prefix of {} B, {:.0} segments/M",
         report.separator_count,
         report.kind,
         report.node_count,

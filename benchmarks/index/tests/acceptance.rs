@@ -67,8 +67,8 @@ fn every_kind_answers_right_on_every_set() {
     for (name, keys) in twins.chain(hard) {
         assert!(keys.is_sorted(), "{name}");
         let kinds = [
-            Kind::LineProbe { epsilon: 15 },
-            Kind::LineProbe { epsilon: 31 },
+            Kind::LineProbe { epsilon: 16 },
+            Kind::LineProbe { epsilon: 40 },
             Kind::SplusTree,
             Kind::SparseFences,
         ];

@@ -18,16 +18,16 @@ use crate::image::{HEADER_BYTES, Header, Image};
 use crate::index::View;
 use crate::kind::Kind;
 use crate::line_probe::{LineProbe, WINDOW_KEYS};
-use crate::line_train;
 use crate::policy::{Choice, Mode, Policy};
 use crate::replay::replay;
 use crate::report::{Candidate, per_key};
+use crate::segment_train;
 use crate::sparse_fences::SparseFences;
 use crate::splus_tree::SplusTree;
 use crate::trial::{Questions, trial};
 
-/// Above this hardness a line probe needs half a byte per key and loses its advantage.
-pub(crate) const SEGMENTS_PER_MILLION_MAX: f64 = 29_000.0;
+/// A line probe of more bytes per key, which gaps of very different sizes make, loses its advantage.
+const PROBE_BYTES_MAX: f64 = 0.5;
 
 /// Two megabytes of keys: within it every level of an S+ tree is in the cache, and it is twice as fast.
 const IN_CACHE_KEYS: usize = 1 << 18;
@@ -69,8 +69,8 @@ impl Draft {
     }
 
     fn line_probe(keys: &[u64], epsilon: u32, threads: usize) -> Self {
-        let segments = line_train::train(keys, epsilon, threads);
-        Self::of(Kind::LineProbe { epsilon }, LineProbe::image_of(&segments, keys.len()), segments.len())
+        let segments = segment_train::train(keys, epsilon, threads);
+        Self::of(Kind::LineProbe { epsilon }, LineProbe::image_of(&segments), segments.len())
     }
 
     fn of(kind: Kind, image: Image, segment_count: usize) -> Self {
@@ -152,10 +152,8 @@ fn by_count(keys: &[u64], policy: &Policy, threads: usize) -> Chosen {
     let epsilons = policy.epsilons.iter().copied().filter(|_| keys.len() >= WINDOW_KEYS);
     let epsilon = if policy.mode == Mode::Batch { epsilons.min() } else { epsilons.max() };
     let probe = epsilon.map(|epsilon| Draft::line_probe(keys, epsilon, threads));
-    let is_easy = |draft: &Draft| {
-        per_key(draft.segment_count as f64 * 1e6, keys.len()) <= SEGMENTS_PER_MILLION_MAX
-            && fits(draft.image.len(), keys, policy)
-    };
+    let is_easy =
+        |draft: &Draft| fits(draft.image.len(), keys, policy) && draft.bytes_per_key(keys) <= PROBE_BYTES_MAX;
     match probe {
         Some(probe) if is_easy(&probe) => chosen(probe, Vec::new()),
         probe if tree_fits => chosen(Draft::splus_tree(keys, threads), probe.into_iter().collect()),
@@ -233,12 +231,12 @@ mod tests {
     use super::{STRETCH_KEYS, epsilons_by_sample};
     use crate::policy::{Mode, Policy};
 
-    /// Keys whose distances are random within `spread`, a power of two.
-    fn keys(spread: u64) -> Vec<u64> {
+    /// Keys whose distances are random powers of two.
+    fn keys(octaves: u64) -> Vec<u64> {
         let (mut key, mut state) = (0u64, 42u64);
         let steps = (0..2 * STRETCH_KEYS).map(|_| {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            key += 1 + (state >> 33) % spread;
+            key += 1 << ((state >> 33) % octaves);
             key
         });
         steps.collect()
@@ -250,25 +248,26 @@ mod tests {
 
     #[test]
     fn the_sample_weighs_lines_against_bytes() {
-        let (rough, exact) = (keys(1 << 20), keys(1));
-        let policy = Policy::default();
-        check("fewer lines walked win", &rough, policy.clone(), &[15]);
-        check("a high price of bytes wins", &rough, Policy { byte_price: 1e3, ..policy.clone() }, &[31]);
+        let (rough, exact) = (keys(20), keys(1));
+        let policy = Policy { epsilons: vec![16, 800], ..Policy::default() };
+        check("fewer lines walked win", &rough, policy.clone(), &[16]);
+        check("a high price of bytes wins", &rough, Policy { byte_price: 1e3, ..policy.clone() }, &[800]);
         check(
             "in batches a walk costs too little to tell",
             &rough,
-            Policy { mode: Mode::Batch, ..policy.clone() },
-            &[15, 31],
+            Policy { mode: Mode::Batch, epsilons: vec![16, 40], ..policy.clone() },
+            &[16, 40],
         );
         let budget = Policy { bytes_per_key_max: 0.01, ..policy.clone() };
-        check("a budget forbids the larger", &rough, budget, &[31]);
+        check("a budget forbids the larger", &rough, budget, &[800]);
         check(
             "the smallest of those above it",
             &rough,
             Policy { bytes_per_key_max: 0.0, ..policy.clone() },
-            &[31],
+            &[800],
         );
-        check("equals go to the trial", &exact, policy.clone(), &[15, 31]);
+        let near = Policy { epsilons: vec![32, 40], ..policy.clone() };
+        check("equals go to the trial", &exact, near, &[32, 40]);
         check("no bounds to try", &rough, Policy { epsilons: Vec::new(), ..policy }, &[]);
     }
 }

@@ -27,7 +27,6 @@ pub(crate) struct Shape {
     starts: [usize; LEVELS_MAX],
     level_count: usize,
     node_count: usize,
-    lines: usize,
 }
 
 impl Shape {
@@ -41,27 +40,12 @@ impl Shape {
             sizes[level_count] = children;
             level_count += 1;
         }
-        let mut shape = Self { level_count, lines, ..Self::default() };
+        let mut shape = Self { level_count, ..Self::default() };
         for (level, size) in sizes[..level_count].iter().rev().enumerate() {
             shape.starts[level] = shape.node_count;
             shape.node_count += size;
         }
         shape
-    }
-
-    /// Levels of nodes; 0 when there is but one line.
-    pub(crate) fn level_count(&self) -> usize {
-        self.level_count
-    }
-
-    /// Lines below a node of `level`; one at `level_count()`, the level of the lines themselves.
-    pub(crate) fn lines_per_node(&self, level: usize) -> usize {
-        FANOUT.pow((self.level_count - level) as u32)
-    }
-
-    /// First keys that part the nodes of `level`: one less than the nodes.
-    pub(crate) fn fences(&self, level: usize) -> usize {
-        self.lines.div_ceil(self.lines_per_node(level)).saturating_sub(1)
     }
 
     /// Words of the whole tree.
@@ -110,14 +94,6 @@ pub(crate) struct FenceTree<'a> {
 }
 
 impl<'a> FenceTree<'a> {
-    /// Asks for a node of `level`; for nothing when that is the level of the lines.
-    #[inline(always)]
-    pub(crate) fn prefetch_node(&self, level: usize, node: usize) {
-        if level < self.shape.level_count {
-            prefetch(self.nodes.as_ptr().wrapping_add((self.shape.starts[level] + node) * LINE_KEYS));
-        }
-    }
-
     /// Takes the tree over `lines` lines from the sections of an image.
     ///
     /// # Errors
@@ -144,17 +120,8 @@ impl<'a> FenceTree<'a> {
     /// The CPU has the instruction set of `L`.
     #[inline(always)]
     pub(crate) unsafe fn descend<L: Lanes>(&self, key: u64) -> usize {
-        // SAFETY: every tree has a root.
-        unsafe { self.descend_from::<L>(0, 0, key) }
-    }
-
-    /// [`Self::descend`] from node `child` of `level`, which is on the way.
-    ///
-    /// # Safety
-    /// The CPU has the instruction set of `L`; the node exists.
-    #[inline(always)]
-    pub(crate) unsafe fn descend_from<L: Lanes>(&self, level: usize, mut child: usize, key: u64) -> usize {
-        for level in level..self.shape.level_count {
+        let mut child = 0;
+        for level in 0..self.shape.level_count {
             // SAFETY: by the invariant `child` is a node of this level, and all nodes lie within `nodes`.
             unsafe {
                 let start = *self.shape.starts.get_unchecked(level);
@@ -177,23 +144,7 @@ impl<'a> FenceTree<'a> {
         then: impl Fn(usize),
     ) {
         lines.fill(0);
-        // SAFETY: every tree has a root.
-        unsafe { self.descend_group_from::<L>(0, keys, lines, then) }
-    }
-
-    /// [`Self::descend_group`] from the nodes `lines` of `level`, which are on the way.
-    ///
-    /// # Safety
-    /// The CPU has the instruction set of `L`; `lines` is as long as `keys`; the nodes exist.
-    #[inline(always)]
-    pub(crate) unsafe fn descend_group_from<L: Lanes>(
-        &self,
-        from: usize,
-        keys: &[u64],
-        lines: &mut [usize],
-        then: impl Fn(usize),
-    ) {
-        for level in from..self.shape.level_count {
+        for level in 0..self.shape.level_count {
             let last = level + 1 == self.shape.level_count;
             // SAFETY: levels are below LEVELS_MAX.
             let (start, next) = unsafe {
@@ -213,10 +164,8 @@ impl<'a> FenceTree<'a> {
                 }
             }
         }
-        if from == self.shape.level_count {
-            for line in lines {
-                then(*line);
-            }
+        if self.shape.level_count == 0 {
+            then(0);
         }
     }
 }

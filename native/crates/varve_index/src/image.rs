@@ -3,7 +3,7 @@
 //! | offset | width | field |
 //! |---|---|---|
 //! | 0 | 8 | magic `VRVINDEX` |
-//! | 8 | 4 | format version, 1 or 2 |
+//! | 8 | 4 | format version, 1 to 3 |
 //! | 12 | 4 | CRC32C of the whole image with these four bytes zero |
 //! | 16 | 8 | bytes of the image |
 //! | 24 | 8 | keys |
@@ -11,7 +11,7 @@
 //! | 40 | 8 | last key |
 //! | 48 | 4 | kind: 0 affine, 1 line probe, 2 S+ tree, 3 sparse fences, 16 byte strings |
 //! | 52 | 4 | epsilon |
-//! | 56 | 8 | PLA segments, of all nodes for byte strings |
+//! | 56 | 8 | segments, of all nodes for byte strings |
 //! | 64 | 8 | stride (affine); nodes (byte strings) |
 //! | 72 | 4 | most lines walked |
 //! | 76 | 4 | mean lines walked, f32 |
@@ -28,8 +28,8 @@ use varve_types::{ErrorCode, Result, VarveError};
 pub(crate) const HEADER_BYTES: usize = 128;
 pub(crate) const LINE_BYTES: usize = 64;
 const MAGIC: [u8; 8] = *b"VRVINDEX";
-const VERSION: u32 = 2;
-/// The oldest version that is read: its line probes have no table over the routing tree.
+const VERSION: u32 = 3;
+/// The oldest version that is read; line probes are read from the newest alone, see [`Sections::is_newest`].
 const VERSION_OLDEST: u32 = 1;
 const VERSION_AT: usize = 8;
 const CRC_AT: usize = 12;
@@ -209,15 +209,15 @@ pub(crate) fn damaged(what: impl Into<String>) -> VarveError {
 /// The sections of an image after its header, taken one after the other.
 pub(crate) struct Sections<'a> {
     rest: &'a [u8],
-    /// Whether line probes have a table over the routing tree.
-    pub(crate) has_tables: bool,
+    /// Whether a line probe is laid out as this version does it.
+    pub(crate) is_newest: bool,
 }
 
 impl<'a> Sections<'a> {
     /// `image` has passed [`Header::read`], or is not sealed yet: then it has no version, and the newest layout.
     pub(crate) fn of(image: &'a [u8]) -> Self {
-        let has_tables = image[VERSION_AT..VERSION_AT + 4] != VERSION_OLDEST.to_le_bytes();
-        Self { rest: &image[HEADER_BYTES..], has_tables }
+        let version = u32::from_le_bytes(array(&image[VERSION_AT..VERSION_AT + 4]));
+        Self { rest: &image[HEADER_BYTES..], is_newest: version == 0 || version == VERSION }
     }
 
     /// The next `count` words; the section is padded to a multiple of 64 bytes.

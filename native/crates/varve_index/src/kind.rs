@@ -10,10 +10,10 @@ use crate::lanes::Lanes;
 pub enum Kind {
     /// Keys at a constant distance: `(key - base) / stride`, exact, no memory at all.
     Affine,
-    /// Line segments with a bounded error, routed by a small S+ tree; the predicted cache line is compared and
-    /// its neighbours are walked.
+    /// Pieces of the curve key → position with a bounded error, one cache line each; the keys around the predicted
+    /// position are compared, and from there on lines are walked.
     LineProbe {
-        /// Largest distance, in positions, between a key and its prediction while training.
+        /// Largest distance, in positions, between a key and its prediction.
         epsilon: u32,
     },
     /// A static B+ tree of 64-byte nodes over every line of keys: one byte per key.

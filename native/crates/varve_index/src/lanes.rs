@@ -32,6 +32,12 @@ pub(crate) trait Lanes {
     /// # Safety
     /// `line` is readable for 64 bytes, at any alignment, and the CPU has the instruction set.
     unsafe fn rank(line: *const u64, key: u64) -> usize;
+
+    /// How many of `codes` are below `code`, in any order.
+    ///
+    /// # Safety
+    /// The CPU has the instruction set.
+    unsafe fn rank_codes(codes: &[i16; 24], code: i16) -> usize;
 }
 
 /// Calls `generic::<Lanes>(arguments)` compiled for `isa`, which must be available.

@@ -26,7 +26,9 @@ compile_error!("images are read in place and are little-endian");
 mod affine;
 mod build;
 mod chooser;
+mod fence_table;
 mod fence_tree;
+mod hardness;
 #[cfg(feature = "hostile")]
 pub mod hostile;
 mod image;
@@ -35,14 +37,14 @@ mod key;
 mod kind;
 mod lanes;
 mod line_probe;
-mod line_train;
 mod policy;
 mod replay;
 mod report;
+mod segment;
+mod segment_train;
 mod sparse_fences;
 mod splus_tree;
 mod str_index;
-mod top_table;
 mod trial;
 
 pub use build::{Built, build, build_with_clock};

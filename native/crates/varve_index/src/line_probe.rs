@@ -1,11 +1,11 @@
-//! The line probe: route to a line segment, predict, compare the predicted line of eight keys, walk if outside.
+//! The line probe: route to a segment, predict, compare the keys around the prediction, walk if outside.
 //!
-//! Memory: 17 bytes per PLA segment (first key, slope and base, and its share of the routing tree), which is
-//! 0.01-0.25 bytes per key on real data. Cost: the routing tree is small enough for the caches, so that a lookup
-//! waits for memory once or twice, where an S+ tree over the keys waits on each of its lower levels.
+//! Memory: 64 bytes for a segment of up to 23 cells, and 14 for the way to it; with cells of 40 keys 0.09 bytes per key,
+//! with cells of 16 keys 0.2. Cost: the way and the segments fit the caches, so that a lookup waits for memory once or
+//! twice, where an S+ tree over the keys waits on each of its lower levels.
 //!
-//! Sections: parameters (one word per segment and one more: base in the low half, bits of the f32 slope in the high
-//! half), first keys (whole lines, padded with `u64::MAX`), routing tree, table over it.
+//! Sections: scale of the table (one line, zero for a tree), segments ([`crate::segment`]), table
+//! ([`crate::fence_table`]) or tree ([`crate::fence_tree`]).
 //!
 //! Invariant: the walk compares real keys and stops only where the answer is proven, so a bad model costs time and
 //! never a wrong answer. After [`WALK_MAX`] lines it turns into a binary search, so even that time is bounded.
@@ -14,89 +14,83 @@ use std::hint::select_unpredictable;
 
 use varve_types::Result;
 
+use crate::fence_table::{self, FenceTable, Scale};
 use crate::fence_tree::{self, FenceTree, Shape};
 use crate::image::{HEADER_BYTES, Image, LINE_BYTES, Sections, damaged};
 use crate::kind::{GROUP, Lookup, Trace};
 use crate::lanes::{LINE_KEYS, Lanes, Scalar, prefetch};
-use crate::line_train::Segment;
-use crate::top_table::{self, TopTable};
+use crate::segment::Segment;
 
 /// Never over fewer than [`WINDOW_KEYS`] keys.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LineProbe<'a> {
     pub(crate) keys: &'a [u64],
-    params: &'a [u64],
-    firsts: &'a [u64],
-    router: FenceTree<'a>,
-    top: Option<TopTable<'a>>,
-    segment_count: usize,
+    segments: &'a [Segment],
+    router: Router<'a>,
+}
+
+/// How a key finds its segment: a table where the segments spread, else a tree.
+#[derive(Clone, Copy, Debug)]
+enum Router<'a> {
+    Table(FenceTable<'a>),
+    Tree(FenceTree<'a>),
 }
 
 /// Lines that a lookup may walk before it searches: well above every bound that the replay admits.
 const WALK_MAX: usize = 64;
 
-fn param_words(segment_count: usize) -> usize {
-    (segment_count + 1).next_multiple_of(LINE_KEYS)
-}
+/// Words of a segment.
+const SEGMENT_WORDS: usize = LINE_BYTES / 8;
 
 impl<'a> LineProbe<'a> {
-    pub(crate) fn bytes(segment_count: usize) -> usize {
-        let lines = segment_count.div_ceil(LINE_KEYS);
-        let shape = Shape::of(lines);
-        let words = param_words(segment_count) + shape.words() + top_table::words(&shape);
-        HEADER_BYTES + lines * LINE_BYTES + words * 8
-    }
-
-    /// Lays out trained segments over `key_count` keys; the image still needs its header.
-    pub(crate) fn image_of(segments: &[Segment], key_count: usize) -> Image {
-        let mut image = Image::zeroed(Self::bytes(segments.len()));
-        let lines = segments.len().div_ceil(LINE_KEYS);
-        let (params, rest) = image.body_mut().split_at_mut(param_words(segments.len()));
-        let (firsts, rest) = rest.split_at_mut(lines * LINE_KEYS);
-        let shape = Shape::of(lines);
-        let (nodes, top) = rest.split_at_mut(shape.words());
-        params.fill(key_count as u64); // whatever follows the last segment is the end
-        firsts.fill(u64::MAX);
-        for ((param, first), segment) in params.iter_mut().zip(firsts.iter_mut()).zip(segments) {
-            *param = u64::from(segment.base) | u64::from(segment.slope.to_bits()) << 32;
-            *first = segment.first;
+    /// Lays out trained segments; the image still needs its header.
+    pub(crate) fn image_of(segments: &[Segment]) -> Image {
+        let (table, shape) = (fence_table::Draft::of(segments), Shape::of(segments.len()));
+        let router_words = table.as_ref().map_or(shape.words(), |table| table.scale.words());
+        let words = Scale::WORDS + segments.len() * SEGMENT_WORDS + router_words;
+        let mut image = Image::zeroed(HEADER_BYTES + words * 8);
+        let (scale, rest) = image.body_mut().split_at_mut(Scale::WORDS);
+        let (lines, router) = rest.split_at_mut(segments.len() * SEGMENT_WORDS);
+        // SAFETY: a segment is 64 plain bytes without padding, aligned as a word.
+        let (_, lines, _) = unsafe { lines.align_to_mut::<Segment>() };
+        lines.copy_from_slice(segments);
+        if let Some(table) = table {
+            table.scale.write(scale);
+            table.fill(router);
+        } else {
+            fence_tree::fill(router, segments.len(), 1, |at| segments[at].first);
         }
-        fence_tree::fill(nodes, lines, 1, |line| firsts[line * LINE_KEYS]);
-        top_table::fill(top, &shape, |line| firsts[line * LINE_KEYS]);
         image
     }
 
     pub(crate) fn open(sections: &mut Sections<'a>, keys: &'a [u64], segment_count: usize) -> Result<Self> {
+        if !sections.is_newest {
+            return Err(damaged("a line probe of an older format is not read any more"));
+        }
         if keys.len() < WINDOW_KEYS || segment_count == 0 || segment_count > keys.len() * 2 + 1 {
-            return Err(damaged("the number of keys or PLA segments is impossible"));
+            return Err(damaged("the number of keys or segments is impossible"));
         }
-        let lines = segment_count.div_ceil(LINE_KEYS);
-        let params = sections.words(param_words(segment_count))?;
-        let firsts = sections.words(lines * LINE_KEYS)?;
-        let router = FenceTree::open(sections, lines)?;
-        let top = TopTable::open(sections, &Shape::of(lines))?;
-        if firsts[segment_count..].iter().any(|first| *first != u64::MAX) {
-            return Err(damaged("a first key without a PLA segment"));
+        let scale = Scale::read(sections.words(Scale::WORDS)?, segment_count)?;
+        let lines = sections.words(segment_count * SEGMENT_WORDS)?;
+        // SAFETY: any bits are a segment, which is aligned as a word.
+        let (_, segments, _) = unsafe { lines.align_to::<Segment>() };
+        if !segments.iter().all(Segment::is_sound) {
+            return Err(damaged("a segment leads out of itself"));
         }
-        Ok(Self { keys, params, firsts, router, top, segment_count })
+        let router = match scale {
+            Some(scale) => Router::Table(FenceTable::open(sections, scale)?),
+            None => Router::Tree(FenceTree::open(sections, segment_count)?),
+        };
+        Ok(Self { keys, segments, router })
     }
 
-    pub(crate) fn segment_count(&self) -> usize {
-        self.segment_count
+    pub(crate) fn segments(&self) -> &'a [Segment] {
+        self.segments
     }
 
-    /// First key of a segment; it serves the keys *above*, up to and with the first key of the next segment.
-    pub(crate) fn first(&self, segment: usize) -> u64 {
-        self.firsts[segment]
-    }
-
-    /// Position of the first key of a segment; that of the end for `segment_count()`.
-    pub(crate) fn base(&self, segment: usize) -> u32 {
-        self.params[segment] as u32
-    }
-
-    pub(crate) fn slope(&self, segment: usize) -> f32 {
-        f32::from_bits((self.params[segment] >> 32) as u32)
+    /// The largest query that segment `at` serves: the first key of the next one.
+    pub(crate) fn last_query(&self, at: usize) -> u64 {
+        self.segments.get(at + 1).map_or(u64::MAX, |next| next.first)
     }
 
     /// The segment that serves `key`: the last one whose first key is below it, or segment 0.
@@ -106,47 +100,20 @@ impl<'a> LineProbe<'a> {
     #[inline(always)]
     pub(crate) unsafe fn route<L: Lanes>(&self, key: u64) -> usize {
         // SAFETY: as the caller vouches.
-        unsafe { self.segment_in::<L>(self.line::<L>(key), key) }
-    }
-
-    /// The line of first keys that holds the segment.
-    ///
-    /// # Safety
-    /// The CPU has the instruction set of `L`.
-    #[inline(always)]
-    unsafe fn line<L: Lanes>(&self, key: u64) -> usize {
-        // SAFETY: as the caller vouches; the table leads to a node.
         unsafe {
-            let Some(top) = &self.top else { return self.router.descend::<L>(key) };
-            self.router.descend_from::<L>(top.level, top.node::<L>(key), key)
+            match &self.router {
+                Router::Table(table) => {
+                    table.segment::<L>(key).unwrap_or_else(|| table.beyond(self.segments, key))
+                }
+                Router::Tree(tree) => tree.descend::<L>(key),
+            }
         }
-    }
-
-    /// # Safety
-    /// `line` is a line of first keys.
-    #[inline(always)]
-    unsafe fn segment_in<L: Lanes>(&self, line: usize, key: u64) -> usize {
-        // SAFETY: first keys are whole lines. The padding is below nothing, so the segment exists.
-        let below = unsafe { L::rank(self.firsts.as_ptr().add(line * LINE_KEYS), key) };
-        line * LINE_KEYS + below.saturating_sub(1)
-    }
-
-    /// The position predicted for `key`.
-    #[inline(always)]
-    unsafe fn predicted(&self, segment: usize, key: u64) -> u32 {
-        // SAFETY: `segment` comes from `segment_in`; there is one parameter more than segments.
-        let (first, param, next) = unsafe {
-            let params = self.params.get_unchecked(segment..segment + 2);
-            (*self.firsts.get_unchecked(segment), params[0], params[1])
-        };
-        let slope = f32::from_bits((param >> 32) as u32);
-        predict(key.saturating_sub(first), slope, param as u32, next as u32)
     }
 
     /// The position predicted for `key`, by whatever segment serves it.
     pub(crate) fn expected(&self, key: u64) -> usize {
-        // SAFETY: the scalar path needs nothing of the CPU; the segment is the one that serves `key`.
-        unsafe { self.predicted(self.route::<Scalar>(key), key) as usize }
+        // SAFETY: the scalar path needs nothing of the CPU; all segments are sound.
+        unsafe { self.segments[self.route::<Scalar>(key)].predict::<Scalar>(key) as usize }
     }
 
     /// The lower bound of `key`, beginning with the window at `start`.
@@ -158,7 +125,7 @@ impl<'a> LineProbe<'a> {
         // SAFETY: the window lies within the keys.
         let below = unsafe {
             let window = self.keys.as_ptr().add(start);
-            L::rank(window, key) + L::rank(window.add(8), key) + L::rank(window.add(16), key)
+            L::rank(window, key) + L::rank(window.add(8), key)
         };
         if below.wrapping_sub(1) < WINDOW_KEYS - 1 {
             return start + below;
@@ -262,30 +229,14 @@ fn walk_left(keys: &[u64], key: u64, mut at: usize) -> (usize, usize) {
     (keys[..at].partition_point(|k| *k < key), WALK_MAX)
 }
 
-/// The position predicted `distance` above the first key of a segment, never beyond the base of the next one.
-///
-/// The distance is taken in integers, because keys lose their low bits in floating point and distances do not.
-/// Training, replay and lookup share this function: it is the arithmetic that a build verifies.
-#[inline(always)]
-pub(crate) fn predict(distance: u64, slope: f32, base: u32, next_base: u32) -> u32 {
-    // The order of the comparisons turns NaN to 0, so that a lying slope stays between the bases as well, and no
-    // conversion has to saturate.
-    let rise = distance as f64 * f64::from(slope);
-    let room = f64::from(next_base.wrapping_sub(base));
-    let rise = if rise > 0.0 { rise } else { 0.0 };
-    let rise = if rise < room { rise } else { room };
-    // SAFETY: between 0 and a room below 2^32.
-    base.wrapping_add(unsafe { rise.to_int_unchecked::<i64>() } as u32)
-}
-
-/// Keys compared at once: the predicted line and its neighbours.
-pub(crate) const WINDOW_KEYS: usize = 3 * LINE_KEYS;
+/// Keys compared at once: half of them before the prediction. Not whole lines: where a prediction lies in its line says
+/// nothing, and nearly all are within eight keys.
+pub(crate) const WINDOW_KEYS: usize = 2 * LINE_KEYS;
 
 /// The first key of the window around a prediction; `key_count` is at least [`WINDOW_KEYS`].
 #[inline(always)]
 pub(crate) fn window_start(predicted: u32, key_count: u32) -> u32 {
-    let line = predicted & !(LINE_KEYS as u32 - 1);
-    line.saturating_sub(LINE_KEYS as u32).min(key_count - WINDOW_KEYS as u32)
+    predicted.saturating_sub(WINDOW_KEYS as u32 / 2).min(key_count - WINDOW_KEYS as u32)
 }
 
 /// The first key of the predicted line; `key_count` is at least [`LINE_KEYS`].
@@ -294,15 +245,40 @@ fn line_start(predicted: u32, key_count: usize) -> usize {
     (predicted as usize & !(LINE_KEYS - 1)).min(key_count - LINE_KEYS)
 }
 
+impl LineProbe<'_> {
+    /// # Safety
+    /// `segment` is one, and the CPU has the instruction set of `L`.
+    #[inline(always)]
+    unsafe fn locate_in<L: Lanes, T: Trace>(&self, segment: usize, key: u64, trace: &mut T) -> usize {
+        // SAFETY: segments are sound, and the window is one of `keys`.
+        unsafe {
+            let predicted = self.segments.get_unchecked(segment).predict::<L>(key);
+            self.compare::<L, T>(key, window_start(predicted, self.keys.len() as u32) as usize, trace)
+        }
+    }
+
+    /// Apart from the others, who would save registers for its call.
+    #[cold]
+    #[inline(never)]
+    fn locate_beyond<T: Trace>(&self, table: &FenceTable<'_>, key: u64, trace: &mut T) -> usize {
+        // SAFETY: the scalar path needs nothing of the CPU.
+        unsafe { self.locate_in::<Scalar, T>(table.beyond(self.segments, key), key, trace) }
+    }
+}
+
 impl Lookup for LineProbe<'_> {
     #[inline(always)]
     unsafe fn locate<L: Lanes, T: Trace>(&self, key: u64, trace: &mut T) -> usize {
-        // SAFETY: routing yields a segment, prediction a window of `keys`.
+        // SAFETY: as the caller vouches; routing yields a segment.
         unsafe {
-            let routed = self.line::<L>(key);
-            prefetch(self.params.as_ptr().wrapping_add(routed * LINE_KEYS));
-            let predicted = self.predicted(self.segment_in::<L>(routed, key), key);
-            self.compare::<L, T>(key, window_start(predicted, self.keys.len() as u32) as usize, trace)
+            let segment = match &self.router {
+                Router::Table(table) => match table.segment::<L>(key) {
+                    Some(segment) => segment,
+                    None => return self.locate_beyond(table, key, trace),
+                },
+                Router::Tree(tree) => tree.descend::<L>(key),
+            };
+            self.locate_in::<L, T>(segment, key, trace)
         }
     }
 
@@ -311,26 +287,13 @@ impl Lookup for LineProbe<'_> {
         debug_assert!(keys.len() <= GROUP);
         // SAFETY: as above.
         unsafe {
-            let then = |line: usize| {
-                prefetch(self.firsts.as_ptr().wrapping_add(line * LINE_KEYS));
-                prefetch(self.params.as_ptr().wrapping_add(line * LINE_KEYS));
-            };
-            if let Some(top) = &self.top {
-                for (key, out) in keys.iter().zip(out.iter_mut()) {
-                    *out = top.node::<L>(*key);
-                    self.router.prefetch_node(top.level, *out);
-                }
-                self.router.descend_group_from::<L>(top.level, keys, out, then);
-            } else {
-                self.router.descend_group::<L>(keys, out, then);
+            let then = |segment: usize| prefetch(self.segments.as_ptr().wrapping_add(segment));
+            match &self.router {
+                Router::Table(table) => table.segments::<L>(self.segments, keys, out, then),
+                Router::Tree(tree) => tree.descend_group::<L>(keys, out, then),
             }
             for (key, out) in keys.iter().zip(out.iter_mut()) {
-                *out = self.segment_in::<L>(*out, *key);
-                // Every eighth segment has the base of its successor in the next line.
-                prefetch(self.params.as_ptr().wrapping_add(*out + 1));
-            }
-            for (key, out) in keys.iter().zip(out.iter_mut()) {
-                let predicted = self.predicted(*out, *key);
+                let predicted = self.segments.get_unchecked(*out).predict::<L>(*key);
                 *out = line_start(predicted, self.keys.len());
                 prefetch(self.keys.as_ptr().wrapping_add(*out));
             }

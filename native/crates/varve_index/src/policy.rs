@@ -23,7 +23,7 @@ pub enum Choice {
     /// Counted properties alone, no clock: the same keys always give the same image.
     Counted,
     /// The caller. A kind that the keys do not allow (affine without a constant stride, a line probe over fewer than
-    /// 24 keys) becomes an S+ tree, and the report says so.
+    /// 16 keys) becomes an S+ tree, and the report says so.
     Forced(Kind),
 }
 
@@ -43,7 +43,7 @@ pub struct Policy {
     /// What a byte per key is worth: candidates compare by `time * (1 + byte_price * bytes per key)`.
     /// 0.5 by default; 0 wants speed at any size.
     pub byte_price: f64,
-    /// Error bounds to try for the line probe, in positions. 15 and 31 by default.
+    /// Error bounds to try for the line probe, in positions. 16 and 40 by default.
     pub epsilons: Vec<u32>,
     /// Threads for training and replay, used from a million keys on; the image does not depend on it. Two, or the
     /// number of cores if smaller, by default.
@@ -58,7 +58,7 @@ impl Default for Policy {
             bytes_per_key_max: f64::INFINITY,
             slowdown_max: 1.25,
             byte_price: 0.5,
-            epsilons: vec![15, 31],
+            epsilons: vec![16, 40],
             threads: std::thread::available_parallelism().map_or(1, usize::from).min(2),
         }
     }

@@ -6,17 +6,20 @@
 //! everything between them. The replay checks
 //!
 //! - line probe: for every `i`, the lines walked from the predictions of `keys[i - 1] + 1` and `keys[i]`, and for
-//!   every segment that table and routing tree lead its first and last query to it;
+//!   every segment that the table or tree leads its first and last query to it;
 //! - trees: for every line, the answers at both ends of the range of queries that the tree sends to it.
 //!
 //! A kind that fails is not used: the build falls back to the S+ tree and reports why.
+
+use std::ops::RangeInclusive;
 
 use varve_types::Isa;
 
 use crate::index::View;
 use crate::kind::{GROUP, Lookup};
 use crate::lanes::{LINE_KEYS, Lanes, with_lanes};
-use crate::line_probe::{LineProbe, WINDOW_KEYS, predict, window_start};
+use crate::line_probe::{LineProbe, WINDOW_KEYS, window_start};
+use crate::segment::{CELLS, Segment};
 
 /// Lines walked beyond the predicted one.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -38,10 +41,10 @@ impl Walked {
     }
 }
 
-/// Lines that a query may walk. A key is off by `epsilon` from its cone and its line by as much from the origin of
-/// the cone; a run of fewer than `epsilon` equal keys may lie before it. Rounding and partial lines add the rest.
+/// Lines that a query may walk. A key is off by the width of its cell, `epsilon` at most, and a run of fewer equal keys
+/// may lie before it. Rounding and partial lines add the rest.
 fn walked_limit(epsilon: u32) -> u32 {
-    (3 * epsilon + 2).saturating_sub(LINE_KEYS as u32) / LINE_KEYS as u32 + 2
+    (2 * epsilon + 2).saturating_sub(LINE_KEYS as u32) / LINE_KEYS as u32 + 2
 }
 
 /// Replays the arithmetic of `view` on all of `keys`; the message of a failure goes into the report.
@@ -77,22 +80,19 @@ fn in_parallel(
 fn replay_line_probe(probe: &LineProbe<'_>, epsilon: u32, threads: usize) -> Result<Walked, String> {
     let limit = walked_limit(epsilon);
     let isa = Isa::detect();
-    let walked = in_parallel(probe.segment_count(), threads, |segments| {
+    let walked = in_parallel(probe.segments().len(), threads, |segments| {
         let mut walked = Walked::default();
-        // The answer for queries just above the first key of the segment.
-        let mut from = probe.keys.partition_point(|key| *key <= probe.first(segments.start));
+        let mut from = None;
         for segment in segments {
-            check_routing(probe, segment, isa)?;
-            let last_query = last_query(probe, segment);
-            let to = advance(probe.keys, from, |key| key < last_query);
+            let Some(queries) = queries(probe, segment) else { continue };
+            check_routing(probe, segment, &queries, isa)?;
+            let start = from.unwrap_or_else(|| probe.keys.partition_point(|key| key < queries.start()));
+            let (segment, keys) = (&probe.segments()[segment], probe.keys);
+            let answers = start..=advance(keys, start, |key| key < *queries.end());
+            from = Some(advance(keys, *answers.end(), |key| key <= *queries.end()));
+            let served = &Served { segment, keys, queries, answers };
             // SAFETY: the CPU has the instruction set that was detected.
-            walked.merge(unsafe {
-                with_lanes!(
-                    isa,
-                    replay_segment(probe: &LineProbe<'_>, segment: usize, from: usize, to: usize) -> Walked
-                )
-            });
-            from = advance(probe.keys, to, |key| key <= last_query);
+            walked.merge(unsafe { with_lanes!(isa, replay_served(served: &Served<'_>) -> Walked) });
         }
         Ok(walked)
     })?;
@@ -102,9 +102,11 @@ fn replay_line_probe(probe: &LineProbe<'_>, epsilon: u32, threads: usize) -> Res
     Ok(walked)
 }
 
-/// The largest query that a segment serves: the first key of the next segment.
-fn last_query(probe: &LineProbe<'_>, segment: usize) -> u64 {
-    if segment + 1 < probe.segment_count() { probe.first(segment + 1) } else { u64::MAX }
+/// The queries that a segment serves, if any.
+fn queries(probe: &LineProbe<'_>, segment: usize) -> Option<RangeInclusive<u64>> {
+    let first = if segment == 0 { 0 } else { probe.last_query(segment - 1).checked_add(1)? };
+    let last = probe.last_query(segment);
+    (first <= last).then_some(first..=last)
 }
 
 /// The first position from `at` on whose key is not `before`. Cost: the logarithm of the distance.
@@ -117,145 +119,148 @@ fn advance(keys: &[u64], at: usize, before: impl Fn(u64) -> bool) -> usize {
     from + keys[from..keys.len().min(at + step)].partition_point(|key| before(*key))
 }
 
-/// The segment must get exactly the queries above its first key, up to the first key of the next.
-fn check_routing(probe: &LineProbe<'_>, segment: usize, isa: Isa) -> Result<(), String> {
+/// The segment must get exactly its queries, and predictions must not fall in it.
+fn check_routing(
+    probe: &LineProbe<'_>,
+    segment: usize,
+    queries: &RangeInclusive<u64>,
+    isa: Isa,
+) -> Result<(), String> {
     #[inline(always)]
     unsafe fn route<L: Lanes>(probe: &LineProbe<'_>, key: u64) -> usize {
         // SAFETY: as the caller vouches.
         unsafe { probe.route::<L>(key) }
     }
-    let routed = |key: u64| {
+    let is_served = |key: u64| {
         // SAFETY: the CPU has the instruction set that was detected.
-        unsafe { with_lanes!(isa, route(probe: &LineProbe<'_>, key: u64) -> usize) }
+        segment == unsafe { with_lanes!(isa, route(probe: &LineProbe<'_>, key: u64) -> usize) }
     };
-    let (first, last) = (probe.first(segment), last_query(probe, segment));
-    // A segment without queries of its own (its successor starts at the same key) is never routed to.
-    let served = first == last || (first < last && routed(first + 1) == segment && routed(last) == segment);
-    let lowest = segment > 0 || (routed(0) == 0 && routed(first) == 0);
-    // Predictions are monotone only on a line that does not fall.
-    if served && lowest && probe.slope(segment) >= 0.0 {
+    let is_monotone = probe.segments()[segment].codes().is_sorted();
+    if is_served(*queries.start()) && is_served(*queries.end()) && is_monotone {
         Ok(())
     } else {
-        Err(format!("PLA segment {segment} does not get its own queries"))
+        Err(format!("segment {segment} does not get its own queries"))
     }
 }
 
-/// Replays all queries that `segment` serves; their answers run from `from` to `to`.
+/// A segment, the queries that it gets, and their answers.
+struct Served<'a> {
+    segment: &'a Segment,
+    keys: &'a [u64],
+    queries: RangeInclusive<u64>,
+    answers: RangeInclusive<usize>,
+}
+
+impl Served<'_> {
+    /// The queries whose answer is `answer`, if any.
+    fn queries_of(&self, answer: usize) -> Option<(u64, u64)> {
+        let above = answer.checked_sub(1).map_or(Some(0), |below| self.keys[below].checked_add(1))?;
+        let first = above.max(*self.queries.start());
+        let last = self.keys.get(answer).map_or(u64::MAX, |key| *key).min(*self.queries.end());
+        (first <= last).then_some((first, last))
+    }
+}
+
+/// Replays all queries that a segment serves.
 #[inline(always)]
-unsafe fn replay_segment<L: Lanes>(probe: &LineProbe<'_>, segment: usize, from: usize, to: usize) -> Walked {
-    let keys = probe.keys;
-    let (first, slope) = (probe.first(segment), probe.slope(segment));
-    let (base, next_base) = (probe.base(segment), probe.base(segment + 1));
-    let last_query = last_query(probe, segment);
-    let key_count = keys.len() as u32;
-    let lines_from = |key: u64, answer: usize| {
-        let predicted = predict(key.saturating_sub(first), slope, base, next_base);
-        lines_walked(window_start(predicted, key_count), answer as u32, key_count)
-    };
+unsafe fn replay_served<L: Lanes>(served: &Served<'_>) -> Walked {
+    let key_count = served.keys.len() as u32;
+    let (from, to) = (*served.answers.start(), *served.answers.end());
     let mut walked = Walked::default();
-    let mut check = |low: u64, high: u64, answer: usize| {
-        if low < high {
-            let lines = lines_from(high, answer);
-            walked.max = walked.max.max(lines).max(lines_from(low + 1, answer));
-            walked.sum += u64::from(lines);
-            walked.count += 1;
-        }
-    };
-
     // At its borders a segment may share the range of a key with its neighbours.
-    let high_at = |answer: usize| keys.get(answer).map_or(last_query, |key| last_query.min(*key));
-    check(first, high_at(from), from);
-    if to > from {
-        check(keys[to - 1], high_at(to), to);
+    for answer in [from, to].into_iter().take(1 + usize::from(to > from)) {
+        let Some((first, last)) = served.queries_of(answer) else { continue };
+        let lines = |query: u64| {
+            // SAFETY: segments of an open index are sound; as the caller vouches.
+            let predicted = unsafe { served.segment.predict::<L>(query) };
+            lines_walked(window_start(predicted, key_count), answer as u32, key_count)
+        };
+        walked.max = walked.max.max(lines(first)).max(lines(last));
+        walked.sum += u64::from(lines(last));
+        walked.count += 1;
     }
-    if segment == 0 {
-        // Below all segments the distance is cut to 0: one prediction for all.
-        walked.max = walked.max.max(lines_from(0, 0));
-    }
-
     // Inside, each key has its range to itself, and one prediction serves the key and the gap above it: the queries
-    // of a gap are predicted between the keys at its ends. Blocks of eight keep the compiler in vectors.
-    let line = Line { first, slope, base, next_base };
-    let near = to > from && line.is_near(keys[to - 1]);
-    let mut stripe = Stripe { starts: [0; STRIPE_KEYS + 1] };
-    for answer in (from + 1..to).step_by(STRIPE_KEYS) {
-        let keys = &keys[answer - 1..to.min(answer + STRIPE_KEYS)];
-        if near {
-            // SAFETY: just asked.
-            unsafe { stripe.predict_near(&line, keys, key_count) };
-        } else {
-            stripe.predict(&line, keys, key_count);
-        }
-        walked.merge(stripe.walked(keys, answer as u32, key_count));
+    // of a gap are predicted between the keys at its ends.
+    if to > from {
+        // SAFETY: as the caller vouches.
+        walked.merge(unsafe { replay_inside::<L>(served, from, to) });
     }
     walked
 }
 
-/// A PLA segment as [`predict`] takes it.
-struct Line {
-    first: u64,
-    slope: f32,
-    base: u32,
-    next_base: u32,
+/// Replays the keys behind `from` and before `to`, and the gaps below them, cell by cell.
+#[inline(always)]
+unsafe fn replay_inside<L: Lanes>(served: &Served<'_>, from: usize, to: usize) -> Walked {
+    let (segment, keys) = (served.segment, served.keys);
+    let key_count = keys.len() as u32;
+    let mut walked = Walked::default();
+    let mut stripe = Stripe { starts: [0; STRIPE_KEYS + 1] };
+    // SAFETY: as in `replay_served`.
+    stripe.starts[0] = window_start(unsafe { segment.predict::<L>(keys[from]) }, key_count);
+    let mut at = from + 1;
+    for cell in 0..CELLS {
+        let (low, high) = (segment.codes()[cell], segment.codes()[cell + 1]);
+        let end = to.min(cell_end(segment, keys, at, cell));
+        let cell = Cell { segment, number: cell as u32, low: low.into(), high: high.into() };
+        while at < end {
+            let count = STRIPE_KEYS.min(end - at);
+            // SAFETY: codes ascend with the keys; those before `at` are not above `low`, those before `end` not above
+            // `high`.
+            unsafe { stripe.predict(&cell, &keys[at..at + count], key_count) };
+            walked.merge(stripe.walked(&keys[at - 1..at + count], at as u32, key_count));
+            stripe.starts[0] = stripe.starts[count];
+            at += count;
+        }
+    }
+    walked
 }
 
-impl Line {
-    /// Whether [`Self::predict_near`] may be asked for keys up to `last`.
-    fn is_near(&self, last: u64) -> bool {
-        let slope_is_near = self.slope.is_finite() && self.slope >= 0.0;
-        slope_is_near
-            && last - self.first < MANTISSA
-            && self.next_base.wrapping_sub(self.base) <= i32::MAX as u32
-    }
-
-    /// [`predict`] by operations that exist as vectors: the same numbers, for distances below 2^52 and a room below
-    /// 2^31.
-    ///
-    /// # Safety
-    /// [`Self::is_near`] holds for a key that is not below `key`.
-    #[inline(always)]
-    unsafe fn predict_near(&self, key: u64) -> u32 {
-        // Such a distance becomes the low bits of a number with the exponent of 2^52.
-        let bits = (key - self.first) | (MANTISSA as f64).to_bits();
-        let rise = (f64::from_bits(bits) - MANTISSA as f64) * f64::from(self.slope);
-        let room = f64::from(self.next_base.wrapping_sub(self.base));
-        // SAFETY: between 0 and a room below 2^31; a finite product is no NaN.
-        let whole = unsafe { (if rise < room { rise } else { room }).to_int_unchecked::<i32>() };
-        self.base.wrapping_add(whole as u32)
-    }
+/// The first position from `at` on whose key is behind the cell.
+fn cell_end(segment: &Segment, keys: &[u64], at: usize, cell: usize) -> usize {
+    let high = i32::from(segment.codes()[cell + 1]);
+    let is_within = |key: u64| segment.code(key) <= high;
+    // Where the knot was in training.
+    let knot = segment.base as usize + (cell + 1) * usize::from(segment.width) + 1;
+    let is_knot = knot > at && knot < keys.len() && is_within(keys[knot - 1]) && !is_within(keys[knot]);
+    if is_knot { knot } else { advance(keys, at, is_within) }
 }
 
-const MANTISSA: u64 = 1 << 52;
+/// A cell, as [`Segment::at`] takes it.
+struct Cell<'a> {
+    segment: &'a Segment,
+    number: u32,
+    low: i32,
+    high: i32,
+}
 
 /// Keys that are predicted at once: enough for the vectors, few enough for registers and the nearest cache.
 const STRIPE_KEYS: usize = 64;
 
-/// Where the windows of consecutive keys start. The loops below are kept apart and plain, so that they become vectors.
+/// Where the windows of consecutive keys start, behind that of the key before them. The loops below are kept apart and
+/// plain, so that they become vectors.
 struct Stripe {
     starts: [u32; STRIPE_KEYS + 1],
 }
 
 impl Stripe {
+    /// # Safety
+    /// All `keys` are in the cell.
     #[inline(always)]
-    fn predict(&mut self, line: &Line, keys: &[u64], key_count: u32) {
-        for (start, key) in self.starts.iter_mut().zip(keys) {
-            let predicted = predict(*key - line.first, line.slope, line.base, line.next_base);
+    unsafe fn predict(&mut self, cell: &Cell<'_>, keys: &[u64], key_count: u32) {
+        let mut codes = [0; STRIPE_KEYS];
+        for (code, key) in codes.iter_mut().zip(keys) {
+            *code = cell.segment.code(*key);
+        }
+        for (start, code) in self.starts[1..=keys.len()].iter_mut().zip(codes) {
+            // SAFETY: as the caller vouches.
+            let predicted = unsafe { cell.segment.at(cell.number, cell.low, cell.high, code) };
             *start = window_start(predicted, key_count);
         }
     }
 
-    /// # Safety
-    /// [`Line::is_near`] holds for the last of `keys`.
-    #[inline(always)]
-    unsafe fn predict_near(&mut self, line: &Line, keys: &[u64], key_count: u32) {
-        for (start, key) in self.starts.iter_mut().zip(keys) {
-            // SAFETY: as the caller vouches.
-            *start = window_start(unsafe { line.predict_near(*key) }, key_count);
-        }
-    }
-
-    /// What queries walk that fall on the second of `keys`, whose position is `answer`, on those behind it, and into
-    /// the gaps below them. A repeated key has no range; its mask turns whatever is computed for it to nothing.
+    /// What queries walk that fall on the keys behind the first of `keys`, of which the second has the position
+    /// `answer`, and into the gaps below them. A repeated key has no range; its mask turns whatever is computed for it
+    /// to nothing.
     #[inline(always)]
     fn walked(&self, keys: &[u64], answer: u32, key_count: u32) -> Walked {
         let (previous, own) = (&keys[..keys.len() - 1], &keys[1..]);
@@ -326,4 +331,44 @@ unsafe fn locate_group<L: Lanes>(view: &View<'_>, queries: &[u64], found: &mut [
 /// The certificate of a lower bound: what is before is below, what is there is not.
 fn is_lower_bound(keys: &[u64], key: u64, at: usize) -> bool {
     at <= keys.len() && (at == 0 || keys[at - 1] < key) && keys.get(at).is_none_or(|k| *k >= key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::replay;
+    use crate::image::{Header, Sections};
+    use crate::index::View;
+    use crate::kind::Kind;
+    use crate::line_probe::LineProbe;
+    use crate::segment::Segment;
+    use crate::segment_train::train;
+
+    const EPSILON: u32 = 16;
+
+    /// Trains, changes the segments, and replays.
+    fn check(name: &str, change: impl FnOnce(&mut Vec<Segment>), passes: bool) {
+        let keys: Vec<u64> = (0..40_000u64).map(|at| 1000 + at * at + at % 7).collect();
+        let mut segments = train(&keys, EPSILON, 1);
+        change(&mut segments);
+        let image = LineProbe::image_of(&segments);
+        let header = Header { segment_count: segments.len() as u64, ..Header::default() };
+        let kind = Kind::LineProbe { epsilon: EPSILON };
+        let view = View::open_in(kind, &header, &mut Sections::of(&image), &keys);
+        let replayed =
+            view.map_err(|error| error.to_string()).and_then(|view| replay(&view, &keys, EPSILON, 2));
+        assert_eq!(replayed.is_ok(), passes, "{name}: {replayed:?}");
+    }
+
+    #[test]
+    fn a_wrong_segment_does_not_pass() {
+        check("as trained", |_| (), true);
+        check("a base moved far", |segments| segments[40].base += 100, false);
+        check("the last base moved", |segments| segments.last_mut().expect("many").base -= 100, false);
+        check("wide cells", |segments| segments[7].width *= 4, false);
+        check("no width", |segments| segments[90].width = 0, false);
+        check("a segment left out", |segments| _ = segments.remove(30), false);
+        check("the first one left out", |segments| drop(segments.drain(..2)), false);
+        check("two swapped", |segments| segments.swap(50, 51), false);
+        check("a first key of another", |segments| segments[20].first = segments[25].first, false);
+    }
 }

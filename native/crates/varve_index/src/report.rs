@@ -11,7 +11,7 @@ pub struct Report {
     pub key_count: usize,
     /// Bytes of the image.
     pub bytes: usize,
-    /// PLA segments of the line probe; 0 for other kinds.
+    /// Segments of the line probe; 0 for other kinds.
     pub segment_count: usize,
     /// Lines of eight keys visited beyond the predicted one, on average over all keys (the replay's count).
     pub walked_mean: f32,
@@ -26,7 +26,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// Hardness: PLA segments per million keys.
+    /// Segments per million keys.
     pub fn segments_per_million(&self) -> f64 {
         per_key(self.segment_count as f64 * 1e6, self.key_count)
     }
@@ -44,7 +44,7 @@ pub struct Candidate {
     pub kind: Kind,
     /// Bytes of its image.
     pub bytes: usize,
-    /// PLA segments; 0 for kinds without a model.
+    /// Segments; 0 for kinds without a model.
     pub segment_count: usize,
     /// Nanoseconds per lookup in the trial; 0 when it was not timed.
     pub ns: f64,

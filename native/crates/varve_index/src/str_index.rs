@@ -58,7 +58,7 @@ pub struct StrReport {
     pub node_count: usize,
     /// The kind of the root's index over heads.
     pub kind: Kind,
-    /// PLA segments in all nodes.
+    /// Segments in all nodes.
     pub segment_count: usize,
     /// Lines of heads walked beyond the predicted one in the root, on average.
     pub walked_mean: f32,
@@ -69,7 +69,7 @@ pub struct StrReport {
 }
 
 impl StrReport {
-    /// Hardness: PLA segments per million separators.
+    /// Segments per million separators.
     pub fn segments_per_million(&self) -> f64 {
         crate::report::per_key(self.segment_count as f64 * 1e6, self.separator_count)
     }

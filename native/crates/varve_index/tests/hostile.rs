@@ -34,7 +34,7 @@ fn numeric_images() -> Vec<(String, Vec<u64>, Vec<u8>)> {
             }
         }
     }
-    // Segments enough for a table over the routing tree.
+    // Segments enough for a table of them.
     for (name, keys) in key_sets(10_000) {
         let built = build(&keys, &Policy::forced(Kind::LineProbe { epsilon: 1 })).unwrap();
         images.push((format!("{name} with a table"), keys, built.image.to_vec()));
@@ -135,7 +135,7 @@ fn truncated_padded_and_foreign_images_are_refused() {
 fn a_newer_format_says_so() {
     let built = build(&[1, 2, 3], &Policy::default()).unwrap();
     let newer = forge(&built.image, |bytes| {
-        bytes[8] = 3;
+        bytes[8] = 4;
         reseal(bytes);
     });
     assert_eq!(
@@ -199,5 +199,25 @@ fn keys_that_are_not_those_of_the_image_are_memory_safe() {
             inner.reverse();
         }
         exercise(&Image::copy_of(&image), &other);
+    }
+}
+
+/// Line probes were laid out otherwise before format 3; the other kinds were not.
+#[test]
+fn older_formats_are_read_but_for_their_line_probes() {
+    let (_, keys) = key_sets(3000).swap_remove(0);
+    for kind in [Kind::LineProbe { epsilon: 8 }, Kind::SplusTree, Kind::SparseFences] {
+        let built = build(&keys, &Policy::forced(kind)).unwrap();
+        for version in [1, 2] {
+            let older = forge(&built.image, |bytes| {
+                bytes[8] = version;
+                reseal(bytes);
+            });
+            let opened = Index::open(&older, &keys).map(|index| index.lower_bound(keys[1000]));
+            match kind {
+                Kind::LineProbe { .. } => assert_eq!(opened.unwrap_err().code().as_str(), "INDEX_DAMAGED"),
+                _ => assert_eq!(opened.unwrap(), 1000, "{kind} of format {version}"),
+            }
+        }
     }
 }

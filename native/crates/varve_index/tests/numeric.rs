@@ -110,23 +110,23 @@ fn scripted(ticks: &[u64]) -> impl FnMut() -> u64 {
 
 #[test]
 fn the_chooser_obeys_its_rules() {
-    // Candidates in order: line probe 15, line probe 31, S+ tree, sparse fences.
+    // Candidates in order: line probe 16, line probe 40, S+ tree, sparse fences.
     let (_, keys) = key_sets(300_000).swap_remove(0);
     let all = f64::INFINITY;
     let rows: &[(&str, [u64; 4], f64, f64, Kind)] = &[
-        ("the fastest, being small, wins", [100, 200, 150, 300], all, 1.25, Kind::LineProbe { epsilon: 15 }),
+        ("the fastest, being small, wins", [100, 200, 150, 300], all, 1.25, Kind::LineProbe { epsilon: 16 }),
         (
             "a smaller one within its price wins",
             [110, 110, 100, 300],
             all,
             1.25,
-            Kind::LineProbe { epsilon: 31 },
+            Kind::LineProbe { epsilon: 40 },
         ),
         ("none above 1.25 x the S+ tree", [126, 130, 100, 126], all, 1.25, Kind::SplusTree),
-        ("at 1.25 x it may win", [124, 200, 100, 300], all, 1.25, Kind::LineProbe { epsilon: 15 }),
+        ("at 1.25 x it may win", [124, 200, 100, 300], all, 1.25, Kind::LineProbe { epsilon: 16 }),
         ("a stricter limit keeps the S+ tree", [104, 104, 100, 300], all, 1.0, Kind::SplusTree),
-        ("a budget forbids the S+ tree", [500, 400, 100, 450], 0.5, 1.25, Kind::LineProbe { epsilon: 31 }),
-        ("no budget at all: the smallest", [100, 400, 100, 100], 0.0, 1.25, Kind::LineProbe { epsilon: 31 }),
+        ("a budget forbids the S+ tree", [500, 400, 100, 450], 0.5, 1.25, Kind::LineProbe { epsilon: 40 }),
+        ("no budget at all: the smallest", [100, 400, 100, 100], 0.0, 1.25, Kind::LineProbe { epsilon: 40 }),
     ];
     for (name, ns, bytes_per_key_max, slowdown_max, expected) in rows {
         let policy = Policy {

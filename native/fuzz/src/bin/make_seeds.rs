@@ -7,7 +7,6 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use varve_index::hostile::rough_keys;
 use varve_index::{Kind, Policy, StrIndexBuilder, build};
 use varve_kv::simulate::hostile;
 use varve_tiny::{Limits, Model};
@@ -57,9 +56,9 @@ fn index_images(dir: &Path) -> io::Result<()> {
         let (image, _) = builder.finish(&policy).map_err(fail)?;
         write(dir, &format!("strings-{name}"), &image_input(MENDED | BYTE_STRINGS, &image))?;
     }
-    // Segments enough for a table over the routing tree.
-    let rough = rough_keys(4000);
-    let built = build(&rough, &Policy::forced(Kind::LineProbe { epsilon: 1 })).map_err(fail)?;
+    // Segments enough for a table of them.
+    let long: Vec<u64> = (0..4000u64).map(|at| at * at * 17).collect();
+    let built = build(&long, &Policy::forced(Kind::LineProbe { epsilon: 1 })).map_err(fail)?;
     write(dir, "numbers-table", &image_input(MENDED, &built.image))?;
     let built = build(&stride, &Policy::counted()).map_err(fail)?;
     write(dir, "numbers-affine", &image_input(0, &built.image))?;

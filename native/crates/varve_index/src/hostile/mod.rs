@@ -10,17 +10,6 @@ mod image;
 pub use build::index_build;
 pub use image::index_image;
 
-/// Ascending keys whose gaps are of many sizes: a line probe over them has many segments.
-pub fn rough_keys(count: u64) -> Vec<u64> {
-    let gap = |at: u64| (at.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) << (at % 16);
-    (0..count)
-        .scan(0, |key, at| {
-            *key += gap(at) + 1;
-            Some(*key)
-        })
-        .collect()
-}
-
 /// Takes choices from the front of an input; zeros once it runs out.
 struct Input<'a> {
     rest: &'a [u8],

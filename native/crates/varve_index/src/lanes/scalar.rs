@@ -14,4 +14,9 @@ impl Lanes for Scalar {
         }
         below
     }
+
+    #[inline(always)]
+    unsafe fn rank_codes(codes: &[i16; 24], code: i16) -> usize {
+        codes.iter().map(|own| usize::from(*own < code)).sum()
+    }
 }

@@ -4,11 +4,12 @@ use varve_types::{ErrorCode, Result, VarveError};
 
 use super::{CHILD, DEPTH_MAX, KIND_STRINGS, RUN_MAX, StrIndex, StrReport, head_of};
 use crate::build::{Built, build_with_clock};
+use crate::hardness::line_segments;
 use crate::image::{HEADER_BYTES, Header, Image, LINE_BYTES};
 use crate::index::kind_code;
 use crate::kind::Kind;
 use crate::line_probe::WINDOW_KEYS;
-use crate::line_train;
+
 use crate::policy::{Choice, Policy};
 use crate::report::per_key;
 
@@ -73,7 +74,7 @@ impl StrIndexBuilder {
     }
 
     /// Builds the image and replays it on every separator and both its neighbours. `policy` decides over the index
-    /// of heads in each node; a forced kind is not forced on nodes of fewer than 24 heads, and trials, on the
+    /// of heads in each node; a forced kind is not forced on nodes of fewer than 16 heads, and trials, on the
     /// machine's clock, are held for the root only.
     ///
     /// # Errors
@@ -117,7 +118,7 @@ impl StrIndexBuilder {
         let segments: usize = plan
             .nodes
             .iter()
-            .map(|node| line_train::train(&plan.heads[node.entries.clone()], HARDNESS_EPSILON, 1).len() - 1)
+            .map(|node| line_segments(&plan.heads[node.entries.clone()], HARDNESS_EPSILON) - 1)
             .sum();
         per_key(segments as f64 * 1e6, self.len())
     }

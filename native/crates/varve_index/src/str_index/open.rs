@@ -1,7 +1,7 @@
 //! Reading the image of a byte-string index in place, and checking every length in it.
 //!
 //! Sections: length of the common prefix (one word); the prefix; node records, eight words each (start and end,
-//! depth, head offset, entries and a flag in bit 32, kind, PLA segments, stride, zero); offsets of the separators;
+//! depth, head offset, entries and a flag in bit 32, kind, segments, stride, zero); offsets of the separators;
 //! their text; for each node its heads, its targets if the flag is set, and its numeric index.
 
 use varve_types::{Isa, Result};

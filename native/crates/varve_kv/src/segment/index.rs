@@ -256,8 +256,7 @@ mod tests {
         assert!((0..again.len()).all(|at| again.separator(at) == separators.separator(at)));
     }
 
-    /// What a model expects lies within twice its error bound: a key is off by the bound from the cone that its line
-    /// was fitted in, and the line by as much from the cone's origin. Kinds without a model expect nothing.
+    /// What a model expects lies within its error bound. Kinds without a model expect nothing.
     #[test]
     fn predictions_lie_within_the_bound() {
         for name in ["numbers", "squares"] {
@@ -272,7 +271,7 @@ mod tests {
                     let predicted = index.predict(&key);
                     assert_eq!(predicted.is_some(), predicts);
                     let off = predicted.map_or(0, |predicted| predicted.abs_diff(index.find(&key)) as u64);
-                    assert!(off <= 2 * built.error_bound + 1, "{name} {at}: off by {off}");
+                    assert!(off <= built.error_bound + 1, "{name} {at}: off by {off}");
                 }
             }
         }
