@@ -27,7 +27,9 @@ if (words.includes('--types')) writeTypes(words.includes('--check'));
 else buildLibrary();
 
 function buildLibrary() {
-  cargo(['build', '--locked', '--profile', 'addon', '--package', 'varve_napi']);
+  // sections.ld of varve_napi orders functions by what their symbols name, and only this mangling names it all.
+  const flags = `${process.env.RUSTFLAGS ?? ''} -Csymbol-mangling-version=v0`;
+  cargo(['build', '--locked', '--profile', 'addon', '--package', 'varve_napi'], { RUSTFLAGS: flags });
   /** @type {Partial<Record<NodeJS.Platform, string>>} */
   const libraries = { linux: 'libvarve_napi.so', darwin: 'libvarve_napi.dylib', win32: 'varve_napi.dll' };
   const library = libraries[process.platform];
