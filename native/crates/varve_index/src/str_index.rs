@@ -18,7 +18,7 @@
 mod build;
 mod open;
 
-use varve_types::{Isa, Result};
+use varve_types::{Isa, Result, strip_bytes};
 
 pub use build::StrIndexBuilder;
 
@@ -151,7 +151,7 @@ impl Node<'_> {
     #[inline(always)]
     fn head(&self, key: &[u8]) -> std::result::Result<u64, usize> {
         let own = key.get(self.depth..).unwrap_or(&[]);
-        match own.strip_prefix(self.shared) {
+        match strip_bytes(own, self.shared) {
             Some(rest) => Ok(head_of(rest)),
             None if own < self.shared => Err(self.start as usize),
             None => Err(self.end as usize),
@@ -299,41 +299,69 @@ impl<'a> StrIndex<'a> {
         0
     }
 
+    /// Heads decide nearly every lookup, without a branch. Keys whose head does not decide, because they leave the
+    /// shared bytes or share their head with a separator, are settled afterwards.
     #[inline(always)]
     unsafe fn find_group<L: Lanes>(&self, keys: &[&[u8]], out: &mut [usize]) {
         let Some(root) = self.nodes.first() else { return out.fill(0) };
-        let mut heads = [0; GROUP];
-        for (head, key) in heads.iter_mut().zip(keys) {
-            *head = self.strip(key).ok().and_then(|key| root.head(key).ok()).unwrap_or(0);
+        let (mut heads, mut entries) = ([0; GROUP], [0; GROUP]);
+        let (heads, entries) = (&mut heads[..keys.len()], &mut entries[..keys.len()]);
+        // Bit `i` stands for key `i`.
+        let mut undecided = 0u32;
+        for ((at, key), head) in keys.iter().enumerate().zip(heads.iter_mut()) {
+            match self.strip(key).ok().and_then(|key| root.head(key).ok()) {
+                Some(own) => *head = own,
+                None => undecided |= 1 << at,
+            }
         }
         // SAFETY: as the caller vouches.
-        unsafe { root.index.locate_group::<L>(&heads[..keys.len()], out) };
-        for out in out.iter() {
-            prefetch(root.heads.as_ptr().wrapping_add(*out));
-            prefetch(self.separators.offsets.as_ptr().wrapping_add((root.start as usize + *out) / 2));
+        unsafe { root.index.locate_group::<L>(heads, entries) };
+        for (((at, out), entry), head) in out.iter_mut().enumerate().zip(entries.iter()).zip(heads.iter()) {
+            undecided |= u32::from(root.heads.get(*entry) == Some(head)) << at;
+            *out = (root.start as usize + *entry).min(self.last());
         }
-        for ((key, head), out) in keys.iter().zip(heads).zip(out) {
-            let step = match self.strip(key) {
-                Ok(stripped) => match root.head(stripped) {
-                    Ok(_) => self.settle(root, *out, head, stripped),
-                    Err(answer) => Step::Found(answer),
-                },
-                Err(()) => Step::Found(self.beyond_prefix(key)),
-            };
-            *out = match step {
-                Step::Found(answer) => answer,
-                // SAFETY: as the caller vouches. A key that reached a child has the prefix.
-                Step::Child(child) => unsafe {
-                    self.descend::<L, ()>(child, &key[self.prefix.len()..], &mut ())
-                },
-            };
+        if !root.targets.is_empty() {
+            undecided = u32::MAX >> (GROUP - keys.len());
+        }
+        let mut ahead = undecided;
+        while ahead != 0 {
+            let separator = root.start as usize + entries[ahead.trailing_zeros() as usize];
+            prefetch(self.separators.offsets.as_ptr().wrapping_add(separator / 2));
+            ahead &= ahead - 1;
+        }
+        while undecided != 0 {
+            let at = undecided.trailing_zeros() as usize;
+            undecided &= undecided - 1;
+            // SAFETY: as the caller vouches.
+            out[at] = unsafe { self.settle_in_group::<L>(root, entries[at], heads[at], keys[at]) };
+        }
+    }
+
+    /// The answer for a key whose head was found at `entry` of the root, unless the key leaves the shared bytes.
+    #[inline(always)]
+    unsafe fn settle_in_group<L: Lanes>(
+        &self,
+        root: &Node<'_>,
+        entry: usize,
+        head: u64,
+        key: &[u8],
+    ) -> usize {
+        let Ok(stripped) = self.strip(key) else { return self.beyond_prefix(key) };
+        let step = match root.head(stripped) {
+            Ok(_) => self.settle(root, entry, head, stripped),
+            Err(answer) => Step::Found(answer),
+        };
+        match step {
+            Step::Found(answer) => answer,
+            // SAFETY: as the caller vouches.
+            Step::Child(child) => unsafe { self.descend::<L, ()>(child, stripped, &mut ()) },
         }
     }
 
     /// The key without the common prefix; `Err` when it does not have it.
     #[inline(always)]
     fn strip<'k>(&self, key: &'k [u8]) -> std::result::Result<&'k [u8], ()> {
-        if self.prefix.is_empty() { Ok(key) } else { key.strip_prefix(self.prefix).ok_or(()) }
+        strip_bytes(key, self.prefix).ok_or(())
     }
 
     /// The answer for a key without the common prefix: all separators lie on one side of it.

@@ -15,6 +15,8 @@
 //! 1. `Block::parse` succeeds only if every entry lies inside the block; later accesses still check,
 //!    because a page may be read again from a rotten disk.
 
+use varve_types::same_bytes;
+
 use crate::limits::BLOCK_BYTES;
 
 /// Bytes of the header.
@@ -180,14 +182,14 @@ impl Block {
         let prefix = self.prefix(bytes)?;
         // Else what `first_match` could not read would count as another fingerprint.
         bytes.get(..HEADER + self.prefix + self.count)?;
-        if key.len() < prefix.len() || !same(&key[..prefix.len()], prefix) {
+        if key.len() < prefix.len() || !same_bytes(&key[..prefix.len()], prefix) {
             return Some(None);
         }
         let suffix = &key[prefix.len()..];
         let mut at = first;
         while at < self.count {
             let entry = self.entry(bytes, at)?;
-            if same(entry.suffix, suffix) {
+            if same_bytes(entry.suffix, suffix) {
                 return Some(Some(entry));
             }
             if self.kind == LARGE {
@@ -234,28 +236,6 @@ impl Block {
     fn varied_end(&self, bytes: &[u8], at: usize) -> Option<usize> {
         let slot = HEADER + self.prefix + self.count + 4 * at;
         bytes.get(slot..slot + 2).map(|raw| usize::from(u16::from_le_bytes([raw[0], raw[1]])))
-    }
-}
-
-/// Equality of short byte strings without a call: two overlapping words for 4 to 16 bytes.
-#[inline(always)]
-fn same(left: &[u8], right: &[u8]) -> bool {
-    if left.len() != right.len() {
-        return false;
-    }
-    match (left.first_chunk::<8>(), left.last_chunk::<8>(), right.first_chunk::<8>(), right.last_chunk::<8>())
-    {
-        (Some(a), Some(b), Some(c), Some(d)) if left.len() <= 16 => (a == c) & (b == d),
-        (None, ..) => match (
-            left.first_chunk::<4>(),
-            left.last_chunk::<4>(),
-            right.first_chunk::<4>(),
-            right.last_chunk::<4>(),
-        ) {
-            (Some(a), Some(b), Some(c), Some(d)) => (a == c) & (b == d),
-            _ => left.iter().zip(right).all(|(a, b)| a == b),
-        },
-        _ => left == right,
     }
 }
 
@@ -329,7 +309,7 @@ impl<'a> FixedBlock<'a> {
         let (own, value) = entry.split_at_checked(suffix)?;
         let shared = self.0.get(HEADER..HEADER + prefix)?;
         let (left, right) = key.split_at_checked(prefix)?;
-        (same(left, shared) && same(right, own)).then_some(value)
+        (same_bytes(left, shared) && same_bytes(right, own)).then_some(value)
     }
 
     /// Hints that entry `at` is read next.
