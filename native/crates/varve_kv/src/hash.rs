@@ -30,7 +30,7 @@ fn half(bytes: &[u8]) -> u64 {
 }
 
 /// Hashes `key`. Cost: about 2 ns for 16 bytes.
-#[inline]
+#[inline(always)]
 pub fn hash(key: &[u8]) -> u64 {
     let len = key.len();
     let mut seed = S0;

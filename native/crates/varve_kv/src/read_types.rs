@@ -52,6 +52,16 @@ impl<'a> PackedKeys<'a> {
         (0..self.len()).map(|at| self.get(at))
     }
 
+    /// Writes the keys from `first` on to all of `into`.
+    #[inline]
+    pub(crate) fn read(&self, first: usize, into: &mut [&'a [u8]]) {
+        let mut start = if first == 0 { 0 } else { self.ends[first - 1] as usize };
+        for (key, &end) in into.iter_mut().zip(&self.ends[first..]) {
+            *key = &self.bytes[start..end as usize];
+            start = end as usize;
+        }
+    }
+
     /// Key `at`.
     #[inline]
     pub fn get(&self, at: usize) -> &'a [u8] {

@@ -242,19 +242,42 @@ impl Block {
 /// Bit `i` is set when byte `at + i` equals `wanted`, for 16 bytes (zeros behind the end).
 #[inline]
 fn matches16(bytes: &[u8], at: usize, wanted: u8) -> Option<u32> {
-    let Some(chunk) = bytes.get(at..at + 16) else {
-        let rest = bytes.get(at..)?;
-        return Some(rest.iter().enumerate().fold(0, |mask, (i, &b)| mask | (u32::from(b == wanted) << i)));
-    };
+    let rest = bytes.get(at..)?;
+    Some(match rest.first_chunk() {
+        Some(chunk) => matches(chunk, wanted),
+        None => rest.iter().enumerate().fold(0, |mask, (i, &b)| mask | (u32::from(b == wanted) << i)),
+    })
+}
+
+/// Bit `i` is set when byte `i` equals `wanted`.
+#[inline(always)]
+fn matches(chunk: &[u8; 16], wanted: u8) -> u32 {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: SSE2 is part of x86-64; `chunk` holds 16 bytes and the load may be unaligned.
     unsafe {
         use std::arch::x86_64::{_mm_cmpeq_epi8, _mm_loadu_si128, _mm_movemask_epi8, _mm_set1_epi8};
         let lanes = _mm_loadu_si128(chunk.as_ptr().cast());
-        Some(_mm_movemask_epi8(_mm_cmpeq_epi8(lanes, _mm_set1_epi8(wanted as i8))) as u32)
+        _mm_movemask_epi8(_mm_cmpeq_epi8(lanes, _mm_set1_epi8(wanted as i8))) as u32
     }
     #[cfg(not(target_arch = "x86_64"))]
-    Some(chunk.iter().enumerate().fold(0, |mask, (i, &b)| mask | (u32::from(b == wanted) << i)))
+    chunk.iter().enumerate().fold(0, |mask, (i, &b)| mask | (u32::from(b == wanted) << i))
+}
+
+/// Ones, zeros, ones: 16 bytes from `16 - n` on are a mask of the first `n` bytes, those from `16 + n` on of the last.
+const MASKS: [u8; 48] = {
+    let mut masks = [0xff; 48];
+    let mut at = 16;
+    while at < 32 {
+        masks[at] = 0;
+        at += 1;
+    }
+    masks
+};
+
+/// Whether two strings of 16 bytes agree where `mask` has ones.
+#[inline(always)]
+fn differ(left: &[u8; 16], right: &[u8; 16], mask: &[u8; 16]) -> u128 {
+    (u128::from_le_bytes(*left) ^ u128::from_le_bytes(*right)) & u128::from_le_bytes(*mask)
 }
 
 /// A verified block of kind `fixed` without tombstones: what nearly every point read meets, so that it is read where
@@ -266,61 +289,134 @@ impl<'a> FixedBlock<'a> {
     /// `None` when the block is of another kind.
     #[inline(always)]
     pub fn of(bytes: &'a [u8; BLOCK_BYTES]) -> Option<Self> {
-        (bytes[4] == FIXED && bytes[5] == 0).then_some(Self(bytes))
+        let block = Self(bytes);
+        // Kind and flags, which are both 0, in one compare.
+        ((block.word(0) >> 32) as u16 == 0).then_some(block)
+    }
+
+    /// As `of`, for a block that was of this kind before. Should it no longer be, because its page was read again from
+    /// a rotten disk, lengths are still checked.
+    #[inline(always)]
+    pub fn again(bytes: &'a [u8; BLOCK_BYTES]) -> Self {
+        Self(bytes)
+    }
+
+    /// Word `at` of the header.
+    #[inline(always)]
+    fn word(self, at: usize) -> u64 {
+        self.0[8 * at..].first_chunk().map_or(0, |word| u64::from_le_bytes(*word))
     }
 
     #[inline(always)]
-    fn count(self) -> usize {
-        u16_at(self.0, 6)
+    fn shape(self) -> Shape {
+        let (count, lengths) = (self.word(0) >> 48, self.word(1));
+        Shape {
+            count: count as usize,
+            prefix: usize::from(lengths as u16),
+            suffix: usize::from((lengths >> 16) as u16),
+            value: usize::from((lengths >> 32) as u16),
+        }
     }
 
+    /// The entry that a key with this fingerprint is compared with first; asks for its lines.
+    ///
+    /// One key in seven shares its fingerprint with another entry: then that one is asked for as well, because one time
+    /// in two it is the one that is wanted.
     #[inline(always)]
-    fn prefix(self) -> usize {
-        u16_at(self.0, 8)
-    }
-
-    /// Bytes of a suffix and of a value.
-    #[inline(always)]
-    fn shape(self) -> (usize, usize) {
-        (u16_at(self.0, 10), u16_at(self.0, 12))
-    }
-
-    #[inline(always)]
-    fn start_of(self, at: usize) -> usize {
-        let (suffix, value) = self.shape();
-        HEADER + self.prefix() + self.count() + at * (suffix + value)
-    }
-
-    /// As [`Block::first_match`].
-    #[inline(always)]
-    pub fn first_match(self, fingerprint: u8) -> usize {
-        match_from(self.0, HEADER + self.prefix(), self.count(), 0, fingerprint)
+    pub fn probe(self, fingerprint: u8) -> usize {
+        let shape = self.shape();
+        let (prints, count) = (HEADER + shape.prefix, shape.count);
+        if prints + count > LINE {
+            let first = match_from(self.0, prints, count, 0, fingerprint);
+            self.prefetch_entry(shape, first);
+            return first;
+        }
+        // All fingerprints lie in the first line, which is here.
+        let [a, b, c, d] = [0, 16, 32, 48].map(|at| match self.0[at..at + 16].first_chunk() {
+            Some(chunk) => u64::from(matches(chunk, fingerprint)) << at,
+            None => 0,
+        });
+        let hits = ((a | b) | (c | d)) >> (prints % LINE) & !(u64::MAX << count);
+        let first = count.min(hits.trailing_zeros() as usize);
+        self.prefetch_entry(shape, first);
+        let others = hits & hits.wrapping_sub(1);
+        if others != 0 {
+            self.prefetch_entry(shape, others.trailing_zeros() as usize);
+        }
+        first
     }
 
     /// The value of entry `at` if its key is `key`.
     #[inline(always)]
     pub fn value_at(self, at: usize, key: &[u8]) -> Option<&'a [u8]> {
-        let (prefix, (suffix, value)) = (self.prefix(), self.shape());
-        if at >= self.count() || key.len() != prefix + suffix {
+        let shape = self.shape();
+        let Shape { count, prefix, suffix, value } = shape;
+        if at >= count || key.len() != prefix + suffix {
             return None;
         }
-        let start = self.start_of(at);
+        let start = shape.start_of(at);
         let entry = self.0.get(start..start + suffix + value)?;
         let (own, value) = entry.split_at_checked(suffix)?;
+        if let (Some(key_start), Some(key_end)) = (key.first_chunk(), key.last_chunk())
+            && prefix <= 16
+            && suffix <= 16
+        {
+            // The usual keys: one compare of 16 bytes for either part, of which only the bytes of that part count.
+            let shared = self.0[HEADER..].first_chunk()?;
+            let own = self.0.get(..start + suffix)?.last_chunk()?;
+            let (first, last) = (MASKS[16 - prefix..].first_chunk()?, MASKS[16 + suffix..].first_chunk()?);
+            return (differ(key_start, shared, first) | differ(key_end, own, last) == 0).then_some(value);
+        }
         let shared = self.0.get(HEADER..HEADER + prefix)?;
         let (left, right) = key.split_at_checked(prefix)?;
         (same_bytes(left, shared) && same_bytes(right, own)).then_some(value)
     }
 
+    /// The value of a later entry than `first` with this fingerprint, if its key is `key`.
+    #[cold]
+    pub fn value_behind(self, first: usize, key: &[u8], fingerprint: u8) -> Option<&'a [u8]> {
+        let Shape { count, prefix, .. } = self.shape();
+        let prints = HEADER + prefix;
+        let mut at = match_from(self.0, prints, count, first + 1, fingerprint);
+        while at < count {
+            if let Some(value) = self.value_at(at, key) {
+                return Some(value);
+            }
+            at = match_from(self.0, prints, count, at + 1, fingerprint);
+        }
+        None
+    }
+
     /// Hints that entry `at` is read next.
     #[inline(always)]
-    pub fn prefetch_entry(self, at: usize) {
-        let (suffix, value) = self.shape();
-        let first = self.0.as_ptr().wrapping_add(self.start_of(at));
-        let within = first.addr() % LINE;
-        for line in (0..(within + suffix + value).min(PREFETCHED)).step_by(LINE) {
-            crate::prefetch::read(first.wrapping_add(line).wrapping_sub(within));
+    fn prefetch_entry(self, shape: Shape, at: usize) {
+        let size = shape.suffix + shape.value;
+        let first = self.0.as_ptr().wrapping_add(shape.start_of(at));
+        // The same number for all entries of this size, wherever they begin: a loop over their lines would end
+        // unforeseeably.
+        crate::prefetch::read(first);
+        crate::prefetch::read(first.wrapping_add(size.min(LINE)));
+        for line in (2 * LINE..size.min(PREFETCHED)).step_by(LINE) {
+            crate::prefetch::read(first.wrapping_add(line));
         }
+        crate::prefetch::read(first.wrapping_add(size.min(PREFETCHED).saturating_sub(1)));
+    }
+}
+
+/// What the header of a fixed block says: how many entries, and bytes of the parts of each.
+#[derive(Clone, Copy)]
+struct Shape {
+    count: usize,
+    prefix: usize,
+    suffix: usize,
+    value: usize,
+}
+
+impl Shape {
+    /// Where entry `at` begins.
+    #[inline(always)]
+    fn start_of(self, at: usize) -> usize {
+        HEADER + self.prefix + self.count + at * (self.suffix + self.value)
     }
 }
 
@@ -472,8 +568,7 @@ mod tests {
         let first = block.first_match(bytes, print);
         let found = block.find_from(first, bytes, key, print);
         if let Some(fixed) = bytes.first_chunk().and_then(FixedBlock::of) {
-            assert_eq!(fixed.first_match(print), first);
-            fixed.prefetch_entry(first);
+            assert_eq!(fixed.probe(print), first);
             // The first match may be another key; then the long way decides.
             if let Some(value) = fixed.value_at(first, key) {
                 assert_eq!(found.flatten().map(|entry| entry.value), Some(Some(value)));

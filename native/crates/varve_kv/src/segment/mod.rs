@@ -14,6 +14,7 @@ pub mod filter;
 pub mod footer;
 mod index;
 mod iter;
+pub mod lookup;
 pub mod origin;
 mod shadow;
 mod verify;
@@ -273,14 +274,6 @@ impl Segment {
         self.index.find(key).min(self.runs() - 1)
     }
 
-    /// As `locate`, for several keys whose cache misses overlap.
-    #[inline]
-    pub fn locate_batch(&self, keys: &[&[u8]], runs: &mut [usize]) {
-        self.index.find_batch(keys, runs);
-        let last = self.runs() - 1;
-        runs.iter_mut().for_each(|run| *run = (*run).min(last));
-    }
-
     /// As `locate`, with the lines of separators compared.
     pub fn locate_traced(&self, key: &[u8]) -> (usize, u32) {
         let (run, lines) = self.index.find_traced(key);
@@ -305,9 +298,7 @@ impl Segment {
     pub fn probe(&self, run: usize, key_hash: u64) -> Result<usize> {
         let print = fingerprint(key_hash);
         if let Some(block) = self.fixed(run) {
-            let first = block.first_match(print);
-            block.prefetch_entry(first);
-            return Ok(first);
+            return Ok(block.probe(print));
         }
         let (block, bytes) = self.run(run)?;
         Ok(block.first_match(bytes, print))
