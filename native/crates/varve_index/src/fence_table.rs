@@ -9,7 +9,7 @@
 //! their segments. Where fences crowd in a small part of their range there is no table.
 //!
 //! Sections: the fences (whole lines, padded with `u64::MAX`, eight at least), the regions (a word each: first bucket in
-//! the low half, shift in the high one), the buckets (`u32`). Size: 12-24 bytes per segment.
+//! the low half, shift in the high one), the buckets (`u32`). Size: 12-16 bytes per segment.
 
 use std::ops::Range;
 
@@ -25,7 +25,7 @@ const SEGMENTS_MIN: usize = 82;
 const OUTLIERS: [usize; 3] = [0, 8, 32];
 /// Regions, as a power of two: they stay in the nearest cache.
 const REGION_BITS: u32 = 10;
-/// Two to four buckets for each fence of a region.
+/// One or two buckets for each fence of a region.
 const BUCKET_BITS_MORE: u32 = 1;
 /// Fences to a bucket, in the mean over the segments: above, a tree is as quick.
 const CROWD_MAX: u64 = 8;

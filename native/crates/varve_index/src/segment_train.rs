@@ -102,12 +102,44 @@ fn longest(keys: &[u64], at: usize, first: u64, most: usize) -> (Segment, usize)
         // Knots behind the end repeat its code.
         let tie = segment.tie().filter(|tie| tie * width < length && length > 1);
         let Some(tie) = tie else { return (segment, length) };
-        length = if tie == 0 {
-            // One gap is too wide for the first cell: only as far as the code of its knot is not 0.
+        length = if segment.codes()[tie] == 0 {
+            // One gap is too wide for all cells before it: only as far as the first knot has a code above 0.
             let reach = first.saturating_add((keys[at + width] - first).saturating_mul(1 << (CODE_BITS - 1)));
             keys[at..at + length - 1].partition_point(|key| *key < reach).max(1)
         } else {
             tie * width
         };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::train;
+    use crate::segment::CELLS;
+
+    const EPSILON: u32 = 8;
+    const WHOLE: usize = CELLS * EPSILON as usize;
+
+    /// Segments over 1000 whole ones, between which `gap` lies before every key but the first.
+    fn check(name: &str, gap: impl Fn(usize) -> u64, expected: std::ops::RangeInclusive<usize>) {
+        let keys: Vec<u64> = (0..1000 * WHOLE)
+            .scan(0, |key, at| {
+                *key += if at == 0 { 0 } else { gap(at) };
+                Some(*key)
+            })
+            .collect();
+        let segments = train(&keys, EPSILON, 1).len();
+        assert!(expected.contains(&segments), "{name}: {segments}");
+    }
+
+    #[test]
+    fn segments_are_whole_where_gaps_allow() {
+        check("even gaps", |_| 10, 1000..=1001);
+        check("gaps of many sizes", |at| 1 << (at % 10), 1000..=1001);
+        // A wide gap costs a segment before it and one for itself, wherever it lies.
+        let wide = |at: usize| at % (20 * WHOLE) == 20 * WHOLE - 30;
+        check("wide gaps, 50 of them", |at| if wide(at) { 1 << 40 } else { 1 }, 1000..=1200);
+        // A segment tells some fifteen octaves apart: three of them for each round of forty.
+        check("each gap twice the last, in turn", |at| 1 << (at % 40), 13_700..=13_900);
     }
 }
