@@ -283,7 +283,18 @@ impl Segment {
     /// Looks `key` up in `run`.
     #[inline]
     pub fn get_in(&self, run: usize, key: &[u8], key_hash: u64) -> Result<Option<Option<&[u8]>>> {
-        self.get_from(self.probe(run, key_hash)?, run, key, key_hash)
+        let print = fingerprint(key_hash);
+        if let Some(block) = self.fixed(run)
+            && let Some(value) = block.value_at(block.probe(print), key)
+        {
+            return Ok(Some(Some(value)));
+        }
+        // Another shape, or another key with the same fingerprint.
+        let (block, bytes) = self.run(run)?;
+        match block.find_from(block.first_match(bytes, print), bytes, key, print) {
+            Some(found) => Ok(found.map(|entry| entry.value)),
+            None => Err(self.damaged_block(self.start_of(run))),
+        }
     }
 
     /// Loads the first line of `run`: header and fingerprints.
@@ -291,39 +302,6 @@ impl Segment {
     pub fn prefetch_run(&self, run: usize) {
         let at = BLOCKS_AT + self.start_of(run) as usize * BLOCK_BYTES;
         crate::prefetch::read(self.map.as_ptr().wrapping_add(at));
-    }
-
-    /// The entry of `run` that a key with this hash is compared with first, for `get_from`; its lines are loaded.
-    #[inline]
-    pub fn probe(&self, run: usize, key_hash: u64) -> Result<usize> {
-        let print = fingerprint(key_hash);
-        if let Some(block) = self.fixed(run) {
-            return Ok(block.probe(print));
-        }
-        let (block, bytes) = self.run(run)?;
-        Ok(block.first_match(bytes, print))
-    }
-
-    /// As `get_in`, when `probe` has answered `first`.
-    #[inline]
-    pub fn get_from(
-        &self,
-        first: usize,
-        run: usize,
-        key: &[u8],
-        key_hash: u64,
-    ) -> Result<Option<Option<&[u8]>>> {
-        if let Some(block) = self.fixed(run)
-            && let Some(value) = block.value_at(first, key)
-        {
-            return Ok(Some(Some(value)));
-        }
-        // Another shape, or another key with the same fingerprint.
-        let (block, bytes) = self.run(run)?;
-        match block.find_from(first, bytes, key, fingerprint(key_hash)) {
-            Some(found) => Ok(found.map(|entry| entry.value)),
-            None => Err(self.damaged_block(self.start_of(run))),
-        }
     }
 
     /// The block of `run` when it is verified and of the usual shape.
