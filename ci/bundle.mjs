@@ -1,5 +1,5 @@
 // Makes one file of each package that users load: every module that Node loads costs start-up time and memory. Needs
-// the compiled packages; `npm run setup` runs it when a source has changed.
+// the compiled packages; every `npm run setup` runs it.
 //
 // A package's file holds its own modules and the glue of the native addon, and imports every other package by name, so
 // that each class of Varve, VarveError above all, exists once.
