@@ -44,10 +44,12 @@ async function buildAddon(rustVersion) {
   const print = fingerprint(addonSources, [rustVersion, process.platform, process.arch]);
   const built = readdirSync(join(root, addon)).some((name) => name.endsWith('.node'));
   if (built && isFresh('addon-embedded', print)) return;
-  await run(process.execPath, [`${addon}/build.mjs`], {
+  const { output } = await run(process.execPath, [`${addon}/build.mjs`], {
     label: 'building the native addon (cargo, optimised)',
     phase: cargoPhase,
   });
+  // What the build script warns of, such as a linker that cannot order the code.
+  for (const line of output.match(/^warning: varve_napi@.*/gm) ?? []) console.error(`  ${line}`);
   stamp('addon-embedded', print);
 }
 
