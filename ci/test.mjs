@@ -1,5 +1,6 @@
 // Every test of the repository: Vitest over all packages, `cargo test` per crate, abstract-level's exported suite.
-// The last line is `N passed, N failed`; any failure, and any suite that ran nothing, gives a non-zero exit.
+// The last lines name every test that failed, and the very last is `N passed, N failed`; any failure, and any suite that
+// ran nothing, gives a non-zero exit.
 //
 //   node ci/test.mjs               all
 //   node ci/test.mjs varve_index   the suites whose name contains a word
@@ -7,11 +8,13 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cratesOf, isAddon, manifests } from './lib/cargo.mjs';
 import { countCargo, countTap, countVitest, settle } from './lib/counts.mjs';
+import { failuresOfCargo, failuresOfTap, failuresOfVitest } from './lib/failures.mjs';
 import { root, stateFolder } from './lib/paths.mjs';
 import { cargoPhase, run } from './lib/run.mjs';
 
 /** @typedef {import('./lib/counts.mjs').Counts} Counts */
-/** @typedef {{name: string, start: (label: string) => Promise<{counts: Counts, output: string}>}} Suite */
+/** @typedef {{counts: Counts, failures: string[], output: string}} Outcome */
+/** @typedef {{name: string, start: (label: string) => Promise<Outcome>}} Suite */
 
 const words = process.argv.slice(2);
 const suites = [vitestSuite(), ...cargoSuites(), ...abstractLevelSuite()].filter(
@@ -19,16 +22,21 @@ const suites = [vitestSuite(), ...cargoSuites(), ...abstractLevelSuite()].filter
 );
 
 const total = { passed: 0, failed: 0 };
+/** @type {string[]} */
+const allFailures = [];
 for (const [index, { name, start }] of suites.entries()) {
-  const { counts, output } = await start(`${name} (${index + 1} of ${suites.length})`);
+  const { counts, failures, output } = await start(`${name} (${index + 1} of ${suites.length})`);
   if (counts.failed > 0) console.log(`${output.trimEnd()}\n`);
   const skipped = counts.skipped > 0 ? `, ${counts.skipped} skipped` : '';
   console.log(`  ${name.padEnd(28)} ${counts.passed} passed, ${counts.failed} failed${skipped}`);
   total.passed += counts.passed;
   total.failed += counts.failed;
+  if (counts.failed > 0 && failures.length === 0) failures.push('failed as a whole: its output is above');
+  allFailures.push(...failures.map((failure) => `${name}: ${failure}`));
 }
 if (suites.length === 0) total.failed += 1;
 if (total.failed > 0) process.exitCode = 1;
+for (const failure of allFailures) console.log(`failed: ${failure}`);
 console.log(`${total.passed} passed, ${total.failed} failed`);
 
 /** @returns {Suite} */
@@ -44,8 +52,9 @@ function vitestSuite() {
         phase: (line) => /(?:✓|❯|×)\s+(\S+\.test\.\w+)/.exec(line)?.[1],
         allowFailure: true,
       });
-      const counts = code === 127 ? { passed: 0, failed: 1, skipped: 0 } : countVitest(readReport(report));
-      return { counts: settle(counts, code), output };
+      if (code === 127) return { counts: { passed: 0, failed: 1, skipped: 0 }, failures: [], output };
+      const told = readReport(report);
+      return { counts: settle(countVitest(told), code), failures: failuresOfVitest(told, root), output };
     },
   };
 }
@@ -60,7 +69,7 @@ function cargoSuites() {
         async start(label) {
           const args = ['test', '--no-fail-fast', '--locked', '--manifest-path', manifest, '-p', name];
           const { code, output } = await run('cargo', args, { label, phase: cargoPhase, allowFailure: true });
-          return { counts: settle(countCargo(output), code), output };
+          return { counts: settle(countCargo(output), code), failures: failuresOfCargo(output), output };
         },
       })),
   );
@@ -76,7 +85,7 @@ function abstractLevelSuite() {
       async start(label) {
         const args = ['run', '--silent', 'test:abstract-level'];
         const { code, output } = await run('npm', args, { label, allowFailure: true });
-        return { counts: settle(countTap(output), code), output };
+        return { counts: settle(countTap(output), code), failures: failuresOfTap(output), output };
       },
     },
   ];
