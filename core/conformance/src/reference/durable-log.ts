@@ -188,6 +188,6 @@ function hashOf(head: Uint8Array, batch: Uint8Array): Buffer {
 
 function damaged(file: string, offset: number): VarveError {
   return new VarveError('STORE_DAMAGED', {
-    message: `${file}: a record fails its checksum at offset ${offset}`,
+    message: `${file}, offset ${offset}: a record fails its checksum`,
   });
 }

@@ -178,6 +178,7 @@ export interface Damage {
   readonly file: string;
   /** Byte offset. */
   readonly offset: number;
+  /** What is wrong; the place is not said again. */
   readonly what: string;
 }
 

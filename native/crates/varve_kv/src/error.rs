@@ -11,7 +11,7 @@ use varve_types::{ErrorCode, VarveError};
 pub fn damaged(file: &Path, offset: u64, what: &str) -> VarveError {
     VarveError::new(
         ErrorCode::StoreDamaged,
-        format!("{}: {what} at offset {offset}", file.display()),
+        format!("{}, offset {offset}: {what}", file.display()),
         "restore the file from a copy, or run repair, which says exactly what is lost",
     )
 }

@@ -117,12 +117,8 @@ fn create(
                 return Err(foreign(dir, &format!("holds {name}, which is not part of a store")));
             }
             _ => {
-                let path = dir.join(names::CATALOGUE);
-                return Err(damaged(
-                    &path,
-                    0,
-                    &format!("the catalogue is missing although {name} exists, expected"),
-                ));
+                let what = format!("the catalogue is missing although {name} exists");
+                return Err(damaged(&dir.join(names::CATALOGUE), 0, &what));
             }
         }
     }
@@ -159,7 +155,7 @@ fn open_segments(files: &dyn Files, dir: &Path, catalogue: &Catalogue) -> Result
     let segments: Vec<Arc<Segment>> = catalogue.segments.iter().map(open).collect::<Result<_>>()?;
     let levels = Levels::arrange(segments);
     if let Some((segment, other)) = levels.conflict() {
-        let what = format!("the segment covers keys and commits of segment {:x} as well, found", other.id());
+        let what = format!("the segment covers keys and commits of segment {:x} as well", other.id());
         return Err(damaged(segment.path(), 0, &what));
     }
     Ok(levels)

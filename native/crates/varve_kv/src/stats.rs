@@ -134,15 +134,16 @@ pub struct Damage {
     pub file: String,
     /// Byte offset.
     pub offset: u64,
-    /// What is wrong.
+    /// What is wrong; the place is not said again.
     pub what: String,
 }
 
 impl Damage {
-    /// The place that a `STORE_DAMAGED` names: its message is `PATH: what at offset N`.
+    /// The place that an error names: a message is `PATH, offset N: what`, or `PATH: what` for a file as a whole.
     pub(crate) fn of(error: &VarveError) -> Self {
-        let (path, what) = error.message().rsplit_once(": ").unwrap_or(("", error.message()));
-        let offset = what.rsplit(' ').next().and_then(|word| word.parse().ok()).unwrap_or(0);
+        let (place, what) = error.message().rsplit_once(": ").unwrap_or(("", error.message()));
+        let split = place.rsplit_once(", offset ").and_then(|(path, at)| Some((path, at.parse().ok()?)));
+        let (path, offset) = split.unwrap_or((place, 0));
         let file = Path::new(path).file_name().map(|name| name.to_string_lossy().into_owned());
         Self { file: file.unwrap_or_default(), offset, what: what.to_owned() }
     }
@@ -161,4 +162,24 @@ pub struct RepairReport {
     pub kept_entries: u64,
     /// Commits of the log kept.
     pub kept_commits: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::{damaged, foreign};
+
+    #[test]
+    fn damage_says_its_place_once() {
+        let path = Path::new("/data: old, offset 3/segment-7.vseg");
+        let rows = [
+            (damaged(path, 0, "the index is malformed"), 0, "the index is malformed"),
+            (damaged(path, 8192, "cut to 512 bytes"), 8192, "cut to 512 bytes"),
+            (foreign(path, "not a Varve segment"), 0, "not a Varve segment"),
+        ];
+        for (error, offset, what) in rows {
+            let file = "segment-7.vseg".to_owned();
+            assert_eq!(Damage::of(&error), Damage { file, offset, what: what.to_owned() }, "{error}");
+        }
+    }
 }

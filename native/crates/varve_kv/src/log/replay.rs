@@ -64,7 +64,7 @@ fn open_slot(files: &dyn Files, dir: &Path, catalogue: &Catalogue, id: u64, byte
     })?;
     let length = file.len().map_err(|error| io("measure", &path, error))?;
     if length != bytes {
-        let what = format!("the log file has {length} bytes instead of {bytes}, seen");
+        let what = format!("the log file has {length} bytes instead of {bytes}");
         return Err(damaged(&path, length.min(bytes), &what));
     }
     let mut page = [0; 64];
@@ -249,7 +249,7 @@ impl Walk<'_> {
         proven: u64,
     ) -> varve_types::VarveError {
         let lost = end.last + 1;
-        let what = format!("commits {lost} to {proven} were synced but cannot be read, expected");
+        let what = format!("commits {lost} to {proven} were synced but cannot be read");
         match end.tail {
             Some((slot, offset)) if offset + (HEADER as u64) < slots[slot].bytes => {
                 damaged(&names::log(self.dir, slots[slot].id), offset, &what)
