@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use varve_kv::simulate::Disk;
-use varve_kv::{Batch, Durability, OpenOptions, Range, Store, Threads};
+use varve_kv::{Batch, Durability, IndexPolicy, OpenOptions, Range, Store, Threads, repair};
 use varve_types::ErrorCode;
 
 const DIR: &str = "/store";
@@ -139,4 +139,67 @@ fn newer_and_foreign_files_are_told_apart() {
     disk.put(&Path::new(DIR).join("notes.txt"), Some(b"mine".to_vec()));
     assert_eq!(open(&disk).err().unwrap().code(), ErrorCode::StoreForeign);
     assert_eq!(disk.bytes(&Path::new(DIR).join("notes.txt")).unwrap(), b"mine");
+}
+
+/// Gives the index of a segment another format version, under sound checksums.
+fn with_index_format(segment: &mut [u8], format: u32) {
+    let footer = segment.len() - 256;
+    // Of its section in the footer: offset, length, checksum.
+    let at = footer + 124;
+    let number = |at: usize| u64::from_le_bytes(segment[at..at + 8].try_into().unwrap()) as usize;
+    let (from, to) = (number(at), number(at) + number(at + 8));
+    let image = &mut segment[from..to];
+    assert_eq!(&image[..8], b"VRVINDEX");
+    image[8..12].copy_from_slice(&format.to_le_bytes());
+    image[12..16].fill(0);
+    let crc = crc32c::crc32c(image);
+    image[12..16].copy_from_slice(&crc.to_le_bytes());
+    let crc = crc32c::crc32c(&segment[from..to]);
+    segment[at + 16..at + 20].copy_from_slice(&crc.to_le_bytes());
+    let crc = crc32c::crc32c(&segment[footer..footer + 252]);
+    segment[footer + 252..].copy_from_slice(&crc.to_le_bytes());
+}
+
+/// What a build before index format 3 wrote with line probes: its blocks are sound, its index is not read any more.
+#[test]
+fn repair_makes_an_older_index_anew() {
+    let disk = Disk::new(1);
+    let options = || OpenOptions {
+        files: Arc::new(disk.clone()),
+        threads: Threads::Manual,
+        index_policy: IndexPolicy::named("line-probe", Some(15)).unwrap(),
+        ..OpenOptions::default()
+    };
+    let (mut truth, store) = (BTreeMap::new(), Store::open(DIR, options()).unwrap());
+    for n in 0..600u32 {
+        let (key, value) = ((n * n).to_be_bytes(), vec![n as u8; 2100]);
+        let mut batch = Batch::new();
+        batch.put(&key, &value).unwrap();
+        store.write_wait(batch, Durability::Fast).unwrap();
+        truth.insert(key, value);
+    }
+    store.flush().unwrap();
+    assert_eq!(store.stats().segments[0].index_kind, "line-probe");
+    store.close().unwrap();
+    let path = disk.paths().into_iter().find(|path| path.to_string_lossy().ends_with(".vseg")).unwrap();
+    let mut bytes = disk.bytes(&path).unwrap();
+    with_index_format(&mut bytes, 3);
+    assert_eq!(disk.bytes(&path).unwrap(), bytes, "the format of today is 3");
+    with_index_format(&mut bytes, 2);
+    disk.put(&path, Some(bytes));
+
+    let error = Store::open(DIR, options()).err().unwrap();
+    assert_eq!(error.code(), ErrorCode::StoreDamaged, "{error}");
+    assert!(
+        error.message().contains("the index is malformed") && error.hint().contains("run repair"),
+        "{error}"
+    );
+    let report = repair(DIR, Arc::new(disk.clone())).unwrap();
+    assert_eq!((report.damage.len(), report.kept_entries), (1, 600), "{report:?}");
+    assert!(report.lost_keys.is_empty() && report.lost_sequences.is_empty(), "{report:?}");
+    let store = Store::open(DIR, options()).unwrap();
+    for (key, value) in &truth {
+        assert_eq!(store.get(None, key).unwrap().as_ref(), Some(value));
+    }
+    assert_eq!(store.verify(|_, _| {}).unwrap().damage, []);
 }
