@@ -16,5 +16,6 @@ export default defineConfig({
     ],
     // A property test prints its seed when it fails; a slow machine must not fail it.
     testTimeout: 60_000,
+    hookTimeout: 60_000,
   },
 });
