@@ -1,5 +1,5 @@
 /** What tests know of a log's folder on the disk: copies, synced lengths, power cuts, flipped bits. */
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { SeededRandom } from '@varve/conformance';
@@ -48,15 +48,42 @@ export function syncedEnd(
 }
 
 /**
+ * Copies a folder that may be in use as it is at one moment. LevelDB merges its tables on a thread of its own: a copy of
+ * some files from before and some from behind a merge, which deletes what it merged, is nothing that a crash leaves.
+ */
+export function copyAtOnce(from: string, to: string, isWanted: (path: string) => boolean = () => true): void {
+  let before: string;
+  do {
+    before = stateOf(from);
+    rmSync(to, { recursive: true, force: true });
+    try {
+      cpSync(from, to, { recursive: true, filter: isWanted });
+    } catch (error) {
+      // A file went away: so the folder has changed, and is copied once more.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+  } while (stateOf(from) !== before);
+}
+
+function stateOf(folder: string): string {
+  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort();
+  const states = names.map((name) => {
+    const stat = statSync(join(folder, name), { bigint: true, throwIfNoEntry: false });
+    return `${name} ${stat?.size} ${stat?.mtimeNs}`;
+  });
+  return states.join();
+}
+
+/**
  * A copy of `from` as a power cut leaves it: of the newest log file only what was synced is certain; each record behind
  * it is kept, torn or gone, and the file may end anywhere there. `staleMark` is the mark as it was synced last.
  */
 export function copyAfterPowerCut(from: string, to: string, random: SeededRandom, staleMark?: Buffer): void {
-  cpSync(from, to, { recursive: true });
+  copyAtOnce(from, to);
   const name = logFiles(to).at(-1);
   if (name !== undefined) {
     const path = join(to, name);
-    const { synced, ends } = syncedEnd(from, name);
+    const { synced, ends } = syncedEnd(to, name);
     const bytes = readFileSync(path);
     let start = synced;
     for (const end of ends.filter((end) => end > synced)) {

@@ -2,12 +2,12 @@
  * The torture of repair: a random history, one random damage, then a judgement of reads, of the repair's report and of
  * what the repaired store holds; over and over on the same store.
  */
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import type { SeededRandom } from '@varve/conformance';
 import { type PackedOperation, type RepairReport, VarveError } from '@varve/interfaces';
 import { repairStore, VarveStore } from '@varve/kv';
-import { copyAfterPowerCut } from './folder.js';
+import { copyAfterPowerCut, copyAtOnce } from './folder.js';
 
 type Contents = Map<string, string>;
 type Operations = { readonly key: string; readonly value: string | undefined }[];
@@ -80,7 +80,7 @@ class TorturedStore {
       await this.#commit(db, 'synced');
       await db.flush();
       await this.#commit(db, 'synced');
-      this.#move((to) => cpSync(this.location, to, { recursive: true }));
+      this.#move((to) => copyAtOnce(this.location, to));
     }
     await db.close();
   }
@@ -190,10 +190,7 @@ class TorturedStore {
     await db.flush();
     await Promise.all(Array.from({ length: 1 + this.#random.below(20) }, () => this.#commit(db, 'fast')));
     this.#move((to) => {
-      cpSync(this.location, to, {
-        recursive: true,
-        filter: (from) => relative(this.location, from) !== 'log',
-      });
+      copyAtOnce(this.location, to, (from) => relative(this.location, from) !== 'log');
       copyAfterPowerCut(join(this.location, 'log'), join(to, 'log'), this.#random);
     }, db);
     const again = await this.#open();
