@@ -113,11 +113,14 @@ impl Inner {
         let mut frozen = version.frozen.clone();
         if let Some(memtable) = &install.memtable {
             frozen.retain(|other| !Arc::ptr_eq(other, memtable));
-            self.folded.fetch_max(memtable.last_sequence(), Ordering::AcqRel);
         }
         let active = version.active.clone();
         self.version.store(Arc::new(Version { active, frozen, levels }));
         drop(version);
+        if let Some(memtable) = &install.memtable {
+            // Behind the version: whoever waits for a flush looks at this alone, and then at what is live.
+            self.folded.fetch_max(memtable.last_sequence(), Ordering::AcqRel);
+        }
         match install.job() {
             Job::Flush => state.flushes += 1,
             _ => state.merges += 1,
