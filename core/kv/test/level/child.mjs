@@ -1,7 +1,8 @@
 // A process that writes to a log until it is killed, or told to stop, and says outside what was acknowledged.
 //
 // Arguments: folder of the log, file for acknowledgements, first sequence's seed. Batches follow from their sequence, so
-// that whoever reads them can tell. Lines of the file: `a SEQUENCE`, `f FOLDED`, `e CODE` for a refused write.
+// that whoever reads them can tell. Lines of the file: `s` before it opens the log, `o` when it has, then `a SEQUENCE`,
+// `f FOLDED`, and `e CODE` for a refused write.
 
 import { openSync, writeSync } from 'node:fs';
 import { LevelLog } from '../../dist/log/level-log.js';
@@ -10,6 +11,7 @@ import { batchOf, catalogueOf } from './history.mjs';
 const [folder = '', acknowledgements = '', seed = '1', rotateBytes = '65536'] = process.argv.slice(2);
 const out = openSync(acknowledgements, 'a');
 const log = new LevelLog(folder, { rotateBytes: Number(rotateBytes) });
+writeSync(out, 's\n');
 await log.open();
 let last = Number(/** @type {string} */ (Buffer.from(log.catalogue() ?? '0').toString()));
 for await (const { sequence } of log.replay()) last = sequence;

@@ -66,10 +66,9 @@ export class TorturedLog {
     const before = existsSync(this.#acknowledgements) ? readFileSync(this.#acknowledgements).length : 0;
     const writer = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] });
     const ended = new Promise<number | null>((resolve) => writer.once('exit', resolve));
-    // It is killed while it writes, now and then while it opens.
-    if (!this.#random.oneIn(6)) {
-      while (writer.exitCode === null && !hasGrown(this.#acknowledgements, before)) await pause(5);
-    }
+    // It is killed while it writes, now and then while it opens, which it says: Node takes longer to start than a log.
+    const sign = this.#random.oneIn(6) ? 's' : 'o';
+    while (writer.exitCode === null && !saysSince(this.#acknowledgements, before, sign)) await pause(1);
     await pause(this.#random.below(120));
     writer.kill('SIGKILL');
     const code = await ended;
@@ -154,8 +153,9 @@ function cutFile(folder: string, random: SeededRandom): string {
   return `${name} from ${length} on`;
 }
 
-function hasGrown(path: string, before: number): boolean {
-  return existsSync(path) && readFileSync(path).length > before;
+/** Whether the file has a line of just `sign` behind its first `before` bytes. */
+function saysSince(path: string, before: number, sign: string): boolean {
+  return existsSync(path) && readFileSync(path, 'utf8').slice(before).split('\n').includes(sign);
 }
 
 function pause(ms: number): Promise<void> {
