@@ -5,8 +5,8 @@ use varve_types::{ErrorCode, Isa, Result, VarveError};
 use crate::affine::Affine;
 use crate::image::{Header, Sections, damaged};
 use crate::kind::{GROUP, Kind, Lookup, Trace};
-use crate::lanes::{Lanes, Scalar, with_lanes};
-use crate::line_probe::LineProbe;
+use crate::lanes::{Lanes, Scalar, for_lanes, with_lanes};
+use crate::line_probe::{LineProbe, Router};
 use crate::report::Report;
 use crate::sparse_fences::SparseFences;
 use crate::splus_tree::SplusTree;
@@ -24,18 +24,8 @@ macro_rules! each_kind {
     };
 }
 
-/// # Safety
-/// `isa` is available.
-#[inline(always)]
-unsafe fn lower_bound<K: Lookup>(isa: Isa, kind: &K, key: u64) -> usize {
-    #[inline(always)]
-    unsafe fn locate<L: Lanes, K: Lookup>(kind: &K, key: u64) -> usize {
-        // SAFETY: as the caller vouches.
-        unsafe { kind.locate::<L, ()>(key, &mut ()) }
-    }
-    // SAFETY: as the caller vouches.
-    unsafe { with_lanes!(isa, locate<K>(kind: &K, key: u64) -> usize) }
-}
+/// A single lookup, compiled for one kind and one instruction set, see [`View::find`].
+pub(crate) type Find = unsafe fn(&View<'_>, u64) -> usize;
 
 /// # Safety
 /// `isa` is available; `keys` and `out` are equally long.
@@ -59,6 +49,8 @@ pub struct Index<'a> {
     header: Header,
     image_bytes: usize,
     isa: Isa,
+    /// That of `view` on `isa`: what can be decided once is not decided again by every lookup.
+    find: Find,
 }
 
 impl<'a> Index<'a> {
@@ -76,7 +68,8 @@ impl<'a> Index<'a> {
             return Err(damaged("the index image belongs to other keys"));
         }
         let view = View::open(kind_of_code(header.kind, header.epsilon)?, &header, image, keys)?;
-        Ok(Self { view, header, image_bytes: image.len(), isa: Isa::detect() })
+        let isa = Isa::detect();
+        Ok(Self { view, header, image_bytes: image.len(), isa, find: view.find(isa) })
     }
 
     /// The same index on another instruction set, for tests and comparisons.
@@ -85,7 +78,7 @@ impl<'a> Index<'a> {
     /// `ARGUMENT_INVALID` when this CPU does not have it.
     pub fn with_isa(self, isa: Isa) -> Result<Self> {
         if isa.is_available() {
-            return Ok(Self { isa, ..self });
+            return Ok(Self { isa, find: self.view.find(isa), ..self });
         }
         let message = format!("this CPU has no {isa:?}");
         Err(VarveError::new(ErrorCode::ArgumentInvalid, message, "choose one of Isa::available()"))
@@ -96,8 +89,8 @@ impl<'a> Index<'a> {
     /// Cost: by kind; no allocation.
     #[inline]
     pub fn lower_bound(&self, key: u64) -> usize {
-        // SAFETY: `isa` is available, by `detect` or `with_isa`.
-        unsafe { self.view.lower_bound(self.isa, key) }
+        // SAFETY: `find` is that of `view`, and its instruction set is available, by `detect` or `with_isa`.
+        unsafe { (self.find)(&self.view, key) }
     }
 
     /// [`Self::lower_bound`], with the number of lines of keys visited beyond the first one, to be compared with
@@ -176,14 +169,31 @@ pub(crate) enum View<'a> {
 }
 
 impl<'a> View<'a> {
-    /// As [`Index::lower_bound`].
-    ///
-    /// # Safety
-    /// `isa` is available.
-    #[inline(always)]
-    pub(crate) unsafe fn lower_bound(&self, isa: Isa, key: u64) -> usize {
-        // SAFETY: as the caller vouches.
-        unsafe { each_kind!(self, kind => lower_bound(isa, kind, key)) }
+    /// The lookup of this view on `isa`. To call it is sound with this view alone, and where `isa` is available.
+    pub(crate) fn find(&self, isa: Isa) -> Find {
+        /// The lookup on a view of which `$pattern` is known.
+        macro_rules! find {
+            ($pattern:pat) => {{
+                #[inline(always)]
+                unsafe fn locate<L: Lanes>(view: &View<'_>, key: u64) -> usize {
+                    // SAFETY: the caller vouches for the view, so that its branches fall away, and for the CPU.
+                    unsafe {
+                        std::hint::assert_unchecked(matches!(view, $pattern));
+                        view.locate::<L, ()>(key, &mut ())
+                    }
+                }
+                for_lanes!(isa, locate(view: &View<'_>, key: u64) -> usize)
+            }};
+        }
+        match self {
+            Self::Affine(_) => find!(View::Affine(_)),
+            Self::LineProbe(LineProbe { router: Router::Table(_), .. }) => {
+                find!(View::LineProbe(LineProbe { router: Router::Table(_), .. }))
+            }
+            Self::LineProbe(_) => find!(View::LineProbe(LineProbe { router: Router::Tree(_), .. })),
+            Self::SplusTree(_) => find!(View::SplusTree(_)),
+            Self::SparseFences(_) => find!(View::SparseFences(_)),
+        }
     }
 
     /// The position that a model expects `key` at; `None` when this kind has no model.

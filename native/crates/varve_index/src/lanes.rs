@@ -71,6 +71,34 @@ macro_rules! with_lanes {
 }
 pub(crate) use with_lanes;
 
+/// `generic::<Lanes>` compiled for `isa`, as a function pointer; for the rest see [`with_lanes!`].
+macro_rules! for_lanes {
+    ($isa:expr, $generic:ident ( $($arg:ident : $ty:ty),* ) -> $ret:ty) => {{
+        #[cfg(target_arch = "x86_64")]
+        #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,bmi1,bmi2,popcnt")]
+        unsafe fn avx512($($arg: $ty),*) -> $ret {
+            // SAFETY: the caller of the pointer vouches for the arguments, `isa` for the features.
+            unsafe { $generic::<$crate::lanes::Avx512>($($arg),*) }
+        }
+        #[cfg(target_arch = "x86_64")]
+        #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
+        unsafe fn avx2($($arg: $ty),*) -> $ret {
+            // SAFETY: as above.
+            unsafe { $generic::<$crate::lanes::Avx2>($($arg),*) }
+        }
+        match $isa {
+            #[cfg(target_arch = "x86_64")]
+            ::varve_types::Isa::Avx512 => avx512,
+            #[cfg(target_arch = "x86_64")]
+            ::varve_types::Isa::Avx2 => avx2,
+            #[cfg(target_arch = "aarch64")]
+            ::varve_types::Isa::Neon => $generic::<$crate::lanes::Neon>,
+            _ => $generic::<$crate::lanes::Scalar>,
+        }
+    }};
+}
+pub(crate) use for_lanes;
+
 /// Asks for the cache line at `at`; never faults, so any address will do.
 #[inline(always)]
 pub(crate) fn prefetch<T>(at: *const T) {

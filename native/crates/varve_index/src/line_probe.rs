@@ -26,12 +26,12 @@ use crate::segment::Segment;
 pub(crate) struct LineProbe<'a> {
     pub(crate) keys: &'a [u64],
     segments: &'a [Segment],
-    router: Router<'a>,
+    pub(crate) router: Router<'a>,
 }
 
 /// How a key finds its segment: a table where the segments spread, else a tree.
 #[derive(Clone, Copy, Debug)]
-enum Router<'a> {
+pub(crate) enum Router<'a> {
     Table(FenceTable<'a>),
     Tree(FenceTree<'a>),
 }
@@ -130,13 +130,11 @@ impl<'a> LineProbe<'a> {
         if below.wrapping_sub(1) < WINDOW_KEYS - 1 {
             return start + below;
         }
-        let (found, lines) = if below == 0 {
-            walk_left(self.keys, key, start)
+        if below == 0 {
+            walk_left(self.keys, key, start, trace)
         } else {
-            walk_right(self.keys, key, start + WINDOW_KEYS)
-        };
-        trace.walked(lines);
-        found
+            walk_right(self.keys, key, start + WINDOW_KEYS, trace)
+        }
     }
 }
 
@@ -188,45 +186,49 @@ impl LineProbe<'_> {
         }
         for (at, side) in &left[..left_count] {
             let (key, start) = (keys[usize::from(*at)], &mut starts[usize::from(*at)]);
-            (*start, _) = if *side == RIGHT {
-                walk_right(self.keys, key, *start)
+            *start = if *side == RIGHT {
+                walk_right(self.keys, key, *start, &mut ())
             } else {
-                walk_left(self.keys, key, *start + LINE_KEYS)
+                walk_left(self.keys, key, *start + LINE_KEYS, &mut ())
             };
         }
     }
 }
 
-/// The lower bound of `key`, which is above all keys before `at`, and the lines visited.
+/// The lower bound of `key`, which is above all keys before `at`.
 ///
 /// One lookup in ten comes here. It is out of line and in plain code, so that the others save no registers for it.
 #[cold]
 #[inline(never)]
-fn walk_right(keys: &[u64], key: u64, mut at: usize) -> (usize, usize) {
+fn walk_right<T: Trace>(keys: &[u64], key: u64, mut at: usize, trace: &mut T) -> usize {
     for walked in 0..WALK_MAX {
         let line = &keys[at..keys.len().min(at + LINE_KEYS)];
         let below = line.partition_point(|k| *k < key);
         at += below;
         if below < LINE_KEYS {
-            return (at, walked + usize::from(!line.is_empty()));
+            trace.walked(walked + usize::from(!line.is_empty()));
+            return at;
         }
     }
-    (at + keys[at..].partition_point(|k| *k < key), WALK_MAX)
+    trace.walked(WALK_MAX);
+    at + keys[at..].partition_point(|k| *k < key)
 }
 
-/// The lower bound of `key`, which is not above any key from `at` on, and the lines visited.
+/// The lower bound of `key`, which is not above any key from `at` on.
 #[cold]
 #[inline(never)]
-fn walk_left(keys: &[u64], key: u64, mut at: usize) -> (usize, usize) {
+fn walk_left<T: Trace>(keys: &[u64], key: u64, mut at: usize, trace: &mut T) -> usize {
     for walked in 0..WALK_MAX {
         let start = at.saturating_sub(LINE_KEYS);
         let below = keys[start..at].partition_point(|k| *k < key);
         if below > 0 || start == 0 {
-            return (start + below, walked + usize::from(at > 0));
+            trace.walked(walked + usize::from(at > 0));
+            return start + below;
         }
         at = start;
     }
-    (keys[..at].partition_point(|k| *k < key), WALK_MAX)
+    trace.walked(WALK_MAX);
+    keys[..at].partition_point(|k| *k < key)
 }
 
 /// Keys compared at once: half of them before the prediction. Not whole lines: where a prediction lies in its line says

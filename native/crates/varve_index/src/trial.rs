@@ -8,7 +8,7 @@
 use varve_types::Isa;
 
 use crate::chooser::Draft;
-use crate::index::View;
+use crate::index::{Find, View};
 use crate::kind::{GROUP, Lookup};
 use crate::lanes::{Lanes, with_lanes};
 use crate::policy::Mode;
@@ -69,7 +69,7 @@ fn run(view: &View<'_>, queries: &[u64], mode: Mode) -> usize {
     // SAFETY: the CPU has the instruction set that was detected.
     unsafe {
         match mode {
-            Mode::Point => run_point(isa, view, queries),
+            Mode::Point => run_point(view.find(isa), view, queries),
             Mode::Batch => with_lanes!(isa, run_batch(view: &View<'_>, queries: &[u64]) -> usize),
             Mode::Dependent => with_lanes!(isa, run_dependent(view: &View<'_>, queries: &[u64]) -> usize),
         }
@@ -80,10 +80,10 @@ fn run(view: &View<'_>, queries: &[u64], mode: Mode) -> usize {
 /// and the S+ tree, which has no branches to predict, would seem twice as fast as it is.
 ///
 /// # Safety
-/// `isa` is available.
-unsafe fn run_point(isa: Isa, view: &View<'_>, queries: &[u64]) -> usize {
+/// `find` is that of `view`.
+unsafe fn run_point(find: Find, view: &View<'_>, queries: &[u64]) -> usize {
     // SAFETY: as the caller vouches.
-    queries.iter().map(|query| unsafe { view.lower_bound(isa, *query) }).fold(0, usize::wrapping_add)
+    queries.iter().map(|query| unsafe { find(view, *query) }).fold(0, usize::wrapping_add)
 }
 
 #[inline(always)]
