@@ -9,18 +9,20 @@
 //! Over millions of keys a sample chooses the error bound of the line probe first, so that one model is built and not
 //! one per bound; bounds that it cannot tell apart all go to the trial.
 //!
-//! Without a clock ([`Choice::Counted`]) counts stand in for the trial: the S+ tree while the keys fit the cache or
-//! when they are too hard, else the line probe. Figures behind the limits: `design.md`.
+//! Without a clock ([`Choice::Counted`]) counts stand in for the trial: the S+ tree while the keys fit the cache, and
+//! where the line probe would take more than half a byte per key, else the line probe. Figures behind the limits:
+//! `design.md`.
 
 use varve_types::Result;
 
 use crate::image::{HEADER_BYTES, Header, Image};
 use crate::index::View;
 use crate::kind::Kind;
-use crate::line_probe::{LineProbe, WINDOW_KEYS};
+use crate::line_probe::LineProbe;
 use crate::policy::{Choice, Mode, Policy};
 use crate::replay::replay;
 use crate::report::{Candidate, per_key};
+use crate::segment::WINDOW_KEYS;
 use crate::segment_train;
 use crate::sparse_fences::SparseFences;
 use crate::splus_tree::SplusTree;

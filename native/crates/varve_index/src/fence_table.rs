@@ -8,8 +8,10 @@
 //! Outliers at either end are left out, for they would widen every region; keys beyond the table are searched among
 //! their segments. Where fences crowd in a small part of their range there is no table.
 //!
-//! Sections: the fences (whole lines, padded with `u64::MAX`, eight at least), the regions (a word each: first bucket in
-//! the low half, shift in the high one), the buckets (`u32`). Size: 12-16 bytes per segment.
+//! Where it leads is checked when an image is opened, so that a lookup need not limit what its segment makes of a key.
+//!
+//! Sections: the fences (whole lines, padded with the largest key of the table, eight at least), the regions (a word each: offset of the
+//! buckets in the low half, shift in the high one), the buckets (`u32`). Size: 12-16 bytes per segment.
 
 use std::ops::Range;
 
@@ -89,6 +91,19 @@ impl Scale {
         Self { before: inner.start, fences: inner.len() - 2, buckets: 0, origin, span, region_shift }
     }
 
+    /// Whether its keys have the same top bit.
+    fn has_one_top_bit(&self) -> bool {
+        self.origin >> 63 == (self.origin + self.span) >> 63
+    }
+
+    /// Whether the table begins and ends where its segments do.
+    fn is_of(&self, segments: &[Segment]) -> bool {
+        let first = |at: usize| segments.get(at).map(|segment| segment.first);
+        first(self.before).and_then(|key| key.checked_add(1)) == Some(self.origin)
+            && first(self.before + self.fences + 1).and_then(|key| key.checked_sub(self.origin))
+                == Some(self.span)
+    }
+
     fn regions(&self) -> usize {
         (self.span >> self.region_shift) as usize + 1
     }
@@ -115,10 +130,9 @@ impl Scale {
     /// The bucket of a distance within the span; `regions` are those of this scale.
     #[inline(always)]
     fn bucket(&self, regions: &[Region], distance: u64) -> usize {
-        let within = distance & ((1 << self.region_shift) - 1);
         // SAFETY: the span ends in the last region.
         let region = unsafe { regions.get_unchecked(self.region(distance)) };
-        region.first as usize + (within >> region.shift) as usize
+        region.offset.wrapping_add((distance >> region.shift) as u32) as usize
     }
 }
 
@@ -127,17 +141,20 @@ fn leads_out() -> VarveError {
 }
 
 /// The buckets of a region.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 #[repr(C)]
 struct Region {
-    first: u32,
+    /// What to add to a distance without its low bits; it wraps.
+    offset: u32,
     /// Low bits of a distance that do not count.
     shift: u32,
 }
 
 impl Region {
-    fn last_bucket(&self, scale: &Scale) -> usize {
-        (((1u64 << scale.region_shift) - 1) >> self.shift) as usize + self.first as usize
+    /// Region `number`, whose first bucket is `first`; `shift` is at most that of the scale.
+    fn at(number: usize, first: usize, shift: u32, scale: &Scale) -> Self {
+        let before = ((number as u64) << scale.region_shift) >> shift;
+        Self { offset: (first as u32).wrapping_sub(before as u32), shift }
     }
 }
 
@@ -153,7 +170,10 @@ impl<'a> Draft<'a> {
     pub(crate) fn of(segments: &'a [Segment]) -> Option<Self> {
         let fitting = OUTLIERS.into_iter().filter(|outliers| segments.len() >= SEGMENTS_MIN + 2 * outliers);
         let scales = fitting.map(|outliers| Scale::over(segments, outliers..segments.len() - outliers));
-        scales.map(|scale| Self::over(segments, scale)).find(Self::is_even)
+        let scales = scales.filter(|scale| scale.is_of(segments));
+        let drafts = scales.map(|scale| Self::over(segments, scale)).filter(Self::is_even);
+        // AVX2 compares quicker what has one top bit; of equals the first, which leaves out least.
+        drafts.min_by_key(|draft| !draft.scale.has_one_top_bit())
     }
 
     /// Gives every region its buckets.
@@ -163,10 +183,10 @@ impl<'a> Draft<'a> {
         for distance in draft.distances() {
             counts[scale.region(distance)] += 1;
         }
-        for fences in counts {
+        for (number, fences) in counts.into_iter().enumerate() {
             let bits = fences.checked_ilog2().map_or(0, |bits| bits + BUCKET_BITS_MORE);
             let shift = scale.region_shift.saturating_sub(bits);
-            draft.regions.push(Region { first: draft.scale.buckets as u32, shift });
+            draft.regions.push(Region::at(number, draft.scale.buckets, shift, &scale));
             draft.scale.buckets += 1 << (scale.region_shift - shift);
         }
         draft
@@ -198,9 +218,9 @@ impl<'a> Draft<'a> {
         let (fences, rest) = table.split_at_mut(self.scale.fence_words());
         let (regions, buckets) = rest.split_at_mut(self.scale.regions());
         for (word, region) in regions.iter_mut().zip(&self.regions) {
-            *word = u64::from(region.first) | u64::from(region.shift) << 32;
+            *word = u64::from(region.offset) | u64::from(region.shift) << 32;
         }
-        fences.fill(u64::MAX);
+        fences.fill(self.scale.origin + self.scale.span);
         fences.iter_mut().zip(self.fences()).for_each(|(word, fence)| *word = fence);
         // SAFETY: a word is two `u32`, whatever its bits.
         let (_, buckets, _) = unsafe { buckets.align_to_mut::<u32>() };
@@ -225,11 +245,13 @@ pub(crate) struct FenceTable<'a> {
 }
 
 impl<'a> FenceTable<'a> {
-    /// Takes the table of `scale` from the sections of an image.
+    /// Takes the table of `scale` over ascending `segments` from the sections of an image.
     ///
     /// # Errors
-    /// `INDEX_DAMAGED` when the section is short or could lead out of the segments.
-    pub(crate) fn open(sections: &mut Sections<'a>, scale: Scale) -> Result<Self> {
+    /// `INDEX_DAMAGED` when the section is short or does not lead to the segments.
+    ///
+    /// Cost: one read of the table.
+    pub(crate) fn open(sections: &mut Sections<'a>, scale: Scale, segments: &[Segment]) -> Result<Self> {
         let (fences, rest) = sections.words(scale.words())?.split_at(scale.fence_words());
         let (regions, buckets) = rest.split_at(scale.regions());
         // SAFETY: a word is two `u32`, and so is a region.
@@ -237,32 +259,97 @@ impl<'a> FenceTable<'a> {
         // SAFETY: as above.
         let (_, buckets, _) = unsafe { buckets.align_to::<u32>() };
         let buckets = buckets.get(..scale.buckets).ok_or_else(leads_out)?;
-        let is_sound = fences[scale.fences..].iter().all(|fence| *fence == u64::MAX)
-            && regions
-                .iter()
-                .all(|region| region.shift < u64::BITS && region.last_bucket(&scale) < scale.buckets)
-            && buckets.iter().fold(0, |most, start| most.max(*start)) as usize <= scale.fences;
-        if is_sound { Ok(Self { scale, fences, regions, buckets }) } else { Err(leads_out()) }
+        let table = Self { scale, fences, regions, buckets };
+        let is_exact = scale.is_of(segments)
+            && table.has_fences_of(&segments[scale.before + 1..])
+            && table.has_regions_in_order()
+            && table.has_buckets_of_fences();
+        if is_exact { Ok(table) } else { Err(leads_out()) }
     }
 
-    /// The segment of `key`, from the start of its bucket.
+    /// Whether the fences are the first keys of `segments`.
+    fn has_fences_of(&self, segments: &[Segment]) -> bool {
+        let (fences, padding) = self.fences.split_at(self.scale.fences);
+        let end = self.scale.origin + self.scale.span;
+        let are_same =
+            fences.iter().zip(segments).fold(true, |all, (fence, segment)| all & (*fence == segment.first));
+        are_same && padding.iter().all(|fence| *fence == end)
+    }
+
+    /// Whether the buckets of the regions lie one behind the other.
+    fn has_regions_in_order(&self) -> bool {
+        let mut first = 0usize;
+        for (number, region) in self.regions.iter().enumerate() {
+            if region.shift > self.scale.region_shift
+                || *region != Region::at(number, first, region.shift, &self.scale)
+            {
+                return false;
+            }
+            first = first.saturating_add(1 << (self.scale.region_shift - region.shift));
+        }
+        first == self.scale.buckets
+    }
+
+    /// Whether every bucket tells how many fences lie below it; regions are in order, and fences ascend.
+    fn has_buckets_of_fences(&self) -> bool {
+        let (mut rest, mut below) = (self.buckets, 0);
+        for fence in &self.fences[..self.scale.fences] {
+            let bucket = self.scale.bucket(self.regions, fence.saturating_sub(self.scale.origin));
+            let done = self.buckets.len() - rest.len();
+            if bucket >= done {
+                let (own, others) = rest.split_at(bucket + 1 - done);
+                if own.iter().any(|start| *start != below) {
+                    return false;
+                }
+                rest = others;
+            }
+            below += 1;
+        }
+        rest.iter().all(|start| *start == below)
+    }
+
+    /// The segment of `key`, counted from the first one of [`Self::led`], from the start of its bucket.
     ///
     /// # Safety
-    /// The CPU has the instruction set of `L`; `start` is that of a bucket.
+    /// The CPU has the instruction set of `L`; `start` is that of the bucket of `key`.
     #[inline(always)]
-    unsafe fn segment_from<L: Lanes>(&self, mut start: usize, key: u64) -> usize {
+    unsafe fn segment_from<L: Lanes>(&self, start: usize, key: u64) -> usize {
+        // SAFETY: `start` is not above the number of fences, and eight more words follow. Those are below no key of the
+        // table: where all eight are below it, they are fences.
+        unsafe {
+            let below = L::rank(self.fences.as_ptr().add(start), key);
+            if below < LINE_KEYS { start + below } else { self.segment_in_crowd::<L>(start + LINE_KEYS, key) }
+        }
+    }
+
+    /// The rest of a crowded bucket.
+    ///
+    /// # Safety
+    /// As for [`Self::segment_from`]; the eight fences before `start` are below the key.
+    #[inline(always)]
+    unsafe fn segment_in_crowd<L: Lanes>(&self, mut start: usize, key: u64) -> usize {
         loop {
-            // SAFETY: `start` is not above the number of fences, and eight more words follow. Those are below nothing,
-            // so that the loop ends before them.
+            // SAFETY: as there.
             let below = unsafe { L::rank(self.fences.as_ptr().add(start), key) };
             start += below;
             if below < LINE_KEYS {
-                return self.scale.before + start;
+                return start;
             }
         }
     }
 
-    /// The segment for `key`; `None` for keys beyond the table, see [`Self::beyond`].
+    /// The segments that the table leads to.
+    pub(crate) fn led(&self) -> Range<usize> {
+        self.scale.before..self.scale.before + self.scale.fences + 1
+    }
+
+    /// The largest key of the table.
+    pub(crate) fn last_key(&self) -> u64 {
+        self.scale.origin + self.scale.span
+    }
+
+    /// The segment for `key`, counted from the first one of [`Self::led`]; `None` for keys beyond the table, see
+    /// [`Self::beyond`].
     ///
     /// # Safety
     /// The CPU has the instruction set of `L`.
@@ -277,7 +364,7 @@ impl<'a> FenceTable<'a> {
         Some(unsafe { self.segment_from::<L>(*self.buckets.get_unchecked(bucket) as usize, key) })
     }
 
-    /// [`Self::segment`] for a group of keys, whose loads overlap. `then` is called with each segment.
+    /// The segments, counted from the very first, for a group of keys, whose loads overlap. `then` is called with each.
     ///
     /// # Safety
     /// The CPU has the instruction set of `L`; `found` is as long as `keys`.
@@ -302,7 +389,7 @@ impl<'a> FenceTable<'a> {
         for (key, found) in keys.iter().zip(found.iter_mut()) {
             *found = if key.wrapping_sub(self.scale.origin) <= self.scale.span {
                 // SAFETY: as the caller vouches.
-                unsafe { self.segment_from::<L>(*found, *key) }
+                self.scale.before + unsafe { self.segment_from::<L>(*found, *key) }
             } else {
                 self.beyond(segments, *key)
             };
@@ -341,7 +428,7 @@ mod tests {
         let mut sections = Sections::of(&image);
         let scale = sections.words(Scale::WORDS).expect("as long as that");
         let scale = Scale::read(scale, segments.len()).expect("a sound scale").expect("not that of a tree");
-        let table = FenceTable::open(&mut sections, scale).expect("a sound table");
+        let table = FenceTable::open(&mut sections, scale, &segments).expect("a sound table");
         let asked: Vec<u64> = firsts
             .iter()
             .flat_map(|first| [first.saturating_sub(1), *first, first.saturating_add(1)])
@@ -355,6 +442,7 @@ mod tests {
             // SAFETY: as above.
             let single = unsafe { table.segment::<Scalar>(*key) };
             assert_eq!(found, expected, "{name}: {key}");
+            let single = single.map(|at| table.led().start + at);
             assert_eq!(single.unwrap_or_else(|| table.beyond(&segments, *key)), expected, "{name}: {key}");
         }
     }
@@ -381,5 +469,31 @@ mod tests {
         check("all equal", &firsts(1000, |_| 7), false);
         check("two clusters", &firsts(1000, |at| at + ((at / 500) << 62)), false);
         check("exponential gaps", &firsts(1000, |at| 1 << (at / 16)), false);
+    }
+
+    #[test]
+    fn a_table_that_leads_elsewhere_is_refused() {
+        let segments: Vec<Segment> =
+            (0..300u64).map(|at| Segment::over(at * at, 0, 1, |_| at * at)).collect();
+        let draft = Draft::of(&segments).expect("squares have a table");
+        let scale = draft.scale;
+        let opens = |change: &dyn Fn(&mut [u64], &mut Scale)| {
+            let mut image = Image::zeroed(HEADER_BYTES + scale.words() * 8);
+            let mut told = scale;
+            draft.fill(image.body_mut());
+            change(image.body_mut(), &mut told);
+            FenceTable::open(&mut Sections::of(&image), told, &segments).is_ok()
+        };
+        assert!(opens(&|_, _| ()), "as it was built");
+        // The last word of the buckets may be half used.
+        let used = scale.fence_words() + scale.regions() + scale.buckets / 2;
+        for at in 0..used {
+            for lie in [1, 1 << 32, 1 << 63] {
+                assert!(!opens(&|words, _| words[at] ^= lie), "word {at} changed by {lie}");
+            }
+        }
+        assert!(!opens(&|_, scale| scale.origin += 1), "another beginning");
+        assert!(!opens(&|_, scale| scale.span -= 1), "another end");
+        assert!(!opens(&|_, scale| scale.before += 1), "other segments");
     }
 }

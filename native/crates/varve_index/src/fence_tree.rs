@@ -66,9 +66,7 @@ pub(crate) fn fill(nodes: &mut [u64], lines: usize, threads: usize, first: impl 
         let share = (level_nodes.len() / LINE_KEYS).div_ceil(threads.max(1)).max(4096) * LINE_KEYS;
         let fill_part = |part: &mut [u64], first_word: usize| {
             for (at, word) in part.iter_mut().enumerate() {
-                let (node, slot) = ((first_word + at) / LINE_KEYS, (first_word + at) % LINE_KEYS);
-                let line = (node * FANOUT + slot + 1) * lines_per_child;
-                *word = if line < lines { first(line) } else { u64::MAX };
+                *word = word_at(first_word + at, lines, lines_per_child, &first);
             }
         };
         std::thread::scope(|scope| {
@@ -84,6 +82,13 @@ pub(crate) fn fill(nodes: &mut [u64], lines: usize, threads: usize, first: impl 
         });
         lines_per_child *= FANOUT;
     }
+}
+
+/// Word `at` of a level whose nodes have children of so many lines.
+fn word_at(at: usize, lines: usize, lines_per_child: usize, first: impl Fn(usize) -> u64) -> u64 {
+    let (node, slot) = (at / LINE_KEYS, at % LINE_KEYS);
+    let line = (node * FANOUT + slot + 1) * lines_per_child;
+    if line < lines { first(line) } else { u64::MAX }
 }
 
 /// A tree read in place.
@@ -112,6 +117,32 @@ impl<'a> FenceTree<'a> {
             children = size;
         }
         Ok(Self { nodes, shape })
+    }
+
+    /// [`Self::open`], and every word is compared with the lines that it stands for: such a tree leads to the line and
+    /// nowhere else.
+    ///
+    /// # Errors
+    /// As [`Self::open`], and when a word is another.
+    pub(crate) fn open_over(
+        sections: &mut Sections<'a>,
+        lines: usize,
+        first: impl Fn(usize) -> u64,
+    ) -> Result<Self> {
+        let tree = Self::open(sections, lines)?;
+        let mut lines_per_child = 1;
+        let mut end = tree.shape.node_count;
+        for start in tree.shape.starts[..tree.shape.level_count].iter().rev() {
+            let words = tree.nodes[start * LINE_KEYS..end * LINE_KEYS].iter().enumerate();
+            if !words
+                .fold(true, |all, (at, word)| all & (*word == word_at(at, lines, lines_per_child, &first)))
+            {
+                return Err(damaged("the tree of segments leads to others"));
+            }
+            end = *start;
+            lines_per_child *= FANOUT;
+        }
+        Ok(tree)
     }
 
     /// The line where the lower bound of `key` lies, below `lines.max(1)`.

@@ -3,7 +3,7 @@
 //! | offset | width | field |
 //! |---|---|---|
 //! | 0 | 8 | magic `VRVINDEX` |
-//! | 8 | 4 | format version, 1 to 3 |
+//! | 8 | 4 | format version, 1 to 4 |
 //! | 12 | 4 | CRC32C of the whole image with these four bytes zero |
 //! | 16 | 8 | bytes of the image |
 //! | 24 | 8 | keys |
@@ -28,7 +28,7 @@ use varve_types::{ErrorCode, Result, VarveError};
 pub(crate) const HEADER_BYTES: usize = 128;
 pub(crate) const LINE_BYTES: usize = 64;
 const MAGIC: [u8; 8] = *b"VRVINDEX";
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 /// The oldest version that is read; line probes are read from the newest alone, see [`Sections::is_newest`].
 const VERSION_OLDEST: u32 = 1;
 const VERSION_AT: usize = 8;

@@ -1,10 +1,14 @@
 //! An index opened over its image and the keys it was built on.
 
+use std::hint::unreachable_unchecked;
+
 use varve_types::{ErrorCode, Isa, Result, VarveError};
 
 use crate::affine::Affine;
 use crate::image::{Header, Sections, damaged};
 use crate::kind::{GROUP, Kind, Lookup, Trace};
+#[cfg(target_arch = "x86_64")]
+use crate::lanes::Avx2OneSided;
 use crate::lanes::{Lanes, Scalar, for_lanes, with_lanes};
 use crate::line_probe::{LineProbe, Router};
 use crate::report::Report;
@@ -60,7 +64,7 @@ impl<'a> Index<'a> {
     /// `INDEX_DAMAGED` when the checksum or a length is wrong, the image is not 8-byte aligned in memory (64 is
     /// faster), or it was built on other keys as far as their number, first and last tell. `STORE_NEWER_FORMAT`.
     ///
-    /// Cost: one checksum over the image; no allocation.
+    /// Cost: one checksum over the image, and one comparison of the way to the segments with them; no allocation.
     pub fn open(image: &'a [u8], keys: &'a [u64]) -> Result<Self> {
         let header = Header::read(image)?;
         let ends = (*keys.first().unwrap_or(&0), *keys.last().unwrap_or(&0));
@@ -159,7 +163,32 @@ pub(crate) fn kind_of_code(code: u32, epsilon: u32) -> Result<Kind> {
     }
 }
 
-/// The four kinds, dispatched without a pointer: the branch is the same for every lookup of an index.
+/// [`View::find`] of a line probe with a table.
+///
+/// # Safety
+/// `view` is one, and the CPU has the instruction set of `L`.
+#[inline(always)]
+unsafe fn by_table<L: Lanes>(view: &View<'_>, key: u64) -> usize {
+    // SAFETY: as the caller vouches.
+    unsafe {
+        let View::LineProbe(probe) = view else { unreachable_unchecked() };
+        let Router::Table(table) = &probe.router else { unreachable_unchecked() };
+        probe.locate_by_table::<L, ()>(table, key, &mut ())
+    }
+}
+
+/// The same where the line probe is one-sided.
+///
+/// # Safety
+/// As there.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
+unsafe fn by_table_one_sided(view: &View<'_>, key: u64) -> usize {
+    // SAFETY: as the caller vouches; a one-sided line probe has a table.
+    unsafe { by_table::<Avx2OneSided>(view, key) }
+}
+
+/// The four kinds. Batches branch on them; a single lookup has its own function, see [`View::find`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum View<'a> {
     Affine(Affine),
@@ -171,28 +200,29 @@ pub(crate) enum View<'a> {
 impl<'a> View<'a> {
     /// The lookup of this view on `isa`. To call it is sound with this view alone, and where `isa` is available.
     pub(crate) fn find(&self, isa: Isa) -> Find {
-        /// The lookup on a view of which `$pattern` is known.
         macro_rules! find {
-            ($pattern:pat) => {{
+            ($variant:ident) => {{
                 #[inline(always)]
                 unsafe fn locate<L: Lanes>(view: &View<'_>, key: u64) -> usize {
-                    // SAFETY: the caller vouches for the view, so that its branches fall away, and for the CPU.
+                    // SAFETY: the caller vouches for the view and for the CPU.
                     unsafe {
-                        std::hint::assert_unchecked(matches!(view, $pattern));
-                        view.locate::<L, ()>(key, &mut ())
+                        let View::$variant(kind) = view else { unreachable_unchecked() };
+                        kind.locate::<L, ()>(key, &mut ())
                     }
                 }
                 for_lanes!(isa, locate(view: &View<'_>, key: u64) -> usize)
             }};
         }
         match self {
-            Self::Affine(_) => find!(View::Affine(_)),
+            Self::Affine(_) => find!(Affine),
+            #[cfg(target_arch = "x86_64")]
+            Self::LineProbe(LineProbe { is_one_sided: true, .. }) if isa == Isa::Avx2 => by_table_one_sided,
             Self::LineProbe(LineProbe { router: Router::Table(_), .. }) => {
-                find!(View::LineProbe(LineProbe { router: Router::Table(_), .. }))
+                for_lanes!(isa, by_table(view: &View<'_>, key: u64) -> usize)
             }
-            Self::LineProbe(_) => find!(View::LineProbe(LineProbe { router: Router::Tree(_), .. })),
-            Self::SplusTree(_) => find!(View::SplusTree(_)),
-            Self::SparseFences(_) => find!(View::SparseFences(_)),
+            Self::LineProbe(_) => find!(LineProbe),
+            Self::SplusTree(_) => find!(SplusTree),
+            Self::SparseFences(_) => find!(SparseFences),
         }
     }
 

@@ -12,7 +12,7 @@ mod neon;
 mod scalar;
 
 #[cfg(target_arch = "x86_64")]
-pub(crate) use avx2::Avx2;
+pub(crate) use avx2::{Avx2, Avx2OneSided};
 #[cfg(target_arch = "x86_64")]
 pub(crate) use avx512::Avx512;
 #[cfg(target_arch = "aarch64")]
@@ -32,6 +32,16 @@ pub(crate) trait Lanes {
     /// # Safety
     /// `line` is readable for 64 bytes, at any alignment, and the CPU has the instruction set.
     unsafe fn rank(line: *const u64, key: u64) -> usize;
+
+    /// [`Self::rank`] of two lines, one behind the other.
+    ///
+    /// # Safety
+    /// As there, for 128 bytes.
+    #[inline(always)]
+    unsafe fn rank_two(lines: *const u64, key: u64) -> usize {
+        // SAFETY: as the caller vouches.
+        unsafe { Self::rank(lines, key) + Self::rank(lines.add(LINE_KEYS), key) }
+    }
 
     /// How many of `codes` are below `code`, in any order.
     ///

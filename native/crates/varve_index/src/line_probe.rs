@@ -10,7 +10,7 @@
 //! Invariant: the walk compares real keys and stops only where the answer is proven, so a bad model costs time and
 //! never a wrong answer. After [`WALK_MAX`] lines it turns into a binary search, so even that time is bounded.
 
-use std::hint::select_unpredictable;
+use std::ops::Range;
 
 use varve_types::Result;
 
@@ -19,14 +19,18 @@ use crate::fence_tree::{self, FenceTree, Shape};
 use crate::image::{HEADER_BYTES, Image, LINE_BYTES, Sections, damaged};
 use crate::kind::{GROUP, Lookup, Trace};
 use crate::lanes::{LINE_KEYS, Lanes, Scalar, prefetch};
-use crate::segment::Segment;
+use crate::segment::{BEFORE, Segment, WINDOW_KEYS};
 
 /// Never over fewer than [`WINDOW_KEYS`] keys.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LineProbe<'a> {
     pub(crate) keys: &'a [u64],
     segments: &'a [Segment],
+    /// Those that the router leads to.
+    led: &'a [Segment],
     pub(crate) router: Router<'a>,
+    /// Whether a table leads to these segments, and it, their windows and the keys in them have one top bit.
+    pub(crate) is_one_sided: bool,
 }
 
 /// How a key finds its segment: a table where the segments spread, else a tree.
@@ -74,14 +78,23 @@ impl<'a> LineProbe<'a> {
         let lines = sections.words(segment_count * SEGMENT_WORDS)?;
         // SAFETY: any bits are a segment, which is aligned as a word.
         let (_, segments, _) = unsafe { lines.align_to::<Segment>() };
-        if !segments.iter().all(Segment::is_sound) {
-            return Err(damaged("a segment leads out of itself"));
+        let nexts = segments[1..].iter().map(|next| next.first).chain([u64::MAX]);
+        let are_sound = segments.iter().zip(nexts).all(|(segment, next)| segment.is_sound(next, keys.len()));
+        if segments[0].first != 0 || !are_sound {
+            return Err(damaged("a segment leads out of itself or of the keys"));
         }
         let router = match scale {
-            Some(scale) => Router::Table(FenceTable::open(sections, scale)?),
-            None => Router::Tree(FenceTree::open(sections, segment_count)?),
+            Some(scale) => Router::Table(FenceTable::open(sections, scale, segments)?),
+            None => Router::Tree(FenceTree::open_over(sections, segment_count, |at| segments[at].first)?),
         };
-        Ok(Self { keys, segments, router })
+        let (led, is_one_sided) = match &router {
+            Router::Table(table) => {
+                let led = &segments[table.led()];
+                (led, is_one_sided(table, led, keys))
+            }
+            Router::Tree(_) => (segments, false),
+        };
+        Ok(Self { keys, segments, led, router, is_one_sided })
     }
 
     pub(crate) fn segments(&self) -> &'a [Segment] {
@@ -102,9 +115,10 @@ impl<'a> LineProbe<'a> {
         // SAFETY: as the caller vouches.
         unsafe {
             match &self.router {
-                Router::Table(table) => {
-                    table.segment::<L>(key).unwrap_or_else(|| table.beyond(self.segments, key))
-                }
+                Router::Table(table) => match table.segment::<L>(key) {
+                    Some(at) => table.led().start + at,
+                    None => table.beyond(self.segments, key),
+                },
                 Router::Tree(tree) => tree.descend::<L>(key),
             }
         }
@@ -112,8 +126,8 @@ impl<'a> LineProbe<'a> {
 
     /// The position predicted for `key`, by whatever segment serves it.
     pub(crate) fn expected(&self, key: u64) -> usize {
-        // SAFETY: the scalar path needs nothing of the CPU; all segments are sound.
-        unsafe { self.segments[self.route::<Scalar>(key)].predict::<Scalar>(key) as usize }
+        // SAFETY: the scalar path needs nothing of the CPU; all segments are sound, and routing is exact.
+        unsafe { self.segments[self.route::<Scalar>(key)].window::<Scalar>(key) as usize + BEFORE }
     }
 
     /// The lower bound of `key`, beginning with the window at `start`.
@@ -123,10 +137,7 @@ impl<'a> LineProbe<'a> {
     #[inline(always)]
     unsafe fn compare<L: Lanes, T: Trace>(&self, key: u64, start: usize, trace: &mut T) -> usize {
         // SAFETY: the window lies within the keys.
-        let below = unsafe {
-            let window = self.keys.as_ptr().add(start);
-            L::rank(window, key) + L::rank(window.add(8), key)
-        };
+        let below = unsafe { L::rank_two(self.keys.as_ptr().add(start), key) };
         if below.wrapping_sub(1) < WINDOW_KEYS - 1 {
             return start + below;
         }
@@ -138,13 +149,31 @@ impl<'a> LineProbe<'a> {
     }
 }
 
+/// Whether all keys that a lookup through `table` may compare have the same top bit as all that it may want; `led` are
+/// the segments that the table leads to.
+fn is_one_sided(table: &FenceTable<'_>, led: &[Segment], keys: &[u64]) -> bool {
+    let windows = led.iter().map(Segment::windows);
+    let union = |all: Range<usize>, own: Range<usize>| all.start.min(own.start)..all.end.max(own.end);
+    let Some(windows) = windows.reduce(union) else { return false };
+    // The first key of the first segment is below all keys of the table, and may stand among the fences.
+    let ends = [led[0].first, table.last_key(), keys[windows.start], keys[windows.end - 1]];
+    let sides = ends.map(|key| key >> 63);
+    sides.iter().all(|side| *side == sides[0])
+}
+
 /// Rounds of a group before the lookups that are left walk alone: three lines to each side of the predicted one are
 /// within every usual error bound.
 const ROUNDS: usize = 4;
 
-/// Sides of its line on which a lookup may still have to look.
-const LEFT: u8 = 1;
-const RIGHT: u8 = 2;
+/// A lookup of a group whose answer is not proven yet.
+#[derive(Clone, Copy)]
+struct Left {
+    /// In the group.
+    at: u8,
+    /// So many keys below the wanted one in the next line prove nothing: all of them on the way to the right, none of
+    /// them on the way to the left.
+    undecided: u8,
+}
 
 impl LineProbe<'_> {
     /// Turns the predicted lines `starts` of a group into the lower bounds of its `keys`.
@@ -158,38 +187,44 @@ impl LineProbe<'_> {
     /// The lines lie within the keys, `starts` is as long as `keys`, and the CPU has the instruction set of `L`.
     #[inline(always)]
     unsafe fn settle_group<L: Lanes>(&self, keys: &[u64], starts: &mut [usize]) {
-        let last_start = self.keys.len() - LINE_KEYS;
-        let mut left = [(0u8, LEFT | RIGHT); GROUP];
-        for (at, entry) in left.iter_mut().enumerate() {
-            entry.0 = at as u8;
+        const ALL: u8 = LINE_KEYS as u8;
+        let (own, last_start) = (self.keys.as_ptr(), self.keys.len() - LINE_KEYS);
+        let mut left = [Left { at: 0, undecided: 0 }; GROUP];
+        let mut left_count = 0;
+        for at in 0..keys.len() {
+            // SAFETY: `at` is an index of the group; `left_count` is not above it. As the caller vouches.
+            unsafe {
+                let answer = starts.get_unchecked_mut(at);
+                let below = L::rank(own.add(*answer), *keys.get_unchecked(at));
+                *answer += below;
+                // Of the key before the answer, if that is in question: it lies in the next line.
+                prefetch(own.wrapping_add(*answer).wrapping_sub(usize::from(below == 0)));
+                *left.get_unchecked_mut(left_count) = Left { at: at as u8, undecided: below as u8 };
+                left_count += usize::from(below.wrapping_sub(1) >= LINE_KEYS - 1);
+            }
         }
-        let mut left_count = keys.len();
-        for _ in 0..ROUNDS {
+        for _ in 1..ROUNDS {
             let waiting = std::mem::take(&mut left_count);
             for turn in 0..waiting {
-                // SAFETY: entries are indexes of the group; `left_count` stays behind `turn`. As the caller vouches.
+                // SAFETY: as above; at the ends of the keys a line is compared again, and nothing is lost.
                 unsafe {
-                    let (at, sides) = *left.get_unchecked(turn);
-                    let start = starts.get_unchecked_mut(usize::from(at));
-                    let below = L::rank(self.keys.as_ptr().add(*start), *keys.get_unchecked(usize::from(at)));
-                    let is_side = (u8::from(below == 0) * LEFT) | (u8::from(below == LINE_KEYS) * RIGHT);
-                    let right = last_start.min(*start + LINE_KEYS);
-                    let next = select_unpredictable(below == 0, start.saturating_sub(LINE_KEYS), right);
-                    // At an end of the keys there is no next line.
-                    let side = select_unpredictable(next == *start, 0, sides & is_side);
-                    *start = select_unpredictable(side == 0, *start + below, next);
-                    prefetch(self.keys.as_ptr().wrapping_add(*start));
-                    *left.get_unchecked_mut(left_count) = (at, side);
-                    left_count += usize::from(side != 0);
+                    let Left { at, undecided } = *left.get_unchecked(turn);
+                    let answer = starts.get_unchecked_mut(usize::from(at));
+                    let start = (*answer + usize::from(undecided)).saturating_sub(LINE_KEYS).min(last_start);
+                    let below = L::rank(own.add(start), *keys.get_unchecked(usize::from(at)));
+                    *answer = start + below;
+                    prefetch(own.wrapping_add(*answer + usize::from(undecided)).wrapping_sub(LINE_KEYS));
+                    *left.get_unchecked_mut(left_count) = Left { at, undecided };
+                    left_count += usize::from(below == usize::from(undecided));
                 }
             }
         }
-        for (at, side) in &left[..left_count] {
-            let (key, start) = (keys[usize::from(*at)], &mut starts[usize::from(*at)]);
-            *start = if *side == RIGHT {
-                walk_right(self.keys, key, *start, &mut ())
+        for Left { at, undecided } in &left[..left_count] {
+            let (key, answer) = (keys[usize::from(*at)], &mut starts[usize::from(*at)]);
+            *answer = if *undecided == ALL {
+                walk_right(self.keys, key, *answer, &mut ())
             } else {
-                walk_left(self.keys, key, *start + LINE_KEYS, &mut ())
+                walk_left(self.keys, key, *answer, &mut ())
             };
         }
     }
@@ -231,31 +266,39 @@ fn walk_left<T: Trace>(keys: &[u64], key: u64, mut at: usize, trace: &mut T) -> 
     keys[..at].partition_point(|k| *k < key)
 }
 
-/// Keys compared at once: half of them before the prediction. Not whole lines: where a prediction lies in its line says
-/// nothing, and nearly all are within eight keys.
-pub(crate) const WINDOW_KEYS: usize = 2 * LINE_KEYS;
-
-/// The first key of the window around a prediction; `key_count` is at least [`WINDOW_KEYS`].
+/// The first key of the line of a prediction, which lies within its window.
 #[inline(always)]
-pub(crate) fn window_start(predicted: u32, key_count: u32) -> u32 {
-    predicted.saturating_sub(WINDOW_KEYS as u32 / 2).min(key_count - WINDOW_KEYS as u32)
-}
-
-/// The first key of the predicted line; `key_count` is at least [`LINE_KEYS`].
-#[inline(always)]
-fn line_start(predicted: u32, key_count: usize) -> usize {
-    (predicted as usize & !(LINE_KEYS - 1)).min(key_count - LINE_KEYS)
+fn line_start(window: u32) -> usize {
+    (window as usize + BEFORE) & !(LINE_KEYS - 1)
 }
 
 impl LineProbe<'_> {
     /// # Safety
-    /// `segment` is one, and the CPU has the instruction set of `L`.
+    /// `segment` is the one that serves `key`, and the CPU has the instruction set of `L`.
     #[inline(always)]
-    unsafe fn locate_in<L: Lanes, T: Trace>(&self, segment: usize, key: u64, trace: &mut T) -> usize {
-        // SAFETY: segments are sound, and the window is one of `keys`.
+    unsafe fn locate_in<L: Lanes, T: Trace>(&self, segment: &Segment, key: u64, trace: &mut T) -> usize {
+        // SAFETY: segments are sound: the window is one of `keys`.
         unsafe {
-            let predicted = self.segments.get_unchecked(segment).predict::<L>(key);
-            self.compare::<L, T>(key, window_start(predicted, self.keys.len() as u32) as usize, trace)
+            let start = segment.window::<L>(key);
+            self.compare::<L, T>(key, start as usize, trace)
+        }
+    }
+
+    /// # Safety
+    /// `table` is that of this line probe, and the CPU has the instruction set of `L`.
+    #[inline(always)]
+    pub(crate) unsafe fn locate_by_table<L: Lanes, T: Trace>(
+        &self,
+        table: &FenceTable<'_>,
+        key: u64,
+        trace: &mut T,
+    ) -> usize {
+        // SAFETY: as the caller vouches; the table leads to the segment that serves the key.
+        unsafe {
+            match table.segment::<L>(key) {
+                Some(at) => self.locate_in::<L, T>(self.led.get_unchecked(at), key, trace),
+                None => self.locate_beyond(table, key, trace),
+            }
         }
     }
 
@@ -263,24 +306,24 @@ impl LineProbe<'_> {
     #[cold]
     #[inline(never)]
     fn locate_beyond<T: Trace>(&self, table: &FenceTable<'_>, key: u64, trace: &mut T) -> usize {
+        let segment = &self.segments[table.beyond(self.segments, key)];
         // SAFETY: the scalar path needs nothing of the CPU.
-        unsafe { self.locate_in::<Scalar, T>(table.beyond(self.segments, key), key, trace) }
+        unsafe { self.locate_in::<Scalar, T>(segment, key, trace) }
     }
 }
 
 impl Lookup for LineProbe<'_> {
     #[inline(always)]
     unsafe fn locate<L: Lanes, T: Trace>(&self, key: u64, trace: &mut T) -> usize {
-        // SAFETY: as the caller vouches; routing yields a segment.
+        // SAFETY: as the caller vouches; the tree leads to the segment that serves the key.
         unsafe {
-            let segment = match &self.router {
-                Router::Table(table) => match table.segment::<L>(key) {
-                    Some(segment) => segment,
-                    None => return self.locate_beyond(table, key, trace),
-                },
-                Router::Tree(tree) => tree.descend::<L>(key),
-            };
-            self.locate_in::<L, T>(segment, key, trace)
+            match &self.router {
+                Router::Table(table) => self.locate_by_table::<L, T>(table, key, trace),
+                Router::Tree(tree) => {
+                    let segment = self.segments.get_unchecked(tree.descend::<L>(key));
+                    self.locate_in::<L, T>(segment, key, trace)
+                }
+            }
         }
     }
 
@@ -295,11 +338,36 @@ impl Lookup for LineProbe<'_> {
                 Router::Tree(tree) => tree.descend_group::<L>(keys, out, then),
             }
             for (key, out) in keys.iter().zip(out.iter_mut()) {
-                let predicted = self.segments.get_unchecked(*out).predict::<L>(*key);
-                *out = line_start(predicted, self.keys.len());
+                *out = line_start(self.segments.get_unchecked(*out).window::<L>(*key));
                 prefetch(self.keys.as_ptr().wrapping_add(*out));
             }
             self.settle_group::<L>(keys, out);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::LineProbe;
+    use crate::image::Sections;
+    use crate::segment_train::train;
+
+    /// Whether the line probe over these keys is one-sided.
+    fn check(name: &str, key: impl Fn(u64) -> u64, expected: bool) {
+        let keys: Vec<u64> = (0..20_000).map(key).collect();
+        let segments = train(&keys, 4, 1);
+        let image = LineProbe::image_of(&segments);
+        let probe = LineProbe::open(&mut Sections::of(&image), &keys, segments.len()).expect("as trained");
+        assert_eq!(probe.is_one_sided, expected, "{name}");
+    }
+
+    #[test]
+    fn keys_of_one_top_bit_are_one_sided() {
+        check("small keys", |at| at * at, true);
+        check("large keys", |at| (1 << 63) + at * at, true);
+        check("up to the largest one", |at| u64::MAX - (19_999 - at) * 3, true);
+        check("keys of both", |at| (1 << 63) - 10_000 * 70 + at * 70, false);
+        check("a few outliers", |at| if at < 19_979 { at * 7 } else { (1 << 63) + (at << 40) }, true);
+        check("a cluster too large to leave out", |at| if at < 15_000 { at } else { (1 << 63) + at }, false);
     }
 }

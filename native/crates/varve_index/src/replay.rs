@@ -18,8 +18,8 @@ use varve_types::Isa;
 use crate::index::View;
 use crate::kind::{GROUP, Lookup};
 use crate::lanes::{LINE_KEYS, Lanes, with_lanes};
-use crate::line_probe::{LineProbe, WINDOW_KEYS, window_start};
-use crate::segment::{CELLS, Segment};
+use crate::line_probe::LineProbe;
+use crate::segment::{BEFORE, CELLS, Segment, WINDOW_KEYS};
 
 /// Lines walked beyond the predicted one.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -172,8 +172,8 @@ unsafe fn replay_served<L: Lanes>(served: &Served<'_>) -> Walked {
         let Some((first, last)) = served.queries_of(answer) else { continue };
         let lines = |query: u64| {
             // SAFETY: segments of an open index are sound; as the caller vouches.
-            let predicted = unsafe { served.segment.predict::<L>(query) };
-            lines_walked(window_start(predicted, key_count), answer as u32, key_count)
+            let start = unsafe { served.segment.window::<L>(query) };
+            lines_walked(start, answer as u32, key_count)
         };
         walked.max = walked.max.max(lines(first)).max(lines(last));
         walked.sum += u64::from(lines(last));
@@ -196,17 +196,17 @@ unsafe fn replay_inside<L: Lanes>(served: &Served<'_>, from: usize, to: usize) -
     let mut walked = Walked::default();
     let mut stripe = Stripe { starts: [0; STRIPE_KEYS + 1] };
     // SAFETY: as in `replay_served`.
-    stripe.starts[0] = window_start(unsafe { segment.predict::<L>(keys[from]) }, key_count);
+    stripe.starts[0] = unsafe { segment.window::<L>(keys[from]) };
     let mut at = from + 1;
     for cell in 0..CELLS {
         let (low, high) = (segment.codes()[cell], segment.codes()[cell + 1]);
         let end = to.min(cell_end(segment, keys, at, cell));
-        let cell = Cell { segment, number: cell as u32, low: low.into(), high: high.into() };
+        let cell = Cell { segment, knot: cell as u32 + 1, low: low.into(), high: high.into() };
         while at < end {
             let count = STRIPE_KEYS.min(end - at);
             // SAFETY: codes ascend with the keys; those before `at` are not above `low`, those before `end` not above
             // `high`.
-            unsafe { stripe.predict(&cell, &keys[at..at + count], key_count) };
+            unsafe { stripe.predict(&cell, &keys[at..at + count]) };
             walked.merge(stripe.walked(&keys[at - 1..at + count], at as u32, key_count));
             stripe.starts[0] = stripe.starts[count];
             at += count;
@@ -217,10 +217,10 @@ unsafe fn replay_inside<L: Lanes>(served: &Served<'_>, from: usize, to: usize) -
 
 /// The first position from `at` on whose key is behind the cell.
 fn cell_end(segment: &Segment, keys: &[u64], at: usize, cell: usize) -> usize {
-    let high = i32::from(segment.codes()[cell + 1]);
-    let is_within = |key: u64| segment.code(key) <= high;
+    let high = segment.codes()[cell + 1];
+    let is_within = |key: u64| segment.is_within(key, high);
     // Where the knot was in training.
-    let knot = segment.base as usize + (cell + 1) * usize::from(segment.width) + 1;
+    let knot = segment.windows().start + BEFORE + (cell + 1) * usize::from(segment.width) + 1;
     let is_knot = knot > at && knot < keys.len() && is_within(keys[knot - 1]) && !is_within(keys[knot]);
     if is_knot { knot } else { advance(keys, at, is_within) }
 }
@@ -228,7 +228,8 @@ fn cell_end(segment: &Segment, keys: &[u64], at: usize, cell: usize) -> usize {
 /// A cell, as [`Segment::at`] takes it.
 struct Cell<'a> {
     segment: &'a Segment,
-    number: u32,
+    /// That at its end.
+    knot: u32,
     low: i32,
     high: i32,
 }
@@ -246,15 +247,14 @@ impl Stripe {
     /// # Safety
     /// All `keys` are in the cell.
     #[inline(always)]
-    unsafe fn predict(&mut self, cell: &Cell<'_>, keys: &[u64], key_count: u32) {
+    unsafe fn predict(&mut self, cell: &Cell<'_>, keys: &[u64]) {
         let mut codes = [0; STRIPE_KEYS];
         for (code, key) in codes.iter_mut().zip(keys) {
             *code = cell.segment.code(*key);
         }
         for (start, code) in self.starts[1..=keys.len()].iter_mut().zip(codes) {
             // SAFETY: as the caller vouches.
-            let predicted = unsafe { cell.segment.at(cell.number, cell.low, cell.high, code) };
-            *start = window_start(predicted, key_count);
+            *start = unsafe { cell.segment.at(cell.knot, cell.low, cell.high, code) };
         }
     }
 
@@ -362,8 +362,8 @@ mod tests {
     #[test]
     fn a_wrong_segment_does_not_pass() {
         check("as trained", |_| (), true);
-        check("a base moved far", |segments| segments[40].base += 100, false);
-        check("the last base moved", |segments| segments.last_mut().expect("many").base -= 100, false);
+        check("a base moved far", |segments| segments[40].lead += 100, false);
+        check("the last base moved", |segments| segments.last_mut().expect("many").lead -= 100, false);
         check("wide cells", |segments| segments[7].width *= 4, false);
         check("no width", |segments| segments[90].width = 0, false);
         check("a segment left out", |segments| _ = segments.remove(30), false);

@@ -2,21 +2,25 @@
 //!
 //! Cells of `epsilon` keys bound the error by themselves; what is left to do is to cut where a segment would not tell
 //! its knots apart, because one gap is much wider than the others, and behind runs of equal keys, so that keys
-//! *between* a run and its successor are predicted to the end of the run, not to its beginning.
+//! *between* a run and its successor are predicted to the end of the run, not to its beginning. A segment ends where a
+//! new key begins, which is the largest that it serves and its last knot. Keys at both ends, whose windows would leave
+//! the array, get segments of width 0.
 //!
 //! Chunks of [`CHUNK_KEYS`] keys are trained apart, on any number of threads, with the same result. Cost: some 0.3 ns
 //! per key and thread, to look for runs; memory: the segments.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::segment::{CELLS, CODE_BITS, Segment, WIDTH_MAX};
+use crate::segment::{BEFORE, CELLS, CODE_BITS, Segment, WIDTH_MAX, WINDOW_KEYS};
 
 /// Keys that one thread takes at a time.
 const CHUNK_KEYS: usize = 1 << 20;
 
-/// Trains on ascending `keys`, at least one and at most 2^32 - 1.
+/// Trains on ascending `keys`, at least [`WINDOW_KEYS`] and at most 2^32 - 1.
 pub(crate) fn train(keys: &[u64], epsilon: u32, threads: usize) -> Vec<Segment> {
-    let chunk_count = keys.len().div_ceil(CHUNK_KEYS);
+    let inner = BEFORE..keys.len() - BEFORE;
+    let chunk_count = inner.len().div_ceil(CHUNK_KEYS);
     let next_chunk = AtomicUsize::new(0);
     let work = || {
         let mut trained = Vec::new();
@@ -25,7 +29,8 @@ pub(crate) fn train(keys: &[u64], epsilon: u32, threads: usize) -> Vec<Segment> 
             if chunk >= chunk_count {
                 return trained;
             }
-            trained.push((chunk, train_chunk(keys, chunk * CHUNK_KEYS, epsilon)));
+            let start = inner.start + chunk * CHUNK_KEYS;
+            trained.push((start, train_chunk(keys, start..inner.end.min(start + CHUNK_KEYS), epsilon)));
         }
     };
     let mut parts = std::thread::scope(|scope| {
@@ -36,19 +41,21 @@ pub(crate) fn train(keys: &[u64], epsilon: u32, threads: usize) -> Vec<Segment> 
         }
         parts
     });
-    parts.sort_unstable_by_key(|(chunk, _)| *chunk);
-    let mut segments = Vec::with_capacity(parts.iter().map(|(_, part)| part.len()).sum::<usize>() + 2);
-    // Keys below the first one belong to the beginning; with their own segment no lookup has to ask whether a key is
-    // below the first key of its segment.
-    if keys[0] > 0 {
-        segments.push(Segment::over(0, 0, 1, |_| 0));
+    parts.sort_unstable_by_key(|(start, _)| *start);
+    let mut segments =
+        Vec::with_capacity(parts.iter().map(|(_, part)| part.segments.len()).sum::<usize>() + 6);
+    // The first segment serves all keys up to the first one of the next; until that is known, up to the largest.
+    segments.push(Segment::still(0, u64::MAX, 0));
+    let mut at = inner.start;
+    for (start, part) in parts {
+        segments.extend(part.segments);
+        at = part.end;
+        if at < inner.end.min(start + CHUNK_KEYS) {
+            break;
+        }
     }
-    segments.extend(parts.into_iter().flat_map(|(_, part)| part));
-    // Keys above the last one belong at the end, even when that is far behind the last first occurrence.
-    let last = keys[keys.len() - 1];
-    if ends_long_run(keys, keys.len(), run_keys(epsilon)) {
-        segments.push(Segment::over(last, keys.len(), 1, |_| last));
-    }
+    segments.extend(last_segments(keys, at, run_keys(epsilon)));
+    segments[0] = Segment::still(0, segments[1].first, 0);
     segments
 }
 
@@ -57,31 +64,48 @@ fn run_keys(epsilon: u32) -> usize {
     epsilon.max(2) as usize
 }
 
-fn train_chunk(keys: &[u64], start: usize, epsilon: u32) -> Vec<Segment> {
-    let end = keys.len().min(start + CHUNK_KEYS);
+/// The segments of a chunk, and where they end: behind the chunk when equal keys cross its end, before it when the rest
+/// is too near to the last key for a whole window.
+struct Part {
+    segments: Vec<Segment>,
+    end: usize,
+}
+
+fn train_chunk(keys: &[u64], chunk: Range<usize>, epsilon: u32) -> Part {
     let (width, run) = ((epsilon.max(1) as usize).min(WIDTH_MAX), run_keys(epsilon));
-    let mut segments = Vec::with_capacity((end - start) / (CELLS * width) + 1);
-    let mut at = start;
+    let mut segments = Vec::with_capacity(chunk.len() / (CELLS * width) + 1);
+    let mut at = chunk.start;
     loop {
         // Equal keys belong to their first occurrence, whichever segment or chunk that is in.
-        while at > 0 && at < end && keys[at] == keys[at - 1] {
+        while at < chunk.end && keys[at] == keys[at - 1] {
             at += 1;
         }
-        if at == end {
-            return segments;
+        if at >= chunk.end {
+            return Part { segments, end: at };
         }
-        let first = if ends_long_run(keys, at, run) { keys[at - 1] } else { keys[at] };
-        let most = (CELLS * width).min(end - at);
-        let most = long_run(&keys[at..at + most], run).map_or(most, |start| start.max(1));
-        let segment = longest(keys, at, first, most);
-        at += segment.1;
-        segments.push(segment.0);
+        if keys.get(at + run - 1) == Some(&keys[at]) {
+            // No key lies within a long run, and its first occurrence ends the segment before it, if there is one.
+            let first = first_key(keys, at, run);
+            if first < keys[at] {
+                segments.push(Segment::still(first, keys[at], at - BEFORE));
+            }
+            at += run;
+            continue;
+        }
+        let most = (CELLS * width).min(chunk.end - at);
+        let most = long_run(&keys[at..at + most], run).unwrap_or(most);
+        let Some((segment, length)) = longest(keys, at, first_key(keys, at, run), most) else {
+            return Part { segments, end: at };
+        };
+        at += length;
+        segments.push(segment);
     }
 }
 
-/// Whether `run` equal keys or more end just before `at`.
-fn ends_long_run(keys: &[u64], at: usize, run: usize) -> bool {
-    at >= run && keys[at - run] == keys[at - 1]
+/// The first key of a segment at `at`. Keys *between* a long run and its successor are predicted to the end of the run.
+fn first_key(keys: &[u64], at: usize, run: usize) -> u64 {
+    let ends_long_run = at >= run && keys[at - run] == keys[at - 1];
+    if ends_long_run { keys[at - 1] } else { keys[at] }
 }
 
 /// Where the first run of at least `run` equal keys starts.
@@ -92,16 +116,22 @@ fn long_run(keys: &[u64], run: usize) -> Option<usize> {
     if runs == 0 { None } else { keys.iter().zip(ends).position(|(key, end)| key == end) }
 }
 
-/// The longest segment from `at` that can tell its knots apart, and its keys, at most `most`.
-fn longest(keys: &[u64], at: usize, first: u64, most: usize) -> (Segment, usize) {
+/// The longest segment from `at` that can tell its knots apart, and its keys, about `most` or fewer; `None` when its
+/// windows would leave the keys.
+fn longest(keys: &[u64], at: usize, first: u64, most: usize) -> Option<(Segment, usize)> {
+    let width_max = (keys.len() - BEFORE - at) / CELLS;
     let mut length = most;
     loop {
+        length = whole_runs(keys, at, length.min(width_max * CELLS));
         let width = length.div_ceil(CELLS);
-        let last = keys.len() - 1;
-        let segment = Segment::over(first, at, width, |knot| keys[last.min(at + length.min(knot * width))]);
+        if width == 0 || width > width_max {
+            return None;
+        }
+        let segment = Segment::over(first, at, width, |knot| keys[at + length.min(knot * width)]);
+        let is_one_run = keys[at] == keys[at + length - 1];
         // Knots behind the end repeat its code.
-        let tie = segment.tie().filter(|tie| tie * width < length && length > 1);
-        let Some(tie) = tie else { return (segment, length) };
+        let tie = segment.tie().filter(|tie| tie * width < length && !is_one_run);
+        let Some(tie) = tie else { return Some((segment, length)) };
         length = if segment.codes()[tie] == 0 {
             // One gap is too wide for all cells before it: only as far as the first knot has a code above 0.
             let reach = first.saturating_add((keys[at + width] - first).saturating_mul(1 << (CODE_BITS - 1)));
@@ -110,6 +140,31 @@ fn longest(keys: &[u64], at: usize, first: u64, most: usize) -> (Segment, usize)
             tie * width
         };
     }
+}
+
+/// The length of a segment from `at` that does not end within equal keys: those that cross its end are left to the next
+/// one, unless there are no others.
+fn whole_runs(keys: &[u64], at: usize, length: usize) -> usize {
+    let end = at + length;
+    if length == 0 || keys[end - 1] != keys[end] {
+        return length;
+    }
+    let others = keys[at..end].partition_point(|key| *key < keys[end]);
+    if others > 0 { others } else { length + keys[end..].iter().take_while(|key| **key == keys[at]).count() }
+}
+
+/// The segments from `at` on to the end, a window each.
+fn last_segments(keys: &[u64], at: usize, run: usize) -> Vec<Segment> {
+    let (last, last_start) = (keys.len() - 1, keys.len() - WINDOW_KEYS);
+    let mut segments = Vec::new();
+    let (mut at, mut first) = (at, first_key(keys, at, run));
+    while at < last {
+        let next = last.min(at + WINDOW_KEYS - 1);
+        segments.push(Segment::still(first, keys[next], at.min(last_start)));
+        (at, first) = (next, keys[next]);
+    }
+    segments.push(Segment::still(first, u64::MAX, last_start));
+    segments
 }
 
 #[cfg(test)]
@@ -134,8 +189,8 @@ mod tests {
 
     #[test]
     fn segments_are_whole_where_gaps_allow() {
-        check("even gaps", |_| 10, 1000..=1001);
-        check("gaps of many sizes", |at| 1 << (at % 10), 1000..=1001);
+        check("even gaps", |_| 10, 1000..=1005);
+        check("gaps of many sizes", |at| 1 << (at % 10), 1000..=1005);
         // A wide gap costs a segment before it and one for itself, wherever it lies.
         let wide = |at: usize| at % (20 * WHOLE) == 20 * WHOLE - 30;
         check("wide gaps, 50 of them", |at| if wide(at) { 1 << 40 } else { 1 }, 1000..=1200);

@@ -135,7 +135,7 @@ fn truncated_padded_and_foreign_images_are_refused() {
 fn a_newer_format_says_so() {
     let built = build(&[1, 2, 3], &Policy::default()).unwrap();
     let newer = forge(&built.image, |bytes| {
-        bytes[8] = 4;
+        bytes[8] = 5;
         reseal(bytes);
     });
     assert_eq!(
@@ -202,13 +202,13 @@ fn keys_that_are_not_those_of_the_image_are_memory_safe() {
     }
 }
 
-/// Line probes were laid out otherwise before format 3; the other kinds were not.
+/// Line probes were laid out otherwise before format 4; the other kinds were not.
 #[test]
 fn older_formats_are_read_but_for_their_line_probes() {
     let (_, keys) = key_sets(3000).swap_remove(0);
     for kind in [Kind::LineProbe { epsilon: 8 }, Kind::SplusTree, Kind::SparseFences] {
         let built = build(&keys, &Policy::forced(kind)).unwrap();
-        for version in [1, 2] {
+        for version in [1, 2, 3] {
             let older = forge(&built.image, |bytes| {
                 bytes[8] = version;
                 reseal(bytes);

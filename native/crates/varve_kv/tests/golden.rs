@@ -160,7 +160,7 @@ fn with_index_format(segment: &mut [u8], format: u32) {
     segment[footer + 252..].copy_from_slice(&crc.to_le_bytes());
 }
 
-/// What a build before index format 3 wrote with line probes: its blocks are sound, its index is not read any more.
+/// What a build before index format 4 wrote with line probes: its blocks are sound, its index is not read any more.
 #[test]
 fn repair_makes_an_older_index_anew() {
     let disk = Disk::new(1);
@@ -183,9 +183,9 @@ fn repair_makes_an_older_index_anew() {
     store.close().unwrap();
     let path = disk.paths().into_iter().find(|path| path.to_string_lossy().ends_with(".vseg")).unwrap();
     let mut bytes = disk.bytes(&path).unwrap();
+    with_index_format(&mut bytes, 4);
+    assert_eq!(disk.bytes(&path).unwrap(), bytes, "the format of today is 4");
     with_index_format(&mut bytes, 3);
-    assert_eq!(disk.bytes(&path).unwrap(), bytes, "the format of today is 3");
-    with_index_format(&mut bytes, 2);
     disk.put(&path, Some(bytes));
 
     let error = Store::open(DIR, options()).err().unwrap();

@@ -8,10 +8,9 @@ use crate::hardness::line_segments;
 use crate::image::{HEADER_BYTES, Header, Image, LINE_BYTES};
 use crate::index::kind_code;
 use crate::kind::Kind;
-use crate::line_probe::WINDOW_KEYS;
-
 use crate::policy::{Choice, Policy};
 use crate::report::per_key;
+use crate::segment::WINDOW_KEYS;
 
 /// The reference error bound of [`StrIndexBuilder::hardness`].
 const HARDNESS_EPSILON: u32 = 31;
