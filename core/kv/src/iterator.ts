@@ -1,5 +1,6 @@
 /** abstract-level's iterator over a native cursor: entries arrive in chunks and are handed out one by one. */
 
+import { VarveError } from '@varve/interfaces';
 import { type NativeCursor, unwrap } from '@varve/native-embedded';
 import { AbstractIterator, type AbstractIteratorOptions, type AbstractLevel } from 'abstract-level';
 
@@ -26,6 +27,7 @@ const bytesPerEntry = 32;
 
 export class CursorIterator<K, V> extends AbstractIterator<AbstractLevel<Uint8Array, K, V>, K, V> {
   readonly #cursor: NativeCursor | undefined;
+  readonly #failure: VarveError | undefined;
   readonly #fields: number;
   readonly #options: IteratorOptions;
   readonly #filled = new Uint32Array(4);
@@ -37,14 +39,18 @@ export class CursorIterator<K, V> extends AbstractIterator<AbstractLevel<Uint8Ar
   #isDone = false;
   readonly #entriesMax: number;
 
-  /** @param cursor undefined when its snapshot is closed, which abstract-level reports at the first read */
+  /**
+   * @param cursor or what the first read throws; undefined when its snapshot is closed, which abstract-level reports at
+   *   the first read
+   */
   constructor(
     db: AbstractLevel<Uint8Array, K, V>,
     options: IteratorOptions,
-    cursor: NativeCursor | undefined,
+    cursor: NativeCursor | VarveError | undefined,
   ) {
     super(db, options as unknown as AbstractIteratorOptions<K, V>);
-    this.#cursor = cursor;
+    this.#failure = cursor instanceof VarveError ? cursor : undefined;
+    this.#cursor = cursor instanceof VarveError ? undefined : cursor;
     this.#options = options;
     this.#fields = options.values ? (options.keys ? 2 : 1) : 0;
     this.#entriesMax = options.limit >= 0 ? Math.max(1, options.limit) : Number.POSITIVE_INFINITY;
@@ -78,6 +84,7 @@ export class CursorIterator<K, V> extends AbstractIterator<AbstractLevel<Uint8Ar
 
   /** Reads the next chunk, after every entry of the last one was copied out; false at the end of the range. */
   #fill(): boolean {
+    if (this.#failure !== undefined) throw this.#failure;
     if (this.#isDone || this.#cursor === undefined) return false;
     const entries = Math.min(this.#entriesMax, Math.ceil(this.#chunkBytes / bytesPerEntry));
     const ends = entries * (this.#fields === 2 ? 2 : 1);

@@ -1,6 +1,10 @@
-/** An explicit snapshot: abstract-level's token around a native view. */
+/**
+ * An explicit snapshot: abstract-level's token around a native view.
+ *
+ * Invariant: a store answers from its own snapshots only; `snapshotOf` is the one way to the view that a read asks for.
+ */
 
-import { type StoreSnapshot, VarveError, type ViewOptions } from '@varve/interfaces';
+import { type StoreSnapshot, VarveError } from '@varve/interfaces';
 import type { NativeSnapshot, NativeStore } from '@varve/native-embedded';
 import { type AbstractLevel, AbstractSnapshot } from 'abstract-level';
 import { PointReads } from './point-reads.js';
@@ -11,20 +15,30 @@ const Base = AbstractSnapshot as new (options: {
 }) => AbstractSnapshot;
 
 export class Snapshot extends Base implements StoreSnapshot {
-  readonly owner: object;
+  /** The store that it shows; abstract-level's owner may be one of its sublevels. */
+  readonly #db: object;
   readonly #store: NativeStore;
   readonly #view: NativeSnapshot;
   #reads: PointReads | undefined;
 
-  constructor(store: NativeStore, options: { readonly owner: AbstractLevel<Uint8Array, unknown, unknown> }) {
-    super(options);
-    this.owner = options.owner;
+  /** @param owner closes it when it closes itself: `db`, or a sublevel of it */
+  constructor(
+    db: object,
+    store: NativeStore,
+    owner: AbstractLevel<Uint8Array, unknown, unknown>,
+  ) {
+    super({ owner });
+    this.#db = db;
     this.#store = store;
     this.#view = store.snapshot();
   }
 
   get sequence(): number {
     return this.#view.sequence;
+  }
+
+  isOf(db: object): boolean {
+    return this.#db === db;
   }
 
   get isOpen(): boolean {
@@ -49,9 +63,8 @@ export class Snapshot extends Base implements StoreSnapshot {
 }
 
 /** The snapshot of a read's options. @throws VarveError ARGUMENT_INVALID when another store made it */
-export function snapshotOf(store: object, options: ViewOptions | undefined): Snapshot | undefined {
-  const snapshot = options?.snapshot;
-  if (snapshot === undefined || (snapshot instanceof Snapshot && snapshot.owner === store)) return snapshot;
+export function snapshotOf(db: object, snapshot: unknown): Snapshot | undefined {
+  if (snapshot === undefined || (snapshot instanceof Snapshot && snapshot.isOf(db))) return snapshot;
   throw new VarveError('ARGUMENT_INVALID', {
     message: 'the snapshot was not made by this store',
     hint: 'pass what db.snapshot() returned',

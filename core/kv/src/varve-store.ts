@@ -32,8 +32,8 @@ import {
 import {
   binding,
   type KeyRange,
+  type NativeCursor,
   type StoreEvent as NativeEvent,
-  type NativeSnapshot,
   unwrap,
 } from '@varve/native-embedded';
 import { type AbstractDatabaseOptions, AbstractLevel, type AbstractSnapshot } from 'abstract-level';
@@ -64,7 +64,8 @@ export type VarveStoreOptions<K, V> = StoreOptions & AbstractDatabaseOptions<K, 
 interface ReadOptions {
   readonly keyEncoding?: Format;
   readonly valueEncoding: Format;
-  readonly snapshot?: Snapshot;
+  /** Of any store: `snapshotOf` tells. */
+  readonly snapshot?: unknown;
 }
 interface WriteOptions {
   readonly durability?: Durability;
@@ -78,7 +79,7 @@ type Bytes = string | Uint8Array;
 interface RangeOptions extends Partial<Record<'gt' | 'gte' | 'lt' | 'lte', Bytes>> {
   readonly reverse: boolean;
   readonly limit: number;
-  readonly snapshot?: Snapshot;
+  readonly snapshot?: unknown;
 }
 
 /** Keys deleted per commit of `clear`. */
@@ -126,7 +127,8 @@ export class VarveStore<K = string, V = string>
   implements KeyValueStore
 {
   readonly location: string;
-  readonly #batch = new BatchBuilder();
+  /** Absent while it is in use: what a caller's iterable writes meanwhile gets a builder of its own. */
+  #spareBatch: BatchBuilder | undefined = new BatchBuilder();
   #open: Open | undefined;
 
   constructor(location: string, options: VarveStoreOptions<K, V> = {}) {
@@ -155,7 +157,7 @@ export class VarveStore<K = string, V = string>
   }
 
   getInto(key: PackedKey, buffer: Uint8Array, options?: ViewOptions): number {
-    return this.#readsOf(options).getInto(key, buffer);
+    return this.#readsOf(options?.snapshot).getInto(key, buffer);
   }
 
   getManyPacked(
@@ -164,7 +166,7 @@ export class VarveStore<K = string, V = string>
     out: Packed,
     options?: ViewOptions,
   ): Packed {
-    return getManyPacked(this.#opened().store, viewOf(this, options), keys, offsets, out);
+    return getManyPacked(this.#opened().store, snapshotOf(this, options?.snapshot)?.view, keys, offsets, out);
   }
 
   scanPacked(range: PackedRange, out: Packed, options?: ViewOptions): Packed {
@@ -178,7 +180,7 @@ export class VarveStore<K = string, V = string>
 
   openScan(range: PackedRange, options?: ViewOptions): PackedScan {
     const open = this.#opened();
-    return new CursorScan(open.store, viewOf(this, options), range, () => {
+    return new CursorScan(open.store, snapshotOf(this, options?.snapshot)?.view, range, () => {
       if (this.#open !== open) throw notOpen();
     });
   }
@@ -274,7 +276,7 @@ export class VarveStore<K = string, V = string>
   }
 
   _getSync(key: Bytes, { snapshot, valueEncoding }: ReadOptions): Bytes | undefined {
-    const reads = snapshot?.reads ?? this.#opened().reads;
+    const reads = this.#readsOf(snapshot ?? undefined);
     return valueEncoding === 'utf8' ? reads.getText(key) : reads.get(key);
   }
 
@@ -283,11 +285,11 @@ export class VarveStore<K = string, V = string>
   }
 
   async _has(key: Bytes, { snapshot }: ReadOptions): Promise<boolean> {
-    return (snapshot?.reads ?? this.#opened().reads).has(key);
+    return this.#readsOf(snapshot ?? undefined).has(key);
   }
 
   async _hasMany(keys: readonly Bytes[], { snapshot }: ReadOptions): Promise<boolean[]> {
-    const reads = snapshot?.reads ?? this.#opened().reads;
+    const reads = this.#readsOf(snapshot ?? undefined);
     return keys.map((key) => reads.has(key));
   }
 
@@ -310,7 +312,7 @@ export class VarveStore<K = string, V = string>
 
   async _clear(options: RangeOptions & WriteOptions): Promise<void> {
     const { store } = this.#opened();
-    const cursor = unwrap(store.cursor(rangeOf(options), options.snapshot?.view));
+    const cursor = unwrap(store.cursor(rangeOf(options), snapshotOf(this, options.snapshot ?? undefined)?.view));
     try {
       const filled = new Uint32Array(4);
       let [bytes, ends] = [Buffer.allocUnsafe(256 * 1024), new Uint32Array(clearKeys)];
@@ -332,17 +334,25 @@ export class VarveStore<K = string, V = string>
 
   _iterator(options: IteratorOptions & RangeOptions): CursorIterator<K, V> {
     // abstract-level counts the limit itself, over seeks too.
-    const { store } = this.#opened();
-    const { snapshot } = options;
-    const cursor =
-      snapshot === undefined || snapshot.isOpen
-        ? unwrap(store.cursor(rangeOf({ ...options, limit: -1 }), snapshot?.view))
-        : undefined;
-    return new CursorIterator(this, options, cursor);
+    return new CursorIterator(this, options, this.#cursorOf(options));
   }
 
-  _snapshot(options: { readonly owner: AbstractLevel<Uint8Array, unknown, unknown> }): Snapshot {
-    return new Snapshot(this.#opened().store, options);
+  _snapshot({ owner }: { readonly owner: AbstractLevel<Uint8Array, unknown, unknown> }): Snapshot {
+    return new Snapshot(this, this.#opened().store, owner);
+  }
+
+  /** The cursor of an iterator; without one, what its reads throw, or nothing when abstract-level throws itself. */
+  #cursorOf(options: IteratorOptions & RangeOptions): NativeCursor | VarveError | undefined {
+    const { store } = this.#opened();
+    try {
+      const snapshot = snapshotOf(this, options.snapshot ?? undefined);
+      if (snapshot?.isOpen === false) return undefined;
+      return unwrap(store.cursor(rangeOf({ ...options, limit: -1 }), snapshot?.view));
+    } catch (error) {
+      // Thrown from here it would end the opening of a store whose iterators wait for it.
+      if (error instanceof VarveError) return error;
+      throw error;
+    }
   }
 
   /** Packs one batch and hands it to the log. */
@@ -352,13 +362,15 @@ export class VarveStore<K = string, V = string>
   ): Promise<Acknowledgement> {
     const { writer, settings } = this.#opened();
     const durability = durabilityOf(options?.durability, settings.durability);
+    const batch = this.#spareBatch ?? new BatchBuilder();
+    this.#spareBatch = undefined;
     try {
-      pack(this.#batch);
-    } catch (error) {
-      this.#batch.reset();
-      throw error;
+      pack(batch);
+      return writer.write(batch.finish(), durability);
+    } finally {
+      batch.reset();
+      this.#spareBatch = batch;
     }
-    return writer.write(this.#batch.finish(), durability);
   }
 
   /** A method: V8 leaves its compiled code for every private getter, three times the cost of this call. */
@@ -367,10 +379,10 @@ export class VarveStore<K = string, V = string>
     return this.#open;
   }
 
-  #readsOf(options: ViewOptions | undefined): PointReads {
-    return options === undefined
+  #readsOf(snapshot: unknown): PointReads {
+    return snapshot === undefined
       ? this.#opened().reads
-      : (snapshotOf(this, options)?.reads ?? this.#opened().reads);
+      : (snapshotOf(this, snapshot)?.reads ?? this.#opened().reads);
   }
 
   readonly #onEvent = (native: NativeEvent): void => {
@@ -390,10 +402,6 @@ export async function repairStore(location: string, options: RepairOptions = {})
   return damagedLog(location, logOf(own.log)) === 'level'
     ? repairLevelStore(location)
     : repairReportOf(unwrap(await binding.repairStore(location)));
-}
-
-function viewOf(store: object, options: ViewOptions | undefined): NativeSnapshot | undefined {
-  return snapshotOf(store, options)?.view;
 }
 
 function notOpen(): VarveError {
