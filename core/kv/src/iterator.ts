@@ -43,12 +43,8 @@ export class CursorIterator<K, V> extends AbstractIterator<AbstractLevel<Uint8Ar
    * @param cursor or what the first read throws; undefined when its snapshot is closed, which abstract-level reports at
    *   the first read
    */
-  constructor(
-    db: AbstractLevel<Uint8Array, K, V>,
-    options: IteratorOptions,
-    cursor: NativeCursor | VarveError | undefined,
-  ) {
-    super(db, options as unknown as AbstractIteratorOptions<K, V>);
+  constructor(db: object, options: IteratorOptions, cursor: NativeCursor | VarveError | undefined) {
+    super(db as AbstractLevel<Uint8Array, K, V>, options as unknown as AbstractIteratorOptions<K, V>);
     this.#failure = cursor instanceof VarveError ? cursor : undefined;
     this.#cursor = cursor instanceof VarveError ? undefined : cursor;
     this.#options = options;

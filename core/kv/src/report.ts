@@ -25,6 +25,8 @@ export function statsOf(native: NativeStats, log?: LogStats): StoreStats {
     commits: log?.commits ?? native.commits,
     syncs: log?.syncs ?? native.syncs,
     logBytes: log?.bytes ?? native.logBytes,
+    syncedSequence: log?.syncedSequence ?? native.syncedSequence,
+    queuedBytes: log?.queuedBytes ?? native.queuedBytes,
     segments: segments.map(({ entries, tombstones, blocks, indexKind, ...rest }) => ({
       ...rest,
       indexKind: indexKind as SegmentStats['indexKind'],

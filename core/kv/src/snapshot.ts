@@ -22,11 +22,7 @@ export class Snapshot extends Base implements StoreSnapshot {
   #reads: PointReads | undefined;
 
   /** @param owner closes it when it closes itself: `db`, or a sublevel of it */
-  constructor(
-    db: object,
-    store: NativeStore,
-    owner: AbstractLevel<Uint8Array, unknown, unknown>,
-  ) {
+  constructor(db: object, store: NativeStore, owner: AbstractLevel<Uint8Array, unknown, unknown>) {
     super({ owner });
     this.#db = db;
     this.#store = store;

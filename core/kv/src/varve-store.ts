@@ -36,7 +36,17 @@ import {
   type StoreEvent as NativeEvent,
   unwrap,
 } from '@varve/native-embedded';
-import { type AbstractDatabaseOptions, AbstractLevel, type AbstractSnapshot } from 'abstract-level';
+import {
+  type AbstractBatchOperation,
+  type AbstractBatchOptions,
+  type AbstractChainedBatch,
+  type AbstractClearOptions,
+  type AbstractDatabaseOptions,
+  type AbstractDelOptions,
+  AbstractLevel,
+  type AbstractPutOptions,
+  type AbstractSnapshot,
+} from 'abstract-level';
 import { BatchBuilder } from './batch-builder.js';
 import { type RunningControl, startControl } from './control/running-control.js';
 import { type IndexCurve, type IndexTrial, readCurves, tryIndexes } from './index-study.js';
@@ -60,15 +70,18 @@ import { Snapshot, snapshotOf } from './snapshot.js';
 /** Options of the constructor: abstract-level's encodings, and ours. */
 export type VarveStoreOptions<K, V> = StoreOptions & AbstractDatabaseOptions<K, V>;
 
+/** What a write takes besides abstract-level's options. */
+export interface WriteOptions {
+  /** What it waits for; by default what the store was opened with. */
+  readonly durability?: Durability;
+}
+
 /** What abstract-level hands to the private methods. */
 interface ReadOptions {
   readonly keyEncoding?: Format;
   readonly valueEncoding: Format;
   /** Of any store: `snapshotOf` tells. */
   readonly snapshot?: unknown;
-}
-interface WriteOptions {
-  readonly durability?: Durability;
 }
 interface BatchOperation {
   readonly type: 'put' | 'del';
@@ -121,7 +134,25 @@ interface Open extends OpenStore {
   readonly control: RunningControl;
 }
 
+/** abstract-level's writes, which take a durability here; its own types do not know of it. */
+// oxlint-disable-next-line typescript/no-unsafe-declaration-merging -- declares no field, and methods only that are there
+export interface VarveStore<K = string, V = string> {
+  put(key: K, value: V): Promise<void>;
+  put<PK = K, PV = V>(key: PK, value: PV, options: AbstractPutOptions<PK, PV> & WriteOptions): Promise<void>;
+  del(key: K): Promise<void>;
+  del<PK = K>(key: PK, options: AbstractDelOptions<PK> & WriteOptions): Promise<void>;
+  batch(operations: AbstractBatchOperation<this, K, V>[]): Promise<void>;
+  batch<PK = K, PV = V>(
+    operations: AbstractBatchOperation<this, PK, PV>[],
+    options: AbstractBatchOptions<PK, PV> & WriteOptions,
+  ): Promise<void>;
+  batch(): AbstractChainedBatch<this, K, V>;
+  clear(): Promise<void>;
+  clear<PK = K>(options: AbstractClearOptions<PK> & WriteOptions): Promise<void>;
+}
+
 /** A store in the directory `location`. Opens by itself, as every abstract-level does; `open()` waits for it. */
+// oxlint-disable-next-line typescript/no-unsafe-declaration-merging -- as above
 export class VarveStore<K = string, V = string>
   extends AbstractLevel<Uint8Array, K, V>
   implements KeyValueStore
@@ -141,10 +172,7 @@ export class VarveStore<K = string, V = string>
     this.location = location;
   }
 
-  commit(
-    operations: Iterable<PackedOperation>,
-    options?: { readonly durability?: Durability },
-  ): Promise<Acknowledgement> {
+  commit(operations: Iterable<PackedOperation>, options?: WriteOptions): Promise<Acknowledgement> {
     return this.#write(options, (batch) => {
       if (typeof operations?.[Symbol.iterator] !== 'function')
         throw new VarveError('ARGUMENT_INVALID', { message: 'the operations are not iterable' });
@@ -312,7 +340,9 @@ export class VarveStore<K = string, V = string>
 
   async _clear(options: RangeOptions & WriteOptions): Promise<void> {
     const { store } = this.#opened();
-    const cursor = unwrap(store.cursor(rangeOf(options), snapshotOf(this, options.snapshot ?? undefined)?.view));
+    const cursor = unwrap(
+      store.cursor(rangeOf(options), snapshotOf(this, options.snapshot ?? undefined)?.view),
+    );
     try {
       const filled = new Uint32Array(4);
       let [bytes, ends] = [Buffer.allocUnsafe(256 * 1024), new Uint32Array(clearKeys)];

@@ -4,8 +4,8 @@
  */
 import { createPacked } from '@varve/interfaces';
 import { VarveStore } from '@varve/kv';
-import { ClassicLevel } from 'classic-level';
 import type { AbstractSnapshot } from 'abstract-level';
+import { ClassicLevel } from 'classic-level';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { bytes, freshLocation, openFresh } from './temporary.js';
 
@@ -29,7 +29,10 @@ const rows: readonly [name: string, call: (db: Bytes, options: Options) => unkno
   ['getInto', (db, options) => db.getInto(key, new Uint8Array(9), options as never)],
   ['scanPacked', (db, options) => db.scanPacked({}, out(), options as never)],
   ['openScan', (db, options) => db.openScan({}, options as never)],
-  ['getManyPacked', (db, options) => db.getManyPacked(BigUint64Array.of(1n), undefined, out(), options as never)],
+  [
+    'getManyPacked',
+    (db, options) => db.getManyPacked(BigUint64Array.of(1n), undefined, out(), options as never),
+  ],
 ];
 
 let own: Bytes;
@@ -60,7 +63,7 @@ it.each(rows)('%s refuses the snapshot of another store', async (_, call) => {
 
 it.each(rows)('%s takes its own, and that of its sublevel', async (_, call) => {
   for (const snapshot of [own.snapshot(), (await sublevelOf(own)).snapshot()]) {
-    await call(own, { snapshot });
+    await expect((async () => call(own, { snapshot }))()).resolves.not.toThrow();
     await snapshot.close();
     await own.put(key, bytes('own'));
   }
@@ -70,9 +73,7 @@ it('refuses it in a store that is not open yet, which opens all the same', async
   const snapshot = other.snapshot();
   const late = new VarveStore<Uint8Array, Uint8Array>(freshLocation(), { keyEncoding: 'view' });
   const refused = [late.iterator({ snapshot }).next(), late.get(key, { snapshot })];
-  await Promise.all(
-    refused.map((call) => expect(call).rejects.toMatchObject({ code: 'ARGUMENT_INVALID' })),
-  );
+  await Promise.all(refused.map((call) => expect(call).rejects.toMatchObject({ code: 'ARGUMENT_INVALID' })));
   await late.put(key, bytes('late'));
   expect(await late.keys().all()).toHaveLength(1);
   await snapshot.close();

@@ -2,7 +2,7 @@
 
 import { createModels } from '@varve/inference';
 import { type ModelRuntime, type Platform, type Telemetry, VarveError } from '@varve/interfaces';
-import { VarveStore, type VarveStoreOptions } from '@varve/kv';
+import { type Decoded, type EncodingName, VarveStore, type VarveStoreOptions } from '@varve/kv';
 import { createNodePlatform, createTelemetry, recordStoreEvents } from '@varve/runtime';
 import { defineAbsent } from './absent.js';
 
@@ -40,15 +40,24 @@ defineAbsent(EmbeddedDatabase.prototype);
 /**
  * Opens the database in `directory`, and creates it when there is none.
  *
- * One process owns a directory until `close`.
+ * One process owns a directory until `close`. The types of keys and values follow from the names of their encodings:
+ * text by default, unknown for `json`; `open<K, V>(…)` says them instead.
  *
  * @throws VarveError STORE_LOCKED, STORE_DAMAGED, STORE_FOREIGN, STORE_NEWER_FORMAT, STORE_UNWRITABLE,
  *   STORE_MISSING, STORE_EXISTS, ARGUMENT_INVALID
  * Cost: reads the catalogue and what the log holds beyond the segments; segments are mapped, not read.
  */
-export async function open<K = string, V = string>(
+export function open<const K extends EncodingName = 'utf8', const V extends EncodingName = 'utf8'>(
   directory: string,
-  options: OpenOptions<K, V> = {},
+  options: OpenOptions<Decoded<K>, Decoded<V>> & { readonly keyEncoding?: K; readonly valueEncoding?: V },
+): Promise<EmbeddedDatabase<Decoded<K>, Decoded<V>>>;
+export function open<K = string, V = string>(
+  directory: string,
+  options?: OpenOptions<K, V>,
+): Promise<EmbeddedDatabase<K, V>>;
+export async function open<K, V>(
+  directory: string,
+  options?: OpenOptions<K, V>,
 ): Promise<EmbeddedDatabase<K, V>> {
   const database = new EmbeddedDatabase<K, V>(directory, options);
   try {

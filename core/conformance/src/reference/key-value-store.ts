@@ -159,9 +159,12 @@ export class ReferenceStore implements KeyValueStore {
     return {
       sequence,
       foldedSequence,
+      syncedSequence: sequence,
       memtableBytes: isFolded ? 0 : byteCount,
       memtableEntries: isFolded ? 0 : entries.length,
+      frozenMemtables: 0,
       logBytes: 0,
+      queuedBytes: 0,
       commits: this.#commits,
       groupCommits: this.#commits,
       syncs: this.#commits,

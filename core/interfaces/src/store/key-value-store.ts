@@ -145,9 +145,15 @@ export interface StoreStats {
   readonly sequence: number;
   /** Every commit up to this one lives in segments. */
   readonly foldedSequence: number;
+  /** Every commit up to this one survives power loss. */
+  readonly syncedSequence: number;
   readonly memtableBytes: number;
   readonly memtableEntries: number;
+  /** Memtables that wait for their flush. */
+  readonly frozenMemtables: number;
   readonly logBytes: number;
+  /** Bytes of batches that wait for the log. */
+  readonly queuedBytes: number;
   readonly commits: number;
   readonly groupCommits: number;
   readonly syncs: number;
