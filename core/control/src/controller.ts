@@ -7,17 +7,20 @@
  * 3. Every stage that an action reaches is in the journal before the plant feels it.
  * 4. The decision depends only on observations, forecasts and the injected clock: the same inputs, the same journal.
  */
-import type {
-  Action,
-  Controller,
-  ControlMode,
-  CostWeights,
-  Evidence,
-  Forecast,
-  JournalEntry,
-  Observation,
-  Plant,
-  Stage,
+import {
+  type Action,
+  type Controller,
+  type ControlMode,
+  type CostWeights,
+  type Evidence,
+  type Forecast,
+  type JournalEntry,
+  type Observation,
+  type Plant,
+  requireIndexPolicy,
+  requireObject,
+  type Stage,
+  VarveError,
 } from '@varve/interfaces';
 import { Journal } from './journal.js';
 import { candidates } from './remedies.js';
@@ -114,6 +117,7 @@ class IndexController implements Controller {
 
   request(action: Action, options: { readonly predictedGain?: number } = {}): Promise<number> {
     return this.#inTurn(async () => {
+      checkRequest(action, options);
       const evidence: Evidence = { signal: 'requested', value: 0, threshold: 0, history: [] };
       const decision = this.#propose(action, evidence, 'asked for by the caller');
       await this.#consider(decision, [action], evidence, options.predictedGain);
@@ -313,6 +317,21 @@ class IndexController implements Controller {
   #note(entry: Omit<Parameters<Journal['append']>[0], 'timeMs'>): void {
     this.#journal.append({ ...entry, timeMs: this.#now() });
   }
+}
+
+/** Before anything is written down. @throws VarveError ARGUMENT_INVALID */
+function checkRequest(action: Action, options: { readonly predictedGain?: number }): void {
+  requireObject(action, 'an action');
+  if (action.type === 'index-policy') requireIndexPolicy(action.policy);
+  else if (action.type !== 'merge') throw invalid(`no action ${JSON.stringify((action as Action).type)}`);
+  requireObject(options, 'the options of a request');
+  const { predictedGain } = options;
+  if (predictedGain !== undefined && !Number.isFinite(predictedGain))
+    throw invalid('predictedGain is not a number');
+}
+
+function invalid(message: string): VarveError {
+  return new VarveError('ARGUMENT_INVALID', { message, hint: "actions are 'index-policy' and 'merge'" });
 }
 
 function keyOf(action: Action): string {

@@ -5,6 +5,7 @@ import {
   type LoadModelOptions,
   type ModelDescription,
   type ModelRuntime,
+  requireObject,
   VarveError,
 } from '@varve/interfaces';
 import { binding, type NativeModel, unwrap } from '@varve/native-embedded';
@@ -29,6 +30,7 @@ class Models implements ModelRuntime {
   ): Promise<LoadedModel> {
     if (typeof name !== 'string' || name === '')
       throw invalid('a model needs a name: a text that is not empty');
+    requireObject(options, 'the options of a model');
     const bytes = typeof source === 'string' ? await fileBytes(source) : source;
     const model = new TinyModel(name, await nativeModel(bytes, options));
     this.#models.get(name)?.retire();
@@ -49,11 +51,11 @@ class Models implements ModelRuntime {
   }
 
   infer(model: string | LoadedModel, features: Float32Array, out?: Float32Array): Float32Array {
-    return (typeof model === 'string' ? this.get(model) : model).infer(features, out);
+    return this.#modelOf(model).infer(features, out);
   }
 
   inferBatch(model: string | LoadedModel, rows: Float32Array, out?: Float32Array): Float32Array {
-    return (typeof model === 'string' ? this.get(model) : model).inferBatch(rows, out);
+    return this.#modelOf(model).inferBatch(rows, out);
   }
 
   list(): readonly ModelDescription[] {
@@ -70,7 +72,14 @@ class Models implements ModelRuntime {
   }
 
   async convert(onnx: Uint8Array, options: Pick<LoadModelOptions, 'weights'> = {}): Promise<Uint8Array> {
+    requireObject(options, 'the options of a conversion');
     return (await nativeModel(onnx, { ...options, format: 'onnx' })).toBytes();
+  }
+
+  #modelOf(model: string | LoadedModel): LoadedModel {
+    if (typeof model === 'string') return this.get(model);
+    if (typeof model?.infer === 'function') return model;
+    throw invalid('a model is given by its name, or as load() returned it');
   }
 }
 

@@ -15,7 +15,7 @@ const headBytes = 9;
 /** A builder that grew beyond this lets go of its memory after use. */
 const keptBytes = 2 ** 20;
 
-/** Builds one batch at a time in memory of its own, which the next batch overwrites. */
+/** Builds one batch at a time in memory of its own, which the next batch overwrites. A failed one is to be `reset`. */
 export class BatchBuilder {
   #bytes: Buffer = Buffer.allocUnsafeSlow(4096);
   #end = 0;
@@ -25,8 +25,7 @@ export class BatchBuilder {
     const start = this.#end;
     const keyLength = this.#writeKey(key);
     const valueLength =
-      typeof value === 'string' ? this.#writeText(value) : this.#writeBytes(value, 'a value');
-    if (valueLength > valueBytesMax) throw this.#undo(start, valueTooLarge(valueLength));
+      typeof value === 'string' ? this.#writeText(value, false) : this.#writeBytes(value, false);
     this.#writeHead(start, 1, keyLength, valueLength);
   }
 
@@ -36,7 +35,7 @@ export class BatchBuilder {
     this.#writeHead(start, 2, this.#writeKey(key), 0);
   }
 
-  /** Drops what was added, after an operation failed. */
+  /** Drops what was added, and the half of an operation that failed. */
   reset(): void {
     this.#end = 0;
     if (this.#bytes.length > keptBytes) this.#bytes = Buffer.allocUnsafeSlow(4096);
@@ -61,27 +60,24 @@ export class BatchBuilder {
 
   /** Leaves room for the head, then writes the key. */
   #writeKey(key: PackedKey | string): number {
-    const start = this.#end;
     this.#reserve(headBytes + 8);
     this.#end += headBytes;
-    let length = 8;
-    if (typeof key === 'object') length = this.#writeBytes(key, 'a key');
-    else if (typeof key === 'string') length = this.#writeText(key);
-    else {
-      if (typeof key === 'number' ? !Number.isSafeInteger(key) || key < 0 : typeof key !== 'bigint')
-        throw this.#undo(start, invalid(`${String(key)} is not a key`));
-      if (BigInt(key) < 0n || BigInt(key) > 0xffff_ffff_ffff_ffffn)
-        throw this.#undo(start, invalid(`${String(key)} is not a 64-bit key`));
-      this.#bytes.writeBigUInt64BE(BigInt(key), this.#end);
-      this.#end += 8;
-    }
-    if (length > keyBytesMax) throw this.#undo(start, keyTooLarge(length));
-    return length;
+    if (typeof key === 'object') return this.#writeBytes(key, true);
+    if (typeof key === 'string') return this.#writeText(key, true);
+    if (typeof key === 'number' ? !Number.isSafeInteger(key) || key < 0 : typeof key !== 'bigint')
+      throw invalid(`${String(key)} is not a key`);
+    if (BigInt(key) < 0n || BigInt(key) > 0xffff_ffff_ffff_ffffn)
+      throw invalid(`${String(key)} is not a 64-bit key`);
+    this.#bytes.writeBigUInt64BE(BigInt(key), this.#end);
+    this.#end += 8;
+    return 8;
   }
 
-  #writeBytes(bytes: Uint8Array, what: string): number {
-    if (!(bytes instanceof Uint8Array)) throw invalid(`${what} must be a Uint8Array, not ${typeof bytes}`);
+  #writeBytes(bytes: Uint8Array, isKey: boolean): number {
+    if (!(bytes instanceof Uint8Array))
+      throw invalid(`a ${isKey ? 'key' : 'value'} must be a Uint8Array, not ${typeof bytes}`);
     const { length } = bytes;
+    checkLength(length, isKey);
     this.#reserve(length);
     const target = this.#bytes;
     const end = this.#end;
@@ -91,10 +87,15 @@ export class BatchBuilder {
     return length;
   }
 
-  #writeText(text: string): number {
+  #writeText(text: string, isKey: boolean): number {
     // At most three bytes per UTF-16 unit.
-    if (this.#end + text.length * 3 > this.#bytes.length) this.#reserve(Buffer.byteLength(text));
+    if (this.#end + text.length * 3 > this.#bytes.length) {
+      const byteCount = Buffer.byteLength(text);
+      checkLength(byteCount, isKey);
+      this.#reserve(byteCount);
+    }
     const length = this.#bytes.write(text, this.#end);
+    checkLength(length, isKey);
     this.#end += length;
     return length;
   }
@@ -111,11 +112,12 @@ export class BatchBuilder {
     this.#bytes.copy(grown, 0, 0, this.#end);
     this.#bytes = grown;
   }
+}
 
-  #undo(end: number, error: VarveError): VarveError {
-    this.#end = end;
-    return error;
-  }
+/** Before room is made for it: what no batch could hold is over this limit first. */
+function checkLength(byteCount: number, isKey: boolean): void {
+  if (byteCount > (isKey ? keyBytesMax : valueBytesMax))
+    throw (isKey ? keyTooLarge : valueTooLarge)(byteCount);
 }
 
 function valueTooLarge(byteCount: number): VarveError {

@@ -1,5 +1,11 @@
 /** What a store tells about the indexes of its segments: rivals timed beside the live ones, and their curves. */
-import type { IndexKind, IndexPolicy } from '@varve/interfaces';
+import {
+  type IndexKind,
+  type IndexPolicy,
+  requireIndexPolicy,
+  requireWhole,
+  VarveError,
+} from '@varve/interfaces';
 import {
   type SegmentCurve as NativeCurve,
   type IndexPolicy as NativePolicy,
@@ -54,6 +60,11 @@ export async function tryIndexes(
   store: NativeStore,
   policies: readonly IndexPolicy[],
 ): Promise<IndexTrial[]> {
+  if (!Array.isArray(policies))
+    throw new VarveError('ARGUMENT_INVALID', {
+      message: 'the policies to try are not an array',
+      hint: "tryIndexes([{ kind: 's-plus-tree' }])",
+    });
   const trials = unwrap(await store.trial(policies.map(nativePolicy)));
   return trials.map(({ id, separators, candidates }) => ({
     segment: id,
@@ -68,6 +79,7 @@ export async function readCurves(
   pointCountMax: number,
   policy?: IndexPolicy,
 ): Promise<IndexCurve[]> {
+  requireWhole(pointCountMax, 'the number of points', 2 ** 32 - 1);
   const native = policy === undefined ? undefined : nativePolicy(policy);
   return unwrap(await store.curve(pointCountMax, native)).map(curveOf);
 }
@@ -81,7 +93,9 @@ function curveOf({ id, kind, errorBound, separators, keys, positions, predicted 
   return { segment: id, kind: kindOf(kind), errorBound, separatorCount: separators, points };
 }
 
-function nativePolicy({ kind, errorBound }: IndexPolicy): NativePolicy {
+function nativePolicy(policy: IndexPolicy): NativePolicy {
+  requireIndexPolicy(policy);
+  const { kind, errorBound } = policy;
   return errorBound === undefined ? { kind } : { kind, errorBound };
 }
 

@@ -1,5 +1,14 @@
 /** Options of a store, checked once at the edge. */
-import { type ControlMode, type Durability, type IndexPolicy, VarveError } from '@varve/interfaces';
+import {
+  type ControlMode,
+  type Durability,
+  delayMsMax,
+  type IndexPolicy,
+  requireIndexPolicy,
+  requireObject,
+  requireWhole,
+  VarveError,
+} from '@varve/interfaces';
 import type { StoreOptions as NativeOptions } from '@varve/native-embedded';
 import type { ControlOptions } from './control/running-control.js';
 
@@ -55,10 +64,13 @@ export function readOptions(options: StoreOptions): Settings {
   for (const name of ['memtableBytes', 'logFileBytes', 'queueBytesMax', 'filterBits'] as const) {
     const value = own[name];
     if (value === undefined) continue;
-    if (!Number.isSafeInteger(value) || value < 0) throw invalid(`${name} must be a whole number`);
+    requireWhole(value, name, name === 'filterBits' ? 2 ** 32 - 1 : undefined);
     native[name] = value;
   }
-  if (own.indexPolicy !== undefined) native.indexPolicy = { ...own.indexPolicy };
+  if (own.indexPolicy !== undefined) {
+    requireIndexPolicy(own.indexPolicy);
+    native.indexPolicy = { ...own.indexPolicy };
+  }
   return {
     durability: durabilityOf(own.durability, 'synced'),
     log: logOf(own.log),
@@ -82,13 +94,15 @@ export function durabilityOf(asked: unknown, standard: Durability): Durability {
 }
 
 /** @throws VarveError ARGUMENT_INVALID */
-function controlOf(asked: ControlMode | ControlOptions | undefined): ControlOptions {
+function controlOf(asked: ControlMode | ControlOptions = {}): ControlOptions {
+  if (typeof asked !== 'string') requireObject(asked, 'control');
   const own: ControlOptions = Object.assign(
     Object.create(null),
     typeof asked === 'string' ? { mode: asked } : asked,
   );
   if (own.mode !== undefined && !controlModes.includes(own.mode))
     throw invalid(`control is not ${controlModes.join(', ')}`);
+  if (own.stepMs !== undefined) requireWhole(own.stepMs, 'control.stepMs', delayMsMax);
   return own;
 }
 

@@ -23,6 +23,8 @@ import {
   type PackedRange,
   type PackedScan,
   type RepairReport,
+  requireObject,
+  requirePath,
   type StoreSnapshot,
   type StoreStats,
   VarveError,
@@ -163,11 +165,8 @@ export class VarveStore<K = string, V = string>
   #open: Open | undefined;
 
   constructor(location: string, options: VarveStoreOptions<K, V> = {}) {
-    if (typeof location !== 'string' || location === '')
-      throw new VarveError('ARGUMENT_INVALID', {
-        message: 'the location must be a path',
-        hint: 'new VarveStore(path)',
-      });
+    requirePath(location, 'the location of a store');
+    requireObject(options, 'the options of a store');
     super(manifest, options);
     this.location = location;
   }
@@ -248,7 +247,7 @@ export class VarveStore<K = string, V = string>
    * Builds and times indexes of `policies` beside the live one of every segment, in the order of `stats`, and a plain binary
    * search. What serves reads is not touched. Cost: about 0.5 µs per separator and policy, on a thread of its own.
    */
-  tryIndexes(policies: readonly IndexPolicy[]): Promise<readonly IndexTrial[]> {
+  async tryIndexes(policies: readonly IndexPolicy[]): Promise<readonly IndexTrial[]> {
     return tryIndexes(this.#opened().store, policies);
   }
 
@@ -256,7 +255,7 @@ export class VarveStore<K = string, V = string>
    * How the index of every segment, in the order of `stats`, maps keys to positions: at most `pointCountMax` separators each,
    * beside what the live model expects, or the one that `policy` would build.
    */
-  indexCurves(pointCountMax: number, policy?: IndexPolicy): Promise<readonly IndexCurve[]> {
+  async indexCurves(pointCountMax: number, policy?: IndexPolicy): Promise<readonly IndexCurve[]> {
     return readCurves(this.#opened().store, pointCountMax, policy);
   }
 
@@ -428,6 +427,8 @@ export class VarveStore<K = string, V = string>
  *   the store has another log than `options.log`; the store still holds everything that it held before
  */
 export async function repairStore(location: string, options: RepairOptions = {}): Promise<RepairReport> {
+  requirePath(location, 'the location of a store');
+  requireObject(options, 'the options of a repair');
   const own: RepairOptions = Object.assign(Object.create(null), options);
   return damagedLog(location, logOf(own.log)) === 'level'
     ? repairLevelStore(location)

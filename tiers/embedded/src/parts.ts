@@ -1,7 +1,13 @@
 /** What the tier is made of, wired together: the one place that knows its parts. */
 
 import { createModels } from '@varve/inference';
-import { type ModelRuntime, type Platform, type Telemetry, VarveError } from '@varve/interfaces';
+import {
+  type ModelRuntime,
+  type Platform,
+  requireObject,
+  type Telemetry,
+  VarveError,
+} from '@varve/interfaces';
 import { type Decoded, type EncodingName, VarveStore, type VarveStoreOptions } from '@varve/kv';
 import { createNodePlatform, createTelemetry, recordStoreEvents } from '@varve/runtime';
 import { defineAbsent } from './absent.js';
@@ -23,13 +29,13 @@ export class EmbeddedDatabase<K = string, V = string> extends VarveStore<K, V> {
   /** One record per flush, merge and failure since the database was made, summed up in bounded memory. */
   readonly telemetry: Telemetry = createTelemetry();
 
-  constructor(
-    directory: string,
-    { platform = createNodePlatform(), ...options }: OpenOptions<K, V> = {} as OpenOptions<K, V>,
-  ) {
+  constructor(directory: string, options: OpenOptions<K, V> = {}) {
+    requireObject(options, 'the options of a database');
+    const { platform = createNodePlatform(), ...ours } = options;
+    checkPlatform(platform);
     super(directory, {
       memtableBytes: memtableBytesOf(platform),
-      ...(options as VarveStoreOptions<K, V>),
+      ...(ours as VarveStoreOptions<K, V>),
     });
     recordStoreEvents(this, { telemetry: this.telemetry, clock: platform.clock });
   }
@@ -68,6 +74,16 @@ export async function open<K, V>(
     throw cause instanceof VarveError ? cause : error;
   }
   return database;
+}
+
+/** The parts that the tier uses. @throws VarveError ARGUMENT_INVALID */
+function checkPlatform(platform: Platform): void {
+  requireObject(platform, 'the platform');
+  if (typeof platform.memory?.limitBytes !== 'function' || typeof platform.clock?.wallMs !== 'function')
+    throw new VarveError('ARGUMENT_INVALID', {
+      message: 'the platform lacks its memory or its clock',
+      hint: 'leave it out for that of this process',
+    });
 }
 
 /** A sixteenth of the memory limit, since three memtables may exist and the rest is for maps and models; 16 MiB at most. */

@@ -6,6 +6,7 @@
  * big-endian, so that numeric order and byte order agree.
  */
 import type { IndexKind, JournalEntry } from '../control/controller.js';
+import { requireObject, requireWhole } from '../errors/arguments.js';
 
 /** How far a write is on its way to the disk when it is acknowledged: `synced` survives power loss, `fast` does not. */
 export type Durability = 'synced' | 'fast';
@@ -52,11 +53,15 @@ export interface Packed {
 /** The bit of `Packed.ends` that marks a missing key. */
 export const packedMissing: number = 2 ** 31;
 
-/** Creates buffers for packed answers. */
+/** Creates buffers for packed answers. @throws VarveError ARGUMENT_INVALID */
 export function createPacked(size: { readonly byteCount: number; readonly endCount: number }): Packed {
+  requireObject(size, 'the size of packed answers');
+  const { byteCount, endCount } = size;
+  requireWhole(byteCount, 'byteCount', 2 ** 32);
+  requireWhole(endCount, 'endCount', 2 ** 30);
   return {
-    bytes: new Uint8Array(size.byteCount),
-    ends: new Uint32Array(size.endCount),
+    bytes: new Uint8Array(byteCount),
+    ends: new Uint32Array(endCount),
     count: 0,
     byteCount: 0,
     found: 0,

@@ -13,7 +13,13 @@
  */
 import { readdirSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { type KeyValueStore, type PackedOperation, VarveError } from '@varve/interfaces';
+import {
+  type KeyValueStore,
+  type PackedOperation,
+  requireObject,
+  requirePath,
+  VarveError,
+} from '@varve/interfaces';
 import type { ClassicLevel } from 'classic-level';
 import { refuseBadTables } from './check-tables.js';
 import { isMissing, levelError } from './level-errors.js';
@@ -71,6 +77,7 @@ const chunkBytes = 4 << 20;
  *   what `commit` throws
  */
 export async function importLevel(options: ImportOptions): Promise<number> {
+  checkOptions(options);
   const from = resolve(options.from);
   const { to, signal } = options;
   const sourceBytes = checkSource(from);
@@ -133,6 +140,21 @@ export function interruptedImport(store: ImportTarget): InterruptedImport | unde
     length = store.getInto(noteKey, note);
   }
   return length < 0 ? undefined : decodeNote(note.subarray(0, length));
+}
+
+/** @throws VarveError ARGUMENT_INVALID */
+function checkOptions(options: ImportOptions): void {
+  requireObject(options, 'what to import');
+  const { from, to, progress, signal } = options;
+  requirePath(from, 'from');
+  const isStore = typeof to?.commit === 'function' && typeof to.getInto === 'function';
+  if (!isStore) throw invalid('to is not a store', 'pass what open() resolved to');
+  if (progress !== undefined && typeof progress !== 'function') throw invalid('progress is not a function');
+  if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalid('signal is not an AbortSignal');
+}
+
+function invalid(message: string, hint = ''): VarveError {
+  return new VarveError('ARGUMENT_INVALID', { message, hint });
 }
 
 /** Bytes of the folder's files. Refuses what is not a LevelDB folder before LevelDB could create files in it. */
