@@ -41,7 +41,13 @@ async function main(words: string[]): Promise<number> {
   const report = join(stateFolder, 'report-embedded.html');
   writeFileSync(report, await renderReport(outcome.summary));
   if (parsed.json)
-    console.log(JSON.stringify({ ...outcome.summary, again: outcome.again, report }, undefined, 2));
+    console.log(
+      JSON.stringify(
+        { ...outcome.summary, again: outcome.again, folder: outcome.folder, report },
+        undefined,
+        2,
+      ),
+    );
   else console.log(`${printOutcome(outcome)}\nReport: ${report}`);
   return 0;
 }

@@ -76,7 +76,7 @@ describe('a first run', () => {
   });
 
   it('leaves the database and its summary, and nothing of the rival', () => {
-    expect(readdirSync(join(folder, 'run')).toSorted()).toEqual(['flights', 'summary.json']);
+    expect(readdirSync(join(folder, 'run')).toSorted()).toEqual(['flights', 'lock', 'summary.json']);
   });
 
   it('tells all of it in a report that asks nothing of the network', async () => {

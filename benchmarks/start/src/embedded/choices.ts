@@ -56,8 +56,9 @@ export async function readLearnedCurve(db: FlightDatabase): Promise<LearnedCurve
     predicted === undefined ? [] : [{ minute: minuteIn(key), position, predicted }],
   );
   if (expectations.length === 0) return undefined;
-  const { kind, errorBound, separatorCount } = shown;
-  return { kind, errorBound, isLive, separatorCount, expectations };
+  const { segment, kind, errorBound, separatorCount } = shown;
+  const entryCount = db.stats().segments.find(({ id }) => id === segment)?.entryCount ?? 0;
+  return { kind, errorBound, isLive, entryCount, separatorCount, expectations };
 }
 
 function largest(curves: readonly IndexCurve[]): IndexCurve | undefined {

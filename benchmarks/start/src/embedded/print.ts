@@ -3,9 +3,9 @@ import { showMinute } from '../flights/flight-key.js';
 import { count, digits, size, table, time } from '../terminal/text.js';
 import type { Outcome } from './run.js';
 import type { Summary } from './summary.js';
-import { largestSegment, modelVerdict, ratio, whyChosen } from './words.js';
+import { howManyPredict, largestSegment, modelVerdict, ratio, whyChosen } from './words.js';
 
-export function printOutcome({ summary, again }: Outcome): string {
+export function printOutcome({ summary, folder, again }: Outcome): string {
   const sections = [
     head(summary),
     choices(summary),
@@ -19,7 +19,7 @@ export function printOutcome({ summary, again }: Outcome): string {
     sections.unshift(
       `The database of an earlier run is there: opened in ${digits(again.openSeconds * 1000)} ms, ` +
         `${count(again.checked)} answers checked, ${time(again.pointNs)} per point read just now.\n` +
-        `What follows was measured ${summary.madeAt.slice(0, 16).replace('T', ' ')} UTC. Delete the folder to start over.`,
+        `What follows was measured ${summary.madeAt.slice(0, 16).replace('T', ' ')} UTC. Delete ${folder} to start over.`,
     );
   return `\n${sections.filter((section) => section !== '').join('\n\n')}\n`;
 }
@@ -42,7 +42,7 @@ function choices({ segments }: Summary): string {
     digits((segment.indexBytes * 8) / segment.entryCount),
   ]);
   const titles = ['segment', 'records', 'blocks', 'index', 'error bound', 'index size', 'bits per key'];
-  return `What the engine chose\n${table([titles, ...rows])}`;
+  return `What the engine chose\n${table([titles, ...rows])}\n  ${howManyPredict(segments)}`;
 }
 
 function candidates(summary: Summary): string {

@@ -2,13 +2,13 @@
  * The embedded tier's main job: load flights, fold them into learned segments, answer, score, and say what was
  * chosen and why.
  *
- * A run leaves the database and its summary in one folder; the next run finds both and only answers again. A folder
- * without a summary is what an interrupted run left: it is emptied first.
+ * A run leaves the database and its summary in one folder; the next run finds both and only answers again. Anything
+ * else in the folder is what an interrupted run or another build left, and it is emptied first: the data are at hand.
  */
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { rmSync, statSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
-import { open } from '@varve/embedded';
+import { type ErrorCode, open, VarveError } from '@varve/embedded';
 import { ClassicLevel } from 'classic-level';
 import type { Flights } from '../flights/flights.js';
 import { flightsFile, readFlights } from '../flights/parquet.js';
@@ -20,10 +20,11 @@ import { batchKeys, compare, questionCountOf, rangeEntries } from './compare.js'
 import { folderBytes } from './disk.js';
 import { clockCostNs, timeEach } from './latency.js';
 import { checkLoaded, loadLevel, loadVarve, readBack } from './load.js';
+import { empty, owning, savedSummary, saveSummary } from './own-folder.js';
 import { drawExisting, drawMissing } from './questions.js';
 import { scoreDelays } from './score-delays.js';
 import { type FlightDatabase, levelSubject, type Subject, varveSubject } from './subjects.js';
-import type { Summary } from './summary.js';
+import { type Summary, summaryVersion } from './summary.js';
 
 export interface RunOptions {
   /** Where database and summary live; it belongs to the run. */
@@ -37,22 +38,44 @@ export interface RunOptions {
 /** What a run found out, and whether the database was there already. */
 export interface Outcome {
   readonly summary: Summary;
+  /** What to delete for a new start. */
+  readonly folder: string;
   /** Seconds that opening took, and fresh nanoseconds per point read, when the database was there. */
   readonly again?: { readonly openSeconds: number; readonly pointNs: number; readonly checked: number };
 }
 
-const summaryVersion = 1;
 /** Largest answer of one packed call, entries. */
 const packedEntriesMax = Math.max(batchKeys, rangeEntries);
 
-export async function runEmbedded(options: RunOptions): Promise<Outcome> {
-  const saved = readSummary(options);
-  if (saved !== undefined) return { summary: saved, again: await answerAgain(options, saved) };
-  rmSync(options.folder, { recursive: true, force: true });
-  mkdirSync(options.folder, { recursive: true });
-  const summary = await runAnew(options);
-  writeFileSync(summaryFile(options), JSON.stringify(summary));
-  return { summary };
+/** @throws VarveError STORE_LOCKED while another start works in the folder, and whatever a run can fail with */
+export function runEmbedded(options: RunOptions): Promise<Outcome> {
+  return owning(options.folder, async () => {
+    const { folder, rowCountMax } = options;
+    const saved = savedSummary(folder, rowCountMax);
+    const again = saved === undefined ? undefined : await answerUnlessLost(options, saved);
+    if (saved !== undefined && again !== undefined) return { summary: saved, folder, again };
+    empty(folder);
+    const summary = await runAnew(options);
+    saveSummary(folder, summary);
+    return { summary, folder };
+  });
+}
+
+/** What the database of an earlier run is refused with when it is gone, damaged, or another build's. */
+const lost: readonly ErrorCode[] = ['STORE_MISSING', 'STORE_DAMAGED', 'STORE_FOREIGN', 'STORE_NEWER_FORMAT'];
+
+/** Answers from the database of an earlier run; undefined when there is none that can be read. */
+async function answerUnlessLost(options: RunOptions, saved: Summary): Promise<Outcome['again']> {
+  try {
+    return await answerAgain(options, saved);
+  } catch (error) {
+    if (!(error instanceof VarveError && lost.includes(error.code))) throw error;
+    console.error(
+      `The database of an earlier run cannot be used (${error.code}: ${error.message}): it is gone, damaged, or of ` +
+        'another build. It is made of data that are at hand, and filled again.',
+    );
+    return undefined;
+  }
 }
 
 async function runAnew({ folder, rowCountMax, keysPerRound }: RunOptions): Promise<Summary> {
@@ -165,10 +188,21 @@ async function answerAgain(
   { rows }: Summary,
 ): Promise<NonNullable<Outcome['again']>> {
   const start = performance.now();
-  const db = await openFlights(folder);
+  const db = await openFlights(folder, { createIfMissing: false });
   const openSeconds = (performance.now() - start) / 1000;
+  try {
+    return { openSeconds, ...checkAgain(db, rows, questionCountOf(keysPerRound)) };
+  } finally {
+    await db.close();
+  }
+}
+
+function checkAgain(
+  db: FlightDatabase,
+  rows: number,
+  singleCalls: number,
+): { readonly pointNs: number; readonly checked: number } {
   const flights = readBack(db, rows);
-  const singleCalls = questionCountOf(keysPerRound);
   const questions = drawExisting(flights, singleCalls, 4);
   const varve = varveSubject(db, packedEntriesMax);
   for (let at = 0; at < singleCalls; at++) {
@@ -178,20 +212,14 @@ async function answerAgain(
   const timing = performance.now();
   for (let at = 0; at < singleCalls; at++) varve.point(questions, at);
   const pointNs = ((performance.now() - timing) * 1e6) / singleCalls;
-  await db.close();
-  return { openSeconds, pointNs, checked: singleCalls };
+  return { pointNs, checked: singleCalls };
 }
 
-function openFlights(folder: string): Promise<FlightDatabase> {
-  return open<Uint8Array, Uint8Array>(databaseFolder(folder), { keyEncoding: 'view', valueEncoding: 'view' });
-}
-
-/** The summary of an earlier run over as many departures; undefined when there is none that this version reads. */
-function readSummary({ folder, rowCountMax }: RunOptions): Summary | undefined {
-  const file = summaryFile({ folder });
-  if (!existsSync(file)) return undefined;
-  const summary = JSON.parse(readFileSync(file, 'utf8')) as Summary;
-  return summary.version === summaryVersion && summary.rowCountMax === rowCountMax ? summary : undefined;
+function openFlights(
+  folder: string,
+  options: { readonly createIfMissing?: boolean } = {},
+): Promise<FlightDatabase> {
+  return open(databaseFolder(folder), { ...options, keyEncoding: 'view', valueEncoding: 'view' });
 }
 
 /** `812,000 records/s` */
@@ -207,10 +235,6 @@ function machine(): Summary['machine'] {
     memoryBytes: totalmem(),
     node: process.version,
   };
-}
-
-function summaryFile({ folder }: Pick<RunOptions, 'folder'>): string {
-  return join(folder, 'summary.json');
 }
 
 function databaseFolder(folder: string): string {

@@ -74,6 +74,8 @@ export interface LearnedCurve {
   readonly errorBound: number;
   /** False when the segment answers from another kind, and this one was built for comparison. */
   readonly isLive: boolean;
+  /** Of that segment. */
+  readonly entryCount: number;
   readonly separatorCount: number;
   readonly expectations: readonly Expectation[];
 }
@@ -108,9 +110,11 @@ export interface Answers {
   readonly batch: { readonly asked: number; readonly found: number; readonly meanDelay: number };
 }
 
+/** Version of the format of a `Summary`. */
+export const summaryVersion = 2;
+
 export interface Summary {
-  /** Version of this format. */
-  readonly version: 1;
+  readonly version: typeof summaryVersion;
   readonly madeAt: string;
   readonly machine: {
     readonly cpu: string;

@@ -15,6 +15,19 @@ export function wordsOf(kind: string): string {
   return kindWords[kind] ?? kind;
 }
 
+/** The kinds that expect a place for a key, and look around it; the others search. */
+const predicting: readonly string[] = ['affine', 'line-probe'];
+
+/** How many segments answer by a prediction: where few blocks are told apart, a plain search measures better. */
+export function howManyPredict(segments: readonly SegmentFigure[]): string {
+  const predict = segments.filter(({ indexKind }) => predicting.includes(indexKind)).length;
+  const rest =
+    predict === segments.length
+      ? ''
+      : '; the others search among their separators, as measured best when they were built';
+  return `${predict} of ${segments.length} segments answer by a prediction${rest}`;
+}
+
 /** The segment that holds most departures. */
 export function largestSegment({ segments }: Summary): SegmentFigure | undefined {
   return segments.toSorted((a, b) => b.entryCount - a.entryCount)[0];

@@ -1,7 +1,14 @@
 /** The report: one self-contained HTML page that asks nothing of the network, in light and dark. */
 
 import type { Summary } from '../embedded/summary.js';
-import { largestSegment, modelVerdict, ratio, whyChosen, wordsOf } from '../embedded/words.js';
+import {
+  howManyPredict,
+  largestSegment,
+  modelVerdict,
+  ratio,
+  whyChosen,
+  wordsOf,
+} from '../embedded/words.js';
 import { showMinute } from '../flights/flight-key.js';
 import { count, digits, size, time } from '../terminal/text.js';
 import { barChart } from './charts/bars.js';
@@ -54,13 +61,13 @@ a key-value store that learns where its keys are.</p>
 </header>`;
 }
 
-async function curveSection({ curve, learned, rows }: Summary): Promise<string> {
+async function curveSection({ curve, learned, segments }: Summary): Promise<string> {
   const whole = figure(
     await drawSvg(curveChart(curve), 'departures before each moment'),
     'The curve that an index has to know: departures before each moment.',
   );
   if (learned === undefined) return section('From key to position', `<div class="pair">${whole}</div>`);
-  const { expectations, errorBound, kind, isLive, separatorCount } = learned;
+  const { expectations, errorBound, kind, isLive, entryCount, separatorCount } = learned;
   const worst = Math.max(...expectations.map(({ position, predicted }) => Math.abs(predicted - position)));
   const middle = Math.floor(expectations.length / 2);
   const near = expectations.slice(middle, middle + 160);
@@ -73,12 +80,12 @@ async function curveSection({ curve, learned, rows }: Summary): Promise<string> 
     `How far the model is off, over the whole segment; at most ${worst} blocks at these ${count(expectations.length)} separators, and the lookup then compares its way to the true one. The band is ± ${errorBound}, the bound that the lines were fitted within.`,
   );
   const whose = isLive
-    ? `The ${kind} that serves the largest segment`
-    : `A ${kind} built beside the live index of the largest segment`;
+    ? `The ${kind} that serves it says which one.`
+    : `What is drawn is a trial: a ${kind} built beside the index that serves it, which does not predict.`;
   return section(
     'From key to position',
-    `<p>A learned index is a function: from a key to where it lies. ${count(rows)} keys lie in ${count(separatorCount)} blocks here.
-${whose} says which one.</p>
+    `<p>A learned index is a function: from a key to where it lies. ${count(entryCount)} keys lie in ${count(separatorCount)} blocks in
+the largest segment. ${whose} ${howManyPredict(segments)}.</p>
 <div class="pair">${whole}${closeUp}</div>${errors}`,
   );
 }
@@ -125,7 +132,7 @@ async function indexSection(summary: Summary): Promise<string> {
     'What the engine chose, and why',
     `<div class="pair">${figure(await drawSvg(barChart(times), 'time per lookup of each index'), 'Time to find the block of a key, largest segment, same questions to all.')}
 ${figure(await drawSvg(barChart(sizes), 'bytes of each index'), 'Size of each index, separators included.')}</div>
-<p>${escapeText(whyChosen(segment))}.</p>
+<p>${howManyPredict(summary.segments)}. ${escapeText(whyChosen(segment))}.</p>
 ${htmlTable(['segment', 'records', 'blocks', 'index', 'error bound', 'index size', 'filter size'], rows)}`,
   );
 }
