@@ -1,16 +1,17 @@
 /** What `npm run bench` was asked for. */
 import type { Size } from './result.js';
 
-export const usage = `npm run bench -- SUITE [--size small|real] [--seed N] [--only PART] [--json FILE]
+export const usage = `npm run bench -- SUITE [--size small|real] [--seed N] [--only PART] [--n KEYS] [--json FILE]
 npm run bench -- goals     the scoreboard of the committed results
 npm run bench -- readme    writes the result tables of the README and the picture
 
 SUITE is index, kv, tier or tiny. --size is real by default. Results at the real size go to
-benchmarks/results/SUITE-real.json unless --json names another file; small ones are only printed without it.
+benchmarks/results/SUITE-real.json unless --json names another file, and then only from files as they are committed;
+small ones are only printed without it.
 What a run measured before it failed or was stopped goes beside it, to NAME.incomplete.json.
 --only runs some parts, with commas between them (of kv: reads, scan, unsynced, synced, merge, open, compressible,
 larger, ycsb; of tier: addon, idle, limited; of tiny: scoring, memory, kernel), and writes a file only where --json
-names one.`;
+names one. So does --n, the number of keys of index instead of its size's (50,000,000 and 1,000,000).`;
 
 export type Command =
   | { readonly name: 'goals' | 'readme' | 'help' }
@@ -20,6 +21,8 @@ export type Command =
       readonly size: Size;
       readonly seed: number;
       readonly only?: string;
+      /** Keys of suite `index`; its size's by default. */
+      readonly keyCount?: number;
       readonly json?: string;
     };
 
@@ -39,6 +42,7 @@ export function parseCommandLine(words: readonly string[], suites: readonly stri
   let size: Size = 'real';
   let seed = 42;
   let only: string | undefined;
+  let keyCount: number | undefined;
   let json: string | undefined;
   for (let i = 0; i < rest.length; i += 2) {
     const [option = '', value] = rest.slice(i, i + 2);
@@ -46,6 +50,7 @@ export function parseCommandLine(words: readonly string[], suites: readonly stri
     if (option === '--size' && (value === 'small' || value === 'real')) size = value;
     else if (option === '--seed' && /^\d{1,9}$/.test(value)) seed = Number(value);
     else if (option === '--only') only = value;
+    else if (option === '--n' && first === 'index' && /^[1-9]\d{0,9}$/.test(value)) keyCount = Number(value);
     else if (option === '--json') json = value;
     else throw new UsageError(`${option} ${value} is not understood`);
   }
@@ -55,6 +60,7 @@ export function parseCommandLine(words: readonly string[], suites: readonly stri
     size,
     seed,
     ...(only === undefined ? {} : { only }),
+    ...(keyCount === undefined ? {} : { keyCount }),
     ...(json === undefined ? {} : { json }),
   };
 }

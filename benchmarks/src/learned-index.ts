@@ -12,13 +12,16 @@ export const learnedIndex: Suite = { parts: { index: measure } };
 
 const manifest = fileURLToPath(new URL('../index/Cargo.toml', import.meta.url));
 
-async function measure({ size, folder, progress }: Context): Promise<readonly Case[]> {
+async function measure({ size, keyCount, folder, progress, note }: Context): Promise<readonly Case[]> {
   progress.step('building the index benchmark (cargo, optimised)');
   const build = ['build', '--release', '--locked', '--manifest-path', manifest, '--message-format=json'];
   const messages = await run('cargo', build);
   progress.step('running the index benchmark');
   const file = join(folder, 'index.json');
-  await run(programOf(messages), ['--size', size, '--json', file]);
+  const keys = keyCount === undefined ? [] : ['--n', String(keyCount)];
+  if (keyCount !== undefined)
+    note(`index: ${keyCount} keys, as asked by --n; goals that name a number mean another`);
+  await run(programOf(messages), ['--size', size, ...keys, '--json', file]);
   return (JSON.parse(readFileSync(file, 'utf8')) as Run).cases;
 }
 

@@ -9,13 +9,28 @@ export function describeMachine(): string {
   return `${first?.model.trim() ?? 'unknown'}, ${cpus().length} cores, ${memory}, ${platform()} ${arch()}, Node ${process.version}`;
 }
 
-/** The commit under test; `+` at the end when the working tree differs from it. */
-export function describeCommit(): string {
+export interface Commit {
+  /** Abbreviated hash; `+` at the end when files differ from it; `unknown` outside of a repository. */
+  readonly commit: string;
+  readonly changedFiles: readonly string[];
+}
+
+/** What a run writes itself: the results of one suite do not make the next one's a different program. */
+const written = ['benchmarks/results', 'README.md'].map((path) => `:(top,exclude)${path}`);
+
+/** The commit under test, and the tracked files that differ from it. @param folder in the repository */
+export function describeCommit(folder: string = process.cwd()): Commit {
   try {
-    const git = (...args: string[]): string => execFileSync('git', args, { encoding: 'utf8' }).trim();
-    const changed = git('status', '--porcelain', '--untracked-files=no') !== '';
-    return `${git('rev-parse', '--short=12', 'HEAD')}${changed ? '+' : ''}`;
+    const git = (...args: string[]): string =>
+      execFileSync('git', args, { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+    const changes = git('status', '--porcelain', '--untracked-files=no', '--', ':(top)', ...written);
+    const changedFiles = changes
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => line.slice(3));
+    const hash = git('rev-parse', '--short=12', 'HEAD').trim();
+    return { commit: `${hash}${changedFiles.length > 0 ? '+' : ''}`, changedFiles };
   } catch {
-    return 'unknown';
+    return { commit: 'unknown', changedFiles: [] };
   }
 }

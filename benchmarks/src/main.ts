@@ -3,6 +3,7 @@ import { inspect } from 'node:util';
 import { parseCommandLine, UsageError, usage } from './command-line.js';
 import { readGoals, scoreboard } from './goals.js';
 import { endProcess } from './interruption.js';
+import { describeCommit } from './machine.js';
 import { createProgress } from './progress.js';
 import { writeReadme } from './readme.js';
 import type { Run } from './result.js';
@@ -39,15 +40,16 @@ async function main(words: readonly string[]): Promise<void> {
 async function measure(
   request: Extract<ReturnType<typeof parseCommandLine>, { name: 'suite' }>,
 ): Promise<void> {
-  const { suite: name, size, seed, only } = request;
+  const { suite: name, size, seed, only, keyCount } = request;
   const suite = suites[name];
   if (suite === undefined) throw new UsageError(`there is no suite ${name}`);
-  const file =
-    request.json ?? (size === 'real' && only === undefined ? `${resultsFolder}${name}-real.json` : undefined);
+  const isWhole = size === 'real' && only === undefined && keyCount === undefined;
+  if (isWhole && request.json === undefined) refuseChanges();
+  const file = request.json ?? (isWhole ? `${resultsFolder}${name}-real.json` : undefined);
   const keep = (soFar: Run): string | undefined =>
     file === undefined || soFar.cases.length === 0 ? undefined : writeIncomplete(file, soFar);
   const progress = createProgress(process.stderr);
-  const { run, failure } = await runSuite({ name, suite, size, seed, only, progress, keep });
+  const { run, failure } = await runSuite({ name, suite, size, seed, only, keyCount, progress, keep });
   print(run);
   if (failure === undefined) {
     if (file !== undefined) console.error(`wrote ${writeResult(file, run)}`);
@@ -58,6 +60,16 @@ async function measure(
   console.error(`\n${name} ${run.incomplete}\n\n${inspect(failure)}`);
   // Whatever the part that failed left open must not keep the process.
   endProcess(failure);
+}
+
+/** Committed results name the commit that they are of. @throws UsageError */
+function refuseChanges(): void {
+  const { commit, changedFiles } = describeCommit();
+  if (changedFiles.length === 0) return;
+  throw new UsageError(
+    `${changedFiles.length} files differ from commit ${commit.slice(0, -1)}, ${changedFiles[0]} first: commit them, ` +
+      'or name a file of your own with --json',
+  );
 }
 
 function print({ suite, cases, notes, goals: judged }: Run): void {

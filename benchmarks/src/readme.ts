@@ -3,6 +3,7 @@
  *
  * A table shows each goal with its measured figure and then every row of the run; losses are printed like wins.
  */
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { drawChart } from './chart.js';
@@ -11,21 +12,27 @@ import type { Case, Run, Value } from './result.js';
 import { resultsFolder } from './results.js';
 import { isOwn, ratioToBestRival, short } from './table.js';
 
-const readme = fileURLToPath(new URL('../../README.md', import.meta.url));
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const readme = `${root}README.md`;
 
 /** @returns the files written */
 export function writeReadme(runs: readonly Run[], goals: readonly Goal[]): readonly string[] {
   const real = runs.filter(({ size }) => size === 'real');
-  const text = readFileSync(readme, 'utf8');
-  let next = replaceBetween(text, 'goals', goalTable(goals, real));
-  for (const run of real) next = replaceBetween(next, run.suite, resultTable(run));
-  writeFileSync(readme, next);
+  writeFileSync(readme, withTables(readFileSync(readme, 'utf8'), real, goals));
   const kv = real.find(({ suite }) => suite === 'kv');
   if (kv === undefined) return [readme];
   mkdirSync(resultsFolder, { recursive: true });
   const picture = `${resultsFolder}kv-real.svg`;
   writeFileSync(picture, drawChart(kv));
   return [readme, picture];
+}
+
+/** The README's text with the tables of these runs, formatted as the repository is. */
+export function withTables(text: string, runs: readonly Run[], goals: readonly Goal[]): string {
+  let next = replaceBetween(text, 'goals', goalTable(goals, runs));
+  for (const run of runs) next = replaceBetween(next, run.suite, resultTable(run));
+  const biome = ['--no-install', 'biome', 'format', '--stdin-file-path=README.md'];
+  return execFileSync('npx', biome, { cwd: root, input: next, encoding: 'utf8' });
 }
 
 /**

@@ -56,6 +56,8 @@ export interface Run {
 export interface Context {
   readonly size: Size;
   readonly seed: number;
+  /** Keys of suite `index`; its size's by default. */
+  readonly keyCount?: number;
   /** A folder on disk for the suite's files, empty at first; the harness removes it. */
   readonly folder: string;
   readonly progress: Progress;

@@ -20,6 +20,8 @@ export interface SuiteRequest {
   readonly progress: Progress;
   /** Names of parts, with commas between them; all by default. */
   readonly only?: string | undefined;
+  /** As `Context` says. */
+  readonly keyCount?: number | undefined;
   /** Gets what is measured so far, marked incomplete, after each part that another one follows. */
   readonly keep: (run: Run) => unknown;
 }
@@ -32,13 +34,14 @@ export interface Ending {
 
 /** @throws UsageError when the suite has no part of a name that is asked for */
 export async function runSuite(request: SuiteRequest): Promise<Ending> {
-  const { name, suite, size, seed, progress, only, keep } = request;
+  const { name, suite, size, seed, progress, only, keyCount, keep } = request;
   const parts = chooseParts(name, suite, only);
   mkdirSync(workFolder, { recursive: true });
   const folder = mkdtempSync(join(workFolder, `${name}-`));
-  const notes: string[] = [];
+  const { commit, changedFiles } = describeCommit();
+  const notes = size === 'real' && changedFiles.length > 0 ? [differenceOf(changedFiles)] : [];
   const cases: Case[] = [];
-  const about = { suite: name, size, commit: describeCommit(), machine: describeMachine(), seed };
+  const about = { suite: name, size, commit, machine: describeMachine(), seed };
   const measured = (incomplete?: string): Run => ({
     ...about,
     ...(incomplete === undefined ? {} : { incomplete }),
@@ -46,7 +49,14 @@ export async function runSuite(request: SuiteRequest): Promise<Ending> {
     cases,
     goals: judge(readGoals(), name, cases),
   });
-  const context: Context = { size, seed, folder, progress, note: (text) => notes.push(text) };
+  const context: Context = {
+    size,
+    seed,
+    ...(keyCount === undefined ? {} : { keyCount }),
+    folder,
+    progress,
+    note: (text) => notes.push(text),
+  };
   let at = 'getting ready';
   try {
     await untilInterrupted(suite.prepare?.(context) ?? Promise.resolve());
@@ -63,6 +73,12 @@ export async function runSuite(request: SuiteRequest): Promise<Ending> {
   } finally {
     remove(folder);
   }
+}
+
+/** What stands in the results of a tree that is no commit's. */
+export function differenceOf(files: readonly string[]): string {
+  const [first = '', ...more] = files;
+  return `**Not the commit's own figures**: ${first}${more.length === 0 ? '' : ` and ${more.length} more`} differed from it`;
 }
 
 /** A store that a failure left open may still make files: then the folder stays, and what failed is still told. */

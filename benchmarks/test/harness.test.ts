@@ -117,6 +117,7 @@ describe('parseCommandLine', () => {
     const command = { name: 'suite', suite: 'kv', size: 'small', seed: 7, json: 'out.json' };
     expect(parseCommandLine(words, suites)).toEqual(command);
     expect(parseCommandLine(['kv'], suites)).toMatchObject({ size: 'real', seed: 42 });
+    expect(parseCommandLine(['index', '--n', '1000000'], suites)).toMatchObject({ keyCount: 1_000_000 });
     expect(parseCommandLine(['goals'], suites)).toEqual({ name: 'goals' });
     expect(parseCommandLine([], suites)).toEqual({ name: 'help' });
   });
@@ -126,6 +127,9 @@ describe('parseCommandLine', () => {
     ['kv', '--size'],
     ['kv', '--size', 'huge'],
     ['kv', '--fast', 'yes'],
+    ['kv', '--n', '1000'],
+    ['index', '--n', '0'],
+    ['index', '--n', '1e6'],
     ['goals', 'kv'],
   ];
   for (const words of refused) {
