@@ -31,7 +31,7 @@ it('has one class VarveError, whichever package throws', () => {
   const thrown = inNode(`[
     await import('@varve/inference').then(({ createModels }) => createModels().get('none')).catch(say),
     await import('@varve/embedded').then(({ open }) => open('/dev/null/none')).catch(say),
-    await import('@varve/kv').then(({ importLevel }) => importLevel({ from: '/dev/null/none' })).catch(say),
+    await import('@varve/kv').then(({ importLevel }) => importLevel({ from: '/dev/null/none', to })).catch(say),
     (await import('@varve/embedded')).VarveError === VarveError,
     (await import('@varve/inference')).VarveError === VarveError,
   ]`);
@@ -59,6 +59,7 @@ function inNode(expression) {
     import { createRequire } from 'node:module';
     import { VarveError } from '@varve/interfaces';
     const { cache } = createRequire(import.meta.url);
+    const to = { commit() {}, getInto() {} };
     const say = (error) => (error instanceof VarveError ? error.code : String(error));
     console.log(JSON.stringify(${expression}));`;
   const output = execFileSync(process.execPath, ['--input-type=module', '-e', script], {

@@ -139,17 +139,26 @@ interface Open extends OpenStore {
 /** abstract-level's writes, which take a durability here; its own types do not know of it. */
 // oxlint-disable-next-line typescript/no-unsafe-declaration-merging -- declares no field, and methods only that are there
 export interface VarveStore<K = string, V = string> {
+  /** Stores a value under a key, in place of an earlier one. */
   put(key: K, value: V): Promise<void>;
+  /** The same with encodings and a durability of its own. */
   put<PK = K, PV = V>(key: PK, value: PV, options: AbstractPutOptions<PK, PV> & WriteOptions): Promise<void>;
+  /** Deletes a key; one that is not there is deleted already. */
   del(key: K): Promise<void>;
+  /** The same with an encoding and a durability of its own. */
   del<PK = K>(key: PK, options: AbstractDelOptions<PK> & WriteOptions): Promise<void>;
+  /** Applies all operations as one commit, or none. */
   batch(operations: AbstractBatchOperation<this, K, V>[]): Promise<void>;
+  /** The same with encodings and a durability of its own. */
   batch<PK = K, PV = V>(
     operations: AbstractBatchOperation<this, PK, PV>[],
     options: AbstractBatchOptions<PK, PV> & WriteOptions,
   ): Promise<void>;
+  /** A batch to which operations are added one by one; its `write` takes a durability. */
   batch(): AbstractChainedBatch<this, K, V>;
+  /** Deletes everything, in commits of some thousand keys. */
   clear(): Promise<void>;
+  /** Deletes a range, in commits of some thousand keys. */
   clear<PK = K>(options: AbstractClearOptions<PK> & WriteOptions): Promise<void>;
 }
 
