@@ -20,6 +20,7 @@ import {
   requireIndexPolicy,
   requireObject,
   type Stage,
+  shown,
   VarveError,
 } from '@varve/interfaces';
 import { Journal } from './journal.js';
@@ -323,7 +324,7 @@ class IndexController implements Controller {
 function checkRequest(action: Action, options: { readonly predictedGain?: number }): void {
   requireObject(action, 'an action');
   if (action.type === 'index-policy') requireIndexPolicy(action.policy);
-  else if (action.type !== 'merge') throw invalid(`no action ${JSON.stringify((action as Action).type)}`);
+  else if (action.type !== 'merge') throw invalid(`no action ${shown((action as Action).type)}`);
   requireObject(options, 'the options of a request');
   const { predictedGain } = options;
   if (predictedGain !== undefined && !Number.isFinite(predictedGain))

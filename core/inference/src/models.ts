@@ -6,6 +6,7 @@ import {
   type ModelDescription,
   type ModelRuntime,
   requireObject,
+  shown,
   VarveError,
 } from '@varve/interfaces';
 import { binding, type NativeModel, unwrap } from '@varve/native-embedded';
@@ -45,7 +46,7 @@ class Models implements ModelRuntime {
     if (model !== undefined) return model;
     const known = [...this.#models.keys()].map((known) => JSON.stringify(known)).join(', ');
     throw new VarveError('MODEL_MISSING', {
-      message: `no model ${JSON.stringify(name)} is loaded`,
+      message: `no model ${shown(name)} is loaded`,
       hint: known === '' ? 'load one first' : `loaded are ${known}`,
     });
   }
@@ -86,9 +87,9 @@ class Models implements ModelRuntime {
 async function nativeModel(bytes: Uint8Array, options: LoadModelOptions): Promise<NativeModel> {
   if (!(bytes instanceof Uint8Array)) throw invalid('a model is a Uint8Array or the path of a file');
   const format = Object.hasOwn(options, 'format') ? options.format : formatOf(bytes);
-  if (format !== 'varve' && format !== 'onnx') throw invalid(`no model format ${JSON.stringify(format)}`);
+  if (format !== 'varve' && format !== 'onnx') throw invalid(`no model format ${shown(format)}`);
   const weights = Object.hasOwn(options, 'weights') ? options.weights : undefined;
-  if (weights !== undefined && weights !== 'int8') throw invalid(`no weights ${JSON.stringify(weights)}`);
+  if (weights !== undefined && weights !== 'int8') throw invalid(`no weights ${shown(weights)}`);
   const model = unwrap(await binding.loadModel(bytes, format === 'onnx'));
   return weights === 'int8' ? model.quantised() : model;
 }

@@ -34,7 +34,7 @@ export type {
   Stage,
 } from './control/controller.js';
 export { requireIndexPolicy } from './control/require-index-policy.js';
-export { requireObject, requirePath, requireWhole } from './errors/arguments.js';
+export { requireObject, requirePath, requireWhole, shown } from './errors/arguments.js';
 export { type ErrorCode, errorCodes } from './errors/error-codes.js';
 export { VarveError, type VarveErrorDetails } from './errors/varve-error.js';
 export type {

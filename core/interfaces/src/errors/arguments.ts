@@ -19,7 +19,13 @@ export function requirePath(value: unknown, what: string): void {
     throw new VarveError('ARGUMENT_INVALID', { message: `${what} holds a NUL, which no path may` });
 }
 
+/** A value as a message shows it, whatever it is; JSON alone fails on a bigint and on a circle. */
+export function shown(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value);
+  const isObject = typeof value === 'object' && value !== null;
+  return isObject || typeof value === 'function' ? `a value of type ${typeof value}` : String(value);
+}
+
 function invalid(message: string, given: unknown): VarveError {
-  const shown = given === null || typeof given === 'number' ? String(given) : typeof given;
-  return new VarveError('ARGUMENT_INVALID', { message: `${message}, not ${given === '' ? 'empty' : shown}` });
+  return new VarveError('ARGUMENT_INVALID', { message: `${message}, not ${shown(given)}` });
 }
