@@ -1,8 +1,14 @@
-/** Opens the native store with either durable log; which one a directory has is seen from what lies in it. */
+/**
+ * Opens the native store with either durable log; which one a directory has is seen from what lies in it.
+ *
+ * Invariant: nobody writes in a store's directory without the lock that the engine takes on it (`varve_kv`, lock.rs). Of
+ * a store with the log on LevelDB it is taken before anything is touched, and free only when LevelDB is closed:
+ * LevelDB's own lock stops no other path to the same folder and no other thread, and opening removes files.
+ */
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { VarveError } from '@varve/interfaces';
-import { binding, type NativeStore, type StoreEvent, unwrap } from '@varve/native-embedded';
+import { binding, type NativeLock, type NativeStore, type StoreEvent, unwrap } from '@varve/native-embedded';
 import { type ExternalStore, ExternalWriter } from './log/external-writer.js';
 import { markName } from './log/high-water-mark.js';
 import { LevelLog, type LogStats } from './log/level-log.js';
@@ -107,11 +113,32 @@ async function openLevel(
   settings: Settings,
   onEvent: (event: StoreEvent) => void,
 ): Promise<OpenStore> {
-  if (settings.native.createIfMissing === false && presentLog(location) === undefined)
-    throw new VarveError('STORE_MISSING', {
-      message: `a store in ${location} does not exist`,
-      hint: 'open it with createIfMissing',
-    });
+  const { createIfMissing } = settings.native;
+  const lock = unwrap(await binding.lockStore(location, createIfMissing !== false));
+  try {
+    // Until now somebody else may have made a store of it, or one with the other log.
+    const present = presentLog(location);
+    chosenLog(location, present, 'level');
+    if (createIfMissing === false && present === undefined)
+      throw new VarveError('STORE_MISSING', {
+        message: `a store in ${location} does not exist`,
+        hint: 'open it with createIfMissing',
+      });
+    const opened = await openLocked(location, settings, onEvent, lock);
+    return { ...opened, close: () => opened.close().finally(() => lock.release()) };
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+/** Opens a store with the log on LevelDB for whoever holds its lock; LevelDB is closed when it fails. */
+async function openLocked(
+  location: string,
+  settings: Settings,
+  onEvent: (event: StoreEvent) => void,
+  lock: NativeLock,
+): Promise<OpenStore> {
   const { queueBytesMax } = settings.native;
   finishReplacement(location);
   const log = new LevelLog(logFolders(location).log, queueBytesMax === undefined ? {} : { queueBytesMax });
@@ -146,7 +173,7 @@ async function openLevel(
       externalLog: true,
       ...(catalogue === undefined ? {} : { catalogue }),
     };
-    store = unwrap(await binding.openStore(location, native, hear, () => undefined));
+    store = unwrap(await binding.openStore(location, native, hear, () => undefined, lock));
     removeRemains(location);
     writer = new ExternalWriter(log, externalStore(store));
     early.forEach(hear);

@@ -21,16 +21,16 @@ import { repairReportOf } from './report.js';
  *   everything that it held before
  */
 export async function repairLevelStore(location: string): Promise<RepairReport> {
-  finishReplacement(location);
-  const repair = unwrap(await binding.beginRepair(location));
+  const lock = unwrap(await binding.lockStore(location, false));
   try {
+    finishReplacement(location);
     removeRemains(location);
     const { found, damage } = await readLog(location);
     const isSound = damage.length === 0;
-    const { report, catalogue, foldedSequence } = unwrap(await repair.salvage(packed(found, isSound)));
+    const { report, catalogue, foldedSequence } = unwrap(await lock.salvage(packed(found, isSound)));
     if (catalogue !== undefined) {
       await makeLog(location, { catalogue, folded: foldedSequence }).catch((error: unknown) => {
-        repair.discard();
+        lock.discard();
         throw error;
       });
       // From here on a failure leaves open which log is live.
@@ -39,7 +39,7 @@ export async function repairLevelStore(location: string): Promise<RepairReport> 
     const { damage: alsoDamaged, ...rest } = repairReportOf(report);
     return { ...rest, damage: [...damage, ...alsoDamaged] };
   } finally {
-    repair.close();
+    lock.release();
   }
 }
 

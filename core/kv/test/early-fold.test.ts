@@ -9,8 +9,8 @@ import { openFresh } from './temporary.js';
 it('a fold that is asked for while the store opens is answered', async () => {
   const real = binding.openStore;
   const answered: number[] = [];
-  vi.spyOn(binding, 'openStore').mockImplementation(async (location, options, hear, onAcks) => {
-    const store = await real(location, options, hear, onAcks);
+  vi.spyOn(binding, 'openStore').mockImplementation(async (location, options, hear, ...rest) => {
+    const store = await real(location, options, hear, ...rest);
     if ('failure' in store) return store;
     const fold: StoreEvent = { type: 'fold', ticket: 77, catalogue: store.catalogue(), foldedSequence: 0 };
     hear(fold);

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ReferencePlace, ReferenceStore } from '@varve/conformance';
 import { ClassicLevel } from 'classic-level';
@@ -95,6 +95,17 @@ describe('importLevel', () => {
         const folder = join(root, 'photos');
         mkdirSync(folder);
         writeFileSync(join(folder, 'cat.jpg'), 'x');
+        return folder;
+      },
+      'STORE_FOREIGN',
+    ],
+    // Opening it could remove files that the store has open, and what it holds is no entry of anybody's.
+    [
+      'the log of a store',
+      () => {
+        const folder = mkdtempSync(join(root, 'log-'));
+        cpSync(source, folder, { recursive: true });
+        writeFileSync(join(folder, 'MARK'), '');
         return folder;
       },
       'STORE_FOREIGN',

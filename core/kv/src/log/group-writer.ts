@@ -74,10 +74,10 @@ export class GroupWriter {
   async close(): Promise<void> {
     this.#isClosing = true;
     clearTimeout(this.#idleTimer);
-    await this.#pump;
     const { disk, chain } = this;
-    await disk.settle();
     try {
+      await this.#pump;
+      await disk.settle();
       if (disk.failure === undefined && !this.#isReplaying) {
         if (chain.synced < chain.written) {
           await disk.writeSync();

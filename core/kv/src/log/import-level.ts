@@ -22,6 +22,7 @@ import {
 } from '@varve/interfaces';
 import type { ClassicLevel } from 'classic-level';
 import { refuseBadTables } from './check-tables.js';
+import { markName } from './high-water-mark.js';
 import { isMissing, levelError } from './level-errors.js';
 
 /** The part of a store that an import writes to. */
@@ -66,15 +67,16 @@ const chunkBytes = 4 << 20;
 
 /**
  * Copies the LevelDB database in `from` into the store `to`, or goes on with an interrupted copy; the source must not
- * have changed since.
+ * have changed since. This process must not have it open: LevelDB does not notice that by another path to the folder, or
+ * in another thread, and removes files of the one that is open.
  *
  * Cost: two passes over the source; the first one checks it, before `progress` is called.
  *
  * @returns entries in the copy
- * @throws VarveError `STORE_MISSING` no such folder; `STORE_FOREIGN` not a LevelDB folder; `STORE_LOCKED` in use;
- *   `STORE_DAMAGED` a table fails its checksum, or what LevelDB notices; `ARGUMENT_INVALID` when the target has an
- *   unfinished import of another folder; `KEY_TOO_LARGE` or `VALUE_TOO_LARGE` when an entry is over the target's limits;
- *   what `commit` throws
+ * @throws VarveError `STORE_MISSING` no such folder; `STORE_FOREIGN` not a LevelDB folder, or the log of a Varve
+ *   store; `STORE_LOCKED` in use; `STORE_DAMAGED` a table fails its checksum, or what LevelDB notices; `ARGUMENT_INVALID`
+ *   when the target has an unfinished import of another folder; `KEY_TOO_LARGE` or `VALUE_TOO_LARGE` when an entry is over
+ *   the target's limits; what `commit` throws
  */
 export async function importLevel(options: ImportOptions): Promise<number> {
   checkOptions(options);
@@ -157,7 +159,10 @@ function invalid(message: string, hint = ''): VarveError {
   return new VarveError('ARGUMENT_INVALID', { message, hint });
 }
 
-/** Bytes of the folder's files. Refuses what is not a LevelDB folder before LevelDB could create files in it. */
+/**
+ * Bytes of the folder's files. Refuses what is not a LevelDB folder before LevelDB could create files in it, and the log of
+ * a store before LevelDB could remove files that a store has open.
+ */
 function checkSource(from: string): number {
   let names: string[];
   try {
@@ -172,6 +177,12 @@ function checkSource(from: string): number {
     throw new VarveError('STORE_FOREIGN', {
       message: `${from} is not a LevelDB folder: it has no CURRENT and MANIFEST`,
       hint: 'give the folder that was passed to LevelDB (the one with MANIFEST-… and .ldb files)',
+    });
+  }
+  if (names.includes(markName)) {
+    throw new VarveError('STORE_FOREIGN', {
+      message: `${from} is the log of a Varve store`,
+      hint: 'open the store, which is the folder around it',
     });
   }
   return names.reduce(

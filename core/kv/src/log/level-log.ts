@@ -38,10 +38,18 @@ interface OpenLog {
   readonly writer: GroupWriter;
 }
 
-/** Folders open in this process. LevelDB's own check would drop its lock file's lock when asked twice. */
+/**
+ * Folders open in this thread. LevelDB's own check drops its lock file's lock when it is asked twice. Neither sees other
+ * paths to a folder, or other threads: a store has a lock for that.
+ */
 const openFolders = new Set<string>();
 
-/** The durable log in a LevelDB folder of its own. */
+/**
+ * The durable log in a LevelDB folder of its own.
+ *
+ * Whoever uses it without a store sees to it that no second one is opened on the folder by another path or in another
+ * thread: LevelDB would remove files of the first.
+ */
 export class LevelLog implements DurableLog {
   readonly #folder: string;
   readonly #options: Required<LevelLogOptions>;

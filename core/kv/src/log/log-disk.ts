@@ -151,9 +151,13 @@ export class LogDisk {
 
   /** Lets go of everything. */
   async close(): Promise<void> {
-    await this.#reserve.close();
-    this.#opened.mark.close();
-    await this.#opened.db.close();
+    try {
+      await this.#reserve.close();
+      this.#opened.mark.close();
+    } finally {
+      // Whatever else fails: an open LevelDB would write on behind the store's lock.
+      await this.#opened.db.close();
+    }
   }
 
   #fail(doing: string, cause: unknown): VarveError {

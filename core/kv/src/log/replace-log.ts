@@ -3,7 +3,7 @@
  *
  * The new log is made in `log.scratch`, synced, and named `log.next`. Then `log` is renamed to `log.old`: that is the
  * step. From there on `log.next` is the log, and whoever finds it without a `log` gives it its name. What is left of a
- * replacement while there is a `log` means nothing; it is removed by whoever holds the store's lock.
+ * replacement while there is a `log` means nothing, and is removed. All of it is for whoever holds the store's lock.
  */
 import { randomBytes } from 'node:crypto';
 import { existsSync, renameSync, rmSync } from 'node:fs';
@@ -31,7 +31,7 @@ export function logFolders(location: string): LogFolders {
   };
 }
 
-/** Ends a replacement that was interrupted behind its step. */
+/** Ends a replacement that was interrupted behind its step. @throws VarveError those of the disk */
 export function finishReplacement(location: string): void {
   const { log, next } = logFolders(location);
   if (existsSync(log) || !existsSync(next)) return;
@@ -39,12 +39,11 @@ export function finishReplacement(location: string): void {
     renameSync(next, log);
     syncFolder(location);
   } catch (error) {
-    // Another process was faster.
-    if (!existsSync(log)) throw levelError(`cannot rename ${next}`, error);
+    throw levelError(`cannot rename ${next}`, error);
   }
 }
 
-/** Removes what replacements left; the caller holds the store's lock, and there is nothing to finish. */
+/** Removes what replacements left, when there is nothing to finish. */
 export function removeRemains(location: string): void {
   const { scratch, next, old } = logFolders(location);
   for (const folder of [scratch, next, old]) {
@@ -78,7 +77,7 @@ export async function makeLog(location: string, { catalogue, folded }: NewLog): 
   }
 }
 
-/** Puts the log that was made in the place of the old one; the caller holds the store's lock. @throws as `makeLog` */
+/** Puts the log that was made in the place of the old one. @throws as `makeLog` */
 export function replaceLog(location: string): void {
   const { log, scratch, next, old } = logFolders(location);
   try {

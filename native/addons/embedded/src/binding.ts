@@ -2,14 +2,14 @@
 import { createRequire } from 'node:module';
 import { VarveError } from '@varve/interfaces';
 import { addonFiles } from '../platform.mjs';
-import type { beginRepair, loadModel, openStore, repairStore } from './native.js';
+import type { loadModel, lockStore, openStore, repairStore } from './native.js';
 
 /** What the addon exports. */
 export interface Binding {
-  /** Begins to salvage a store whose log is the caller's. */
-  readonly beginRepair: typeof beginRepair;
   /** Loads a model file or an ONNX message. */
   readonly loadModel: typeof loadModel;
+  /** Takes the lock of a store whose log is the caller's, to open or to salvage it. */
+  readonly lockStore: typeof lockStore;
   /** Opens a store, with the native log or the caller's. */
   readonly openStore: typeof openStore;
   /** Salvages a store whose log is native. */

@@ -65,6 +65,20 @@ export interface StoreEvent {
   cause?: string;
 }
 
+/** Takes the lock of the store in `dir`, before whatever the caller keeps there is touched. */
+export declare function lockStore(dir: string, createIfMissing: boolean): Promise<NativeLock | Failed>;
+
+/** A lock that is held until `release`, and for as long as a store that was opened with it is open. */
+export declare class NativeLock {
+  private constructor();
+  /** Verifies the segments; unless all is sound, makes new ones of what is left of them and of the log's commits. Once. */
+  salvage(found: FoundCommits): Promise<Salvaged | Failed>;
+  /** Removes the segments that `salvage` made, none of which is live. */
+  discard(): void;
+  /** Lets go of it; a store that was opened with it still holds it. */
+  release(): void;
+}
+
 /** How a store is opened; what is absent has the default of `varve_kv::OpenOptions`. */
 export interface StoreOptions {
   /** Creates the directory and the store when there is none. */
@@ -89,20 +103,6 @@ export interface StoreOptions {
 
 /** Salvages a damaged store in place and says exactly what is gone. */
 export declare function repairStore(dir: string): Promise<RepairReport | Failed>;
-
-/** Takes the lock of a store whose log is the caller's, to salvage it. */
-export declare function beginRepair(dir: string): Promise<NativeRepair | Failed>;
-
-/** A repair under way; it holds the store's lock until `close`. */
-export declare class NativeRepair {
-  private constructor();
-  /** Verifies the segments; unless all is sound, makes new ones of what is left of them and of the log's commits. */
-  salvage(found: FoundCommits): Promise<Salvaged | Failed>;
-  /** Removes the segments that it made, none of which is live. */
-  discard(): void;
-  /** Lets go of the lock. */
-  close(): void;
-}
 
 /** What the caller read from its log. */
 export interface FoundCommits {
@@ -264,9 +264,10 @@ export interface RepairReport {
  * Opens or creates the store in `dir` on a thread of its own.
  * 
  * `onEvent` hears of background work. `onAcks` hears of every group commit: token, sequence and 1 (synced) or 0
- * (fast) for each batch in it, or the tokens and the failure that all of them share.
+ * (fast) for each batch in it, or the tokens and the failure that all of them share. `lock` is the directory's, when the
+ * caller has taken it.
  */
-export declare function openStore(dir: string, options: StoreOptions, onEvent: (arg0: StoreEvent) => void, onAcks: (arg0: Float64Array, arg1?: Failure | undefined | null) => void): Promise<NativeStore | Failed>;
+export declare function openStore(dir: string, options: StoreOptions, onEvent: (arg0: StoreEvent) => void, onAcks: (arg0: Float64Array, arg1?: Failure | undefined | null) => void, lock?: NativeLock | undefined | null): Promise<NativeStore | Failed>;
 
 /** An open store. */
 export declare class NativeStore {

@@ -16,7 +16,8 @@ use crate::background::{Background, Install};
 use crate::catalogue::Keeper;
 use crate::commit::Queue;
 use crate::error::{Failure, closed, is_failed_sync, poisoned};
-use crate::files::{Files, Lock};
+use crate::files::Files;
+use crate::lock::StoreLock;
 use crate::log::{Log, LogCounters};
 use crate::memtable::Memtable;
 use crate::segment::Segment;
@@ -54,7 +55,8 @@ pub struct Inner {
     pub threaded: AtomicBool,
     pub closing: AtomicBool,
     pub poison: OnceLock<String>,
-    pub directory_lock: Mutex<Option<Box<dyn Lock>>>,
+    /// The directory's; free again behind `close`.
+    pub lock: Mutex<Option<StoreLock>>,
 }
 
 /// The options that matter after open.

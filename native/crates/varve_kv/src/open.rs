@@ -19,10 +19,11 @@ use crate::background::Background;
 use crate::catalogue::{Catalogue, Keeper};
 use crate::commit::Queue;
 use crate::error::{argument, damaged, failed_sync, foreign, io};
-use crate::files::{Files, Lock};
+use crate::files::Files;
 use crate::inner::{Inner, Settings, State, new_memtable};
 use crate::levels::Levels;
 use crate::limits::{MEMTABLE_BYTES_MAX, MEMTABLE_BYTES_MIN, SEGMENT_BYTES_MIN};
+use crate::lock::{StoreLock, missing};
 use crate::log::mark::Mark;
 use crate::log::replay::{End, open_slots, replay};
 use crate::log::{Log, LogCounters, LogStart};
@@ -34,14 +35,14 @@ use crate::version::Version;
 use crate::{Batch, LogMode, OpenOptions};
 
 /// Opens the store of `dir`, ready for its threads.
-pub fn open(dir: &Path, options: OpenOptions) -> Result<Arc<Inner>> {
+pub fn open(dir: &Path, mut options: OpenOptions) -> Result<Arc<Inner>> {
     check(&options)?;
     let dir: Arc<Path> = dir.into();
     let files = options.files.clone();
-    if options.create_if_missing {
-        files.create_dir(&dir).map_err(|error| io("create", &dir, error))?;
-    }
-    let directory_lock = take_lock(&*files, &dir)?;
+    let lock = match options.lock.take() {
+        Some(lock) => lock,
+        None => StoreLock::take(&dir, &*files, options.create_if_missing)?,
+    };
     let names = files.list(&dir).map_err(|error| io("list", &dir, error))?;
     let external = options.log != LogMode::Native;
     let catalogue = match &options.log {
@@ -61,7 +62,7 @@ pub fn open(dir: &Path, options: OpenOptions) -> Result<Arc<Inner>> {
     };
     let levels = open_segments(&*files, &dir, &catalogue)?;
     remove_orphans(&*files, &dir, &names, &catalogue);
-    let inner = Arc::new(assemble(dir, options, external, catalogue, levels, directory_lock)?);
+    let inner = Arc::new(assemble(dir, options, external, catalogue, levels, lock)?);
     if !external {
         recover(&inner)?;
     }
@@ -79,26 +80,6 @@ fn check(options: &OpenOptions) -> Result<()> {
         return Err(argument("filter bits per key must be 4 to 24"));
     }
     Ok(())
-}
-
-pub fn take_lock(files: &dyn Files, dir: &Path) -> Result<Box<dyn Lock>> {
-    let path = dir.join(names::LOCK);
-    let lock = files.lock(&path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => missing(dir),
-        _ => io("lock", &path, error),
-    })?;
-    lock.ok_or_else(|| {
-        VarveError::new(
-            ErrorCode::StoreLocked,
-            format!("{} is open in this or another process", dir.display()),
-            "close the other store first; one process owns a directory",
-        )
-    })
-}
-
-fn missing(dir: &Path) -> VarveError {
-    let message = format!("a store in {} does not exist", dir.display());
-    VarveError::new(ErrorCode::StoreMissing, message, "open it with createIfMissing")
 }
 
 /// Decides that there is no store yet, and creates one.
@@ -181,7 +162,7 @@ fn assemble(
     external: bool,
     mut catalogue: Catalogue,
     levels: Levels,
-    directory_lock: Box<dyn Lock>,
+    lock: StoreLock,
 ) -> Result<Inner> {
     // Orphans of a failed commit may carry numbers at or above the catalogue's next one.
     let names = options.files.list(&dir).map_err(|error| io("list", &dir, error))?;
@@ -224,7 +205,7 @@ fn assemble(
         threaded: AtomicBool::new(false),
         closing: AtomicBool::new(false),
         poison: OnceLock::new(),
-        directory_lock: Mutex::new(Some(directory_lock)),
+        lock: Mutex::new(Some(lock)),
     })
 }
 

@@ -7,6 +7,7 @@ use varve_types::VarveError;
 use crate::event::Event;
 use crate::files::{Files, RealFiles};
 use crate::index_policy::IndexPolicy;
+use crate::lock::StoreLock;
 
 /// How far a write must be on its way to the disk before it is acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +67,9 @@ pub enum Threads {
 pub struct OpenOptions {
     /// The file layer; [`RealFiles`] unless a test injects another.
     pub files: Arc<dyn Files>,
+    /// The lock of the directory, when the caller has taken it already; it must be this directory's. The store shares it
+    /// until it is closed.
+    pub lock: Option<StoreLock>,
     /// Creates the directory and the store when there is none. Default true.
     pub create_if_missing: bool,
     /// Fails with `STORE_EXISTS` when there is one. Default false.
@@ -96,6 +100,7 @@ impl Default for OpenOptions {
     fn default() -> Self {
         Self {
             files: Arc::new(RealFiles),
+            lock: None,
             create_if_missing: true,
             error_if_exists: false,
             log: LogMode::Native,

@@ -471,7 +471,7 @@ impl Store {
             _ => Ok(()),
         };
         self.let_go();
-        inner.directory_lock.lock().take();
+        inner.lock.lock().take();
         closed
     }
 

@@ -14,9 +14,9 @@ use super::{add, note, number_behind, rebuild, segments};
 use crate::background::entry_of;
 use crate::catalogue::Catalogue;
 use crate::error::{failed_sync, io};
-use crate::files::{Files, Lock};
+use crate::files::Files;
+use crate::lock::StoreLock;
 use crate::names::{self, Kind};
-use crate::open::take_lock;
 use crate::stats::{Damage, RepairReport};
 
 /// A repair under way; the store's lock is held until it is dropped.
@@ -25,7 +25,7 @@ pub struct ExternalRepair {
     dir: PathBuf,
     /// Names of the files when it began.
     listed: Vec<String>,
-    _lock: Box<dyn Lock>,
+    _lock: StoreLock,
 }
 
 /// What the caller found in its log.
@@ -51,10 +51,9 @@ pub struct Salvaged {
 }
 
 impl ExternalRepair {
-    /// Takes the lock of the store in `dir`. Errors: `STORE_LOCKED`, `STORE_MISSING`, and those of the disk.
-    pub fn begin(dir: impl AsRef<Path>, files: Arc<dyn Files>) -> Result<Self> {
+    /// Begins, with the lock of the store in `dir`. Errors: those of the disk.
+    pub fn begin(dir: impl AsRef<Path>, files: Arc<dyn Files>, lock: StoreLock) -> Result<Self> {
         let dir = dir.as_ref().to_path_buf();
-        let lock = take_lock(&*files, &dir)?;
         let listed = files.list(&dir).map_err(|error| io("list", &dir, error))?;
         Ok(Self { files, dir, listed, _lock: lock })
     }

@@ -18,10 +18,10 @@ use varve_types::{ErrorCode, Result, VarveError};
 use crate::background::entry_of;
 use crate::catalogue::Catalogue;
 use crate::error::{Failure, failed_sync, io};
-use crate::files::{Access, Files, Lock};
+use crate::files::{Access, Files};
+use crate::lock::StoreLock;
 use crate::log::mark::Mark;
 use crate::names::{self, Kind};
-use crate::open::take_lock;
 use crate::stats::{Damage, RepairReport};
 use crate::{OpenOptions, Store, Threads};
 
@@ -37,7 +37,7 @@ pub fn repair(dir: impl AsRef<Path>, files: Arc<dyn Files>) -> Result<RepairRepo
     if is_sound(dir, &files, &mut report)? {
         return Ok(report);
     }
-    let _lock: Box<dyn Lock> = take_lock(&*files, dir)?;
+    let _lock = StoreLock::take(dir, &*files, false)?;
     let listed = files.list(dir).map_err(|error| io("list", dir, error))?;
     let mut catalogue = match Catalogue::load(&*files, dir) {
         Ok(Some(catalogue)) => catalogue,

@@ -3,6 +3,7 @@
 mod cursor;
 mod events;
 mod hot;
+mod lock;
 mod options;
 mod repair;
 mod report;

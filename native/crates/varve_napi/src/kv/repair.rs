@@ -6,9 +6,9 @@ use std::sync::Arc;
 use napi::Env;
 use napi::bindgen_prelude::{Float64Array, Object, Uint8Array};
 use napi_derive::napi;
-use varve_kv::error::{argument, closed};
+use varve_kv::FoundLog;
+use varve_kv::error::argument;
 use varve_kv::files::RealFiles;
-use varve_kv::{ExternalRepair, FoundLog};
 use varve_types::VarveError;
 
 use crate::kv::report::RepairReport;
@@ -20,21 +20,6 @@ pub fn repair_store(env: &Env, dir: String) -> napi::Result<Object<'_>> {
     promise_of(env, "varve-repair", move || {
         varve_kv::repair(PathBuf::from(dir), Arc::new(RealFiles)).map(RepairReport::from)
     })
-}
-
-/// Takes the lock of a store whose log is the caller's, to salvage it.
-#[napi(ts_return_type = "Promise<NativeRepair | Failed>")]
-pub fn begin_repair(env: &Env, dir: String) -> napi::Result<Object<'_>> {
-    promise_of(env, "varve-repair", move || {
-        let repair = ExternalRepair::begin(PathBuf::from(dir), Arc::new(RealFiles))?;
-        Ok(NativeRepair { repair: Some(Arc::new(repair)) })
-    })
-}
-
-/// A repair under way; it holds the store's lock until `close`.
-#[napi]
-pub struct NativeRepair {
-    repair: Option<Arc<ExternalRepair>>,
 }
 
 /// What the caller read from its log.
@@ -65,39 +50,8 @@ pub struct Salvaged {
     pub folded_sequence: f64,
 }
 
-#[napi]
-impl NativeRepair {
-    /// Verifies the segments; unless all is sound, makes new ones of what is left of them and of the log's commits.
-    #[napi(ts_return_type = "Promise<Salvaged | Failed>")]
-    pub fn salvage<'env>(&self, env: &'env Env, found: FoundCommits) -> napi::Result<Object<'env>> {
-        let repair = self.repair.clone();
-        let found = found_log(&found);
-        promise_of(env, "varve-repair", move || {
-            let (report, salvaged) = repair.ok_or_else(closed)?.salvage(&found?)?;
-            Ok(Salvaged {
-                report: report.into(),
-                folded_sequence: salvaged.as_ref().map_or(0, |salvaged| salvaged.folded) as f64,
-                catalogue: salvaged.map(|salvaged| Uint8Array::new(salvaged.catalogue)),
-            })
-        })
-    }
-
-    /// Removes the segments that it made, none of which is live.
-    #[napi]
-    pub fn discard(&self) {
-        if let Some(repair) = &self.repair {
-            repair.discard();
-        }
-    }
-
-    /// Lets go of the lock.
-    #[napi]
-    pub fn close(&mut self) {
-        self.repair = None;
-    }
-}
-
-fn found_log(found: &FoundCommits) -> Result<FoundLog, VarveError> {
+/// What `found` says, checked. Errors: `ARGUMENT_INVALID`.
+pub fn found_log(found: &FoundCommits) -> Result<FoundLog, VarveError> {
     let mut commits = Vec::with_capacity(found.sequences.len());
     let mut start = 0;
     for (&sequence, &end) in found.sequences.iter().zip(found.ends.iter()) {

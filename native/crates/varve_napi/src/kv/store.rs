@@ -16,6 +16,7 @@ use varve_kv::{Batch, PackedKeys, Snapshot, Store};
 use crate::kv::cursor::{KeyRange, NativeCursor};
 use crate::kv::events::{Acks, StoreEvent, event_sink};
 use crate::kv::hot;
+use crate::kv::lock::NativeLock;
 use crate::kv::options::{StoreOptions, durability, open_options};
 use crate::kv::report::{StoreStats, VerifyReport};
 use crate::kv::trial::{IndexPolicy, SegmentCurve, SegmentTrial};
@@ -25,7 +26,8 @@ use crate::work::promise_of;
 /// Opens or creates the store in `dir` on a thread of its own.
 ///
 /// `onEvent` hears of background work. `onAcks` hears of every group commit: token, sequence and 1 (synced) or 0
-/// (fast) for each batch in it, or the tokens and the failure that all of them share.
+/// (fast) for each batch in it, or the tokens and the failure that all of them share. `lock` is the directory's, when the
+/// caller has taken it.
 #[napi(ts_return_type = "Promise<NativeStore | Failed>")]
 pub fn open_store<'env>(
     env: &'env Env,
@@ -33,14 +35,17 @@ pub fn open_store<'env>(
     options: StoreOptions,
     on_event: Function<'_, FnArgs<(StoreEvent,)>, ()>,
     on_acks: Function<'_, FnArgs<(Float64Array, Option<Failure>)>, ()>,
+    lock: Option<&NativeLock>,
 ) -> napi::Result<Object<'env>> {
     let on_event = event_sink(&on_event)?;
     let acks = Arc::new(Acks::new(&on_acks)?);
     let options = open_options(options);
+    let lock = lock.map(NativeLock::share).transpose();
     promise_of(env, "varve-open", move || {
         let mut options = options?;
         options.on_event = Some(on_event);
         options.acks = Some(acks);
+        options.lock = lock?;
         Store::open(PathBuf::from(dir), options).map(|store| NativeStore { store: Arc::new(store) })
     })
 }
