@@ -12,6 +12,7 @@ import { binding, type NativeLock, type NativeStore, type StoreEvent, unwrap } f
 import { type ExternalStore, ExternalWriter } from './log/external-writer.js';
 import { markName } from './log/high-water-mark.js';
 import { LevelLog, type LogStats } from './log/level-log.js';
+import { levelLogOptions } from './log/level-options.js';
 import { finishReplacement, logFolders, removeRemains } from './log/replace-log.js';
 import type { LogVerifyReport } from './log/verify-level.js';
 import { type BatchWriter, NativeWriter } from './native-writer.js';
@@ -140,8 +141,9 @@ async function openLocked(
   lock: NativeLock,
 ): Promise<OpenStore> {
   const { queueBytesMax } = settings.native;
+  const sizes = levelLogOptions(queueBytesMax === undefined ? {} : { queueBytesMax });
   finishReplacement(location);
-  const log = new LevelLog(logFolders(location).log, queueBytesMax === undefined ? {} : { queueBytesMax });
+  const log = new LevelLog(logFolders(location).log, sizes);
   await log.open();
   let writer: ExternalWriter | undefined;
   const folds = new Set<Promise<void>>();
@@ -175,7 +177,7 @@ async function openLocked(
     };
     store = unwrap(await binding.openStore(location, native, hear, () => undefined, lock));
     removeRemains(location);
-    writer = new ExternalWriter(log, externalStore(store));
+    writer = new ExternalWriter(log, externalStore(store), sizes.queueBytesMax);
     early.forEach(hear);
     await writer.start(store.stats().foldedSequence);
     return { store, writer, close, logStats: () => log.stats(), verifyLog: () => log.verify() };

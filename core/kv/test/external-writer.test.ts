@@ -18,11 +18,16 @@ interface Running {
   readonly writer: ExternalWriter;
 }
 
-async function start(path: string, memtableCommits = 20, Log: typeof LevelLog = LevelLog): Promise<Running> {
+async function start(
+  path: string,
+  memtableCommits = 20,
+  Log: typeof LevelLog = LevelLog,
+  queueBytesMax = 1 << 20,
+): Promise<Running> {
   const log = new Log(path);
   await log.open();
   const store = new FakeStore(memtableCommits, log.catalogue());
-  const writer = new ExternalWriter(log, store);
+  const writer = new ExternalWriter(log, store, queueBytesMax);
   store.onFold = (fold) => void writer.fold(fold);
   await writer.start(store.foldedSequence);
   return { log, store, writer };
@@ -56,7 +61,7 @@ describe('ExternalWriter', () => {
     const log = new LevelLog(path);
     await log.open();
     const store = new FakeStore(25, log.catalogue());
-    const writer = new ExternalWriter(log, store);
+    const writer = new ExternalWriter(log, store, 1 << 20);
     store.onFold = (fold) => void writer.fold(fold);
     expect(await writer.start(store.foldedSequence, (sequence) => seen.push(sequence))).toBe(300);
     expect(seen).toHaveLength(300);
@@ -109,6 +114,31 @@ describe('ExternalWriter', () => {
     expect(refused.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
     isFull = false;
     expect((await writer.write(Buffer.from('d'), 'synced')).sequence).toBe(2);
+    await log.close();
+  });
+
+  it('numbers anew what waits behind commits that the log refused', async () => {
+    const refused = new Set([3, 4]);
+    const appended: number[] = [];
+    class RefusesSome extends LevelLog {
+      override append(commit: LoggedCommit, durability: Durability): Promise<Durability> {
+        appended.push(commit.sequence);
+        // As a group that found the disk full: all of it is refused, and the number of its first is free again.
+        return refused.delete(commit.sequence)
+          ? Promise.reject(new VarveError('STORE_FULL', { message: 'the disk is full' }))
+          : super.append(commit, durability);
+      }
+    }
+    const { log, store, writer } = await start(freshPath(), 20, RefusesSome, 2);
+    const writes = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'].map((text) =>
+      writer.write(Buffer.from(text), 'synced').then(
+        ({ sequence }) => sequence,
+        (error: VarveError) => error.code,
+      ),
+    );
+    expect(await Promise.all(writes)).toEqual([1, 2, 'STORE_FULL', 'STORE_FULL', 3, 4, 5, 6]);
+    expect(appended).toEqual([1, 2, 3, 4, 3, 4, 5, 6]);
+    expect(store.applied).toEqual(['a', 'b', 'e', 'f', 'g', 'h']);
     await log.close();
   });
 

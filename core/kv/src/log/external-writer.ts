@@ -6,6 +6,8 @@
  * 2. A commit is applied only when the log has it, and acknowledged only when reads see it.
  * 3. Nothing is logged that the store would not apply: the store checks a batch before it is logged.
  * 4. A fold goes live in the store only after the log has its catalogue.
+ * 5. At most `queueBytesMax` bytes of batches, or one batch, are between here and their acknowledgement; what is written
+ *    meanwhile waits for its number. So the log never finds its own queue full, and memory is bounded while a fold is slow.
  */
 
 import { type Acknowledgement, type Durability, type DurableLog, VarveError } from '@varve/interfaces';
@@ -29,12 +31,15 @@ export interface Fold {
   readonly foldedSequence: number;
 }
 
-interface Logged {
-  readonly sequence: number;
+interface Write {
   readonly batch: Uint8Array;
   readonly durability: Durability;
   readonly resolve: (acknowledgement: Acknowledgement) => void;
   readonly reject: (error: unknown) => void;
+}
+
+interface Logged extends Write {
+  readonly sequence: number;
 }
 
 /** Pause before `canApply` is asked again when no fold came, ms: the store may have made room by itself. */
@@ -43,19 +48,29 @@ const retryMs = 20;
 export class ExternalWriter implements BatchWriter {
   readonly #log: DurableLog;
   readonly #store: ExternalStore;
+  readonly #queueBytesMax: number;
   /** Last commit handed to the log. */
   #sequence = 0;
+  /** How often the log refused: what was numbered before the last time goes on with other numbers, or not at all. */
+  #refusals = 0;
+  /** Without a number until there is room; oldest first. */
+  readonly #held: Write[] = [];
   /** In the log, not applied yet; oldest first. */
   readonly #logged: Logged[] = [];
+  /** Bytes of batches that have a number and no answer. */
+  #bytes = 0;
+  /** Writes without an answer. */
   #underWay = 0;
+  #isGoingOn = false;
   #failure: VarveError | undefined;
   #retry: NodeJS.Timeout | undefined;
   /** Called when something moved on: a fold, an acknowledgement, a failure. */
   #waiters: (() => void)[] = [];
 
-  constructor(log: DurableLog, store: ExternalStore) {
+  constructor(log: DurableLog, store: ExternalStore, queueBytesMax: number) {
     this.#log = log;
     this.#store = store;
+    this.#queueBytesMax = queueBytesMax;
   }
 
   /**
@@ -81,7 +96,7 @@ export class ExternalWriter implements BatchWriter {
   }
 
   /**
-   * Logs `batch` as the next commit, applies it and acknowledges it.
+   * Logs `batch` as the next commit, once there is room for it, applies it and acknowledges it.
    *
    * @param packed a packed batch; it is copied before the call returns
    */
@@ -95,21 +110,11 @@ export class ExternalWriter implements BatchWriter {
       return Promise.reject(error);
     }
     const batch = Uint8Array.prototype.slice.call(packed);
-    const sequence = this.#sequence + 1;
-    this.#sequence = sequence;
     this.#underWay += 1;
     return new Promise((resolve, reject) => {
-      this.#log.append({ sequence, batch }, durability).then(
-        (reached) => {
-          this.#logged.push({ sequence, batch, durability: reached, resolve, reject });
-          this.#applyLogged();
-        },
-        (error: unknown) => {
-          // The log refuses everything behind a commit that it refused, so the numbers go on from that one.
-          this.#sequence = Math.min(this.#sequence, sequence - 1);
-          this.#settle(() => reject(error));
-        },
-      );
+      const write = { batch, durability, resolve, reject };
+      if (this.#held.length === 0 && this.#hasRoom(batch)) this.#append(write);
+      else this.#held.push(write);
     });
   }
 
@@ -133,6 +138,47 @@ export class ExternalWriter implements BatchWriter {
     }
   }
 
+  #hasRoom(batch: Uint8Array): boolean {
+    return this.#bytes === 0 || this.#bytes + batch.length <= this.#queueBytesMax;
+  }
+
+  #append({ batch, durability, resolve, reject }: Write): void {
+    const sequence = this.#sequence + 1;
+    this.#sequence = sequence;
+    this.#bytes += batch.length;
+    const refusals = this.#refusals;
+    this.#log.append({ sequence, batch }, durability).then(
+      (reached) => {
+        this.#logged.push({ sequence, batch, durability: reached, resolve, reject });
+        this.#applyLogged();
+      },
+      (error: unknown) => {
+        // The log refuses everything behind a commit that it refused, so the numbers go on from the first of them.
+        if (refusals === this.#refusals) {
+          this.#refusals += 1;
+          this.#sequence = sequence - 1;
+        }
+        this.#settle(batch, () => reject(error));
+      },
+    );
+  }
+
+  /** Logs what waited for room, as far as there is any. */
+  #goOn(): void {
+    this.#isGoingOn = false;
+    let count = 0;
+    for (const write of this.#held) {
+      if (this.#failure !== undefined) {
+        this.#underWay -= 1;
+        write.reject(this.#failure);
+      } else if (this.#hasRoom(write.batch)) this.#append(write);
+      else break;
+      count += 1;
+    }
+    this.#held.splice(0, count);
+    this.#moved();
+  }
+
   #applyLogged(): void {
     clearTimeout(this.#retry);
     let applied = 0;
@@ -146,7 +192,7 @@ export class ExternalWriter implements BatchWriter {
           this.#retry = setTimeout(() => this.#applyLogged(), retryMs);
           break;
         }
-        this.#settle(() => logged.resolve({ sequence, durability }));
+        this.#settle(batch, () => logged.resolve({ sequence, durability }));
       } catch (error) {
         this.#failure ??= new VarveError('STORE_POISONED', {
           message: `commit ${sequence} is in the log, but the store could not apply it`,
@@ -154,7 +200,7 @@ export class ExternalWriter implements BatchWriter {
           cause: error,
         });
         const failure = this.#failure;
-        this.#settle(() => logged.reject(failure));
+        this.#settle(batch, () => logged.reject(failure));
       }
       applied += 1;
     }
@@ -172,10 +218,16 @@ export class ExternalWriter implements BatchWriter {
     }
   }
 
-  #settle(answer: () => void): void {
+  #settle(batch: Uint8Array, answer: () => void): void {
+    this.#bytes -= batch.length;
     this.#underWay -= 1;
     answer();
     this.#moved();
+    if (this.#held.length > 0 && !this.#isGoingOn) {
+      this.#isGoingOn = true;
+      // Once for everything that is answered together.
+      queueMicrotask(() => this.#goOn());
+    }
   }
 
   /** Resolves when something moved on, or after a pause. */
