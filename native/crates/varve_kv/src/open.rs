@@ -90,18 +90,19 @@ fn create(
     options: &OpenOptions,
     external: bool,
 ) -> Result<Catalogue> {
-    for name in names {
-        match names::kind(name) {
-            Kind::Lock | Kind::CatalogueNext | Kind::Journal => {}
-            Kind::Unknown if external => {}
-            Kind::Unknown => {
-                return Err(foreign(dir, &format!("holds {name}, which is not part of a store")));
-            }
-            _ => {
-                let what = format!("the catalogue is missing although {name} exists");
-                return Err(damaged(&dir.join(names::CATALOGUE), 0, &what));
-            }
-        }
+    let found = |is_wanted: fn(Kind) -> bool| names.iter().find(|name| is_wanted(names::kind(name)));
+    let stranger = found(|kind| kind == Kind::Unknown).filter(|_| !external);
+    // The names of logs and segments are nobody else's: a store that lost its catalogue is that, whatever lies beside it.
+    let mut lost = found(|kind| matches!(kind, Kind::Log(_) | Kind::Segment(_)));
+    if stranger.is_none() {
+        lost = lost.or_else(|| found(|kind| matches!(kind, Kind::Mark | Kind::Catalogue)));
+    }
+    if let Some(name) = lost {
+        let what = format!("the catalogue is missing although {name} exists");
+        return Err(damaged(&dir.join(names::CATALOGUE), 0, &what));
+    }
+    if let Some(name) = stranger {
+        return Err(foreign(dir, &format!("holds {name}, which is not part of a store")));
     }
     if !options.create_if_missing {
         return Err(missing(dir));

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod catalogue_lost_beside_a_stray;
 mod catalogue_lost_twice;
 mod close_with_full_memtables;
 mod cursor_after_an_error;
