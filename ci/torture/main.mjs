@@ -1,10 +1,11 @@
 // Tortures the store; the last line is `N passed, N failed`.
 //
 //   npm run torture -- kv --mode kill|power|rot|full|fsync|rename|fds|call|lying-disk --cycles N [--seed S]
-//   npm run torture -- kv --mode kill --log level --cycles N
+//   npm run torture -- kv --log level --mode kill|power|rot|full|fsync|rename|fds --cycles N [--seed S]
 //
-// `kill` kills a Node process that writes through @varve/kv on the real disk; the other modes run the engine on a
-// simulated disk (native/crates/varve_kv/src/simulate).
+// `kill` kills a Node process that writes through @varve/kv on the real disk. The other modes run the engine on a
+// simulated disk (native/crates/varve_kv/src/simulate), and the log on LevelDB, which does not run there, by itself on
+// the real one: its files are cut or changed as a power cut or rot would, or its system calls fail (core/kv/test/level).
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -12,7 +13,9 @@ import { root } from '../lib/paths.mjs';
 import { cargoPhase, run } from '../lib/run.mjs';
 
 const simulated = ['power', 'rot', 'full', 'fsync', 'rename', 'fds', 'call', 'lying-disk'];
-const usage = `npm run torture -- kv --mode kill|${simulated.join('|')} --cycles N [--seed S] [--log native|level]`;
+const onLevel = ['power', 'rot', 'full', 'fsync', 'rename', 'fds'];
+const usage = `npm run torture -- kv --mode kill|${simulated.join('|')} --cycles N [--seed S]
+       npm run torture -- kv --log level --mode kill|${onLevel.join('|')} --cycles N [--seed S]`;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -30,6 +33,7 @@ const numbers = Number.isSafeInteger(cycles) && cycles > 0 && Number.isSafeInteg
 if (positionals.join() !== 'kv' || !numbers || (log !== 'native' && log !== 'level')) fail();
 else if (mode === 'kill') await kill(log);
 else if (mode !== undefined && simulated.includes(mode) && log === 'native') await simulate(mode);
+else if (mode !== undefined && onLevel.includes(mode) && log === 'level') await levelAlone(mode);
 else fail();
 
 function fail() {
@@ -55,12 +59,24 @@ async function kill(log) {
 }
 
 /** @param {string} mode */
+async function levelAlone(mode) {
+  await run(process.execPath, ['ci/setup.mjs'], { label: 'set-up' });
+  const program = join(root, 'core/kv/test/level/torture.mjs');
+  await take(process.execPath, [program, '--mode', mode, '--cycles', String(cycles), '--seed', String(seed)]);
+}
+
+/** @param {string} mode */
 async function simulate(mode) {
   const cargo = ['--locked', '--manifest-path', 'native/Cargo.toml', '--profile', 'torture'];
   const binary = ['-p', 'varve_kv', '--features', 'simulate', '--bin', 'kv_torture'];
   await run('cargo', ['build', ...cargo, ...binary], { label: 'building kv_torture', phase: cargoPhase });
   const target = process.env.CARGO_TARGET_DIR ?? join(root, 'native/target');
   const args = ['--mode', mode, '--cycles', String(cycles), '--seed', String(seed)];
-  const child = spawn(join(target, 'torture/kv_torture'), args, { stdio: 'inherit' });
+  await take(join(target, 'torture/kv_torture'), args);
+}
+
+/** Runs a program that tells the tally itself. @param {string} program @param {string[]} args */
+async function take(program, args) {
+  const child = spawn(program, args, { stdio: 'inherit' });
   process.exitCode = await new Promise((resolve) => child.on('close', (code) => resolve(code ?? 1)));
 }

@@ -105,8 +105,7 @@ function checkCurrent(folder: string, names: readonly string[]): void {
 
 async function openDatabase(folder: string, createIfMissing: boolean): Promise<OpenedLevel['db']> {
   await refuseBadTables(folder);
-  // Loaded here, with LevelDB's own addon: most stores have the native log and never need either.
-  const { ClassicLevel } = await import('classic-level');
+  const { ClassicLevel } = await loadLevel(folder);
   const db = new ClassicLevel<Uint8Array, Uint8Array>(folder, {
     keyEncoding: 'view',
     valueEncoding: 'view',
@@ -121,6 +120,15 @@ async function openDatabase(folder: string, createIfMissing: boolean): Promise<O
     return db;
   } catch (error) {
     throw levelError(`cannot open ${folder}`, error);
+  }
+}
+
+/** LevelDB with its own addon: most stores have the native log and never need either. */
+async function loadLevel(folder: string): Promise<typeof import('classic-level')> {
+  try {
+    return await import('classic-level');
+  } catch (error) {
+    throw levelError(`cannot load LevelDB to open ${folder}`, error);
   }
 }
 

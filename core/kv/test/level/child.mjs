@@ -1,18 +1,28 @@
 // A process that writes to a log until it is killed, or told to stop, and says outside what was acknowledged.
 //
-// Arguments: folder of the log, file for acknowledgements, first sequence's seed. Batches follow from their sequence, so
-// that whoever reads them can tell. Lines of the file: `s` before it opens the log, `o` when it has, then `a SEQUENCE`,
-// `f FOLDED`, and `e CODE` for a refused write.
+// Arguments: folder of the log, file for acknowledgements, seed, bytes at which LevelDB's log rotates, last commit (without
+// end by default), and how many file descriptors are left to it (all by default). Batches follow from their
+// sequence, so that whoever reads them can tell. Lines of the file: `s` before it opens the log, `o` when it has, then `a SEQUENCE`,
+// `f FOLDED`, and `e CODE` for a refused write or opening.
 
-import { openSync, writeSync } from 'node:fs';
+import { closeSync, openSync, writeSync } from 'node:fs';
+import 'classic-level';
 import { LevelLog } from '../../dist/log/level-log.js';
 import { batchOf, catalogueOf } from './history.mjs';
 
-const [folder = '', acknowledgements = '', seed = '1', rotateBytes = '65536'] = process.argv.slice(2);
+const [folder = '', acknowledgements = '', seed = '1', rotateBytes = '65536', ...rest] =
+  process.argv.slice(2);
+const [lastMax = Infinity, descriptors = Infinity] = rest.map(Number);
 const out = openSync(acknowledgements, 'a');
 const log = new LevelLog(folder, { rotateBytes: Number(rotateBytes) });
 writeSync(out, 's\n');
-await log.open();
+if (descriptors < Infinity) leaveDescriptors(descriptors);
+try {
+  await log.open();
+} catch (error) {
+  writeSync(out, `e ${/** @type {{code: string}} */ (error).code}\n`);
+  process.exit();
+}
 let last = Number(/** @type {string} */ (Buffer.from(log.catalogue() ?? '0').toString()));
 for await (const { sequence } of log.replay()) last = sequence;
 writeSync(out, 'o\n');
@@ -28,7 +38,7 @@ let isWritten = true;
 let failures = 0;
 
 async function write() {
-  while (failures < 3) {
+  while (failures < 3 && last < lastMax) {
     last += 1;
     const sequence = last;
     try {
@@ -58,5 +68,15 @@ async function write() {
   }
 }
 
+/** Opens files until no more can be, but for `count`. @param {number} count */
+function leaveDescriptors(count) {
+  const taken = [];
+  try {
+    for (;;) taken.push(openSync('/dev/null', 'r'));
+  } catch {
+    for (const file of taken.splice(-count, count)) closeSync(file);
+  }
+}
+
 await Promise.all(Array.from({ length: 1 + below(60) }, write));
-await log.close();
+await log.close().catch((error) => writeSync(out, `e ${error.code}\n`));

@@ -1,6 +1,6 @@
-// The torture of the log on LevelDB by hand: one fault, many cycles.
+// The torture of the log on LevelDB: one fault, many cycles. `npm run torture -- kv --log level` starts it.
 //
-//     node core/kv/test/level/torture.mjs --mode kill|power|rot|full|fsync [--cycles N] [--seed S]
+//     node core/kv/test/level/torture.mjs --mode kill|power|rot|full|fsync|rename|fds [--cycles N] [--seed S]
 //
 // It runs the same cases as the test file, and ends with `N passed, N failed`.
 
@@ -14,6 +14,8 @@ const cases = {
   rot: 'reports damage',
   full: 'full disk',
   fsync: 'failed sync',
+  rename: 'rename fails',
+  fds: 'descriptors run out',
 };
 const { values } = parseArgs({
   options: {
@@ -35,5 +37,6 @@ const run = spawnSync('npx', args, {
   stdio: 'inherit',
   env: { ...process.env, VARVE_TORTURE_CYCLES: values.cycles, VARVE_SEED: values.seed },
 });
-console.log(run.status === 0 ? '1 passed, 0 failed' : '0 passed, 1 failed');
+// The first cycle that fails ends it.
+console.log(run.status === 0 ? `${values.cycles} passed, 0 failed` : '0 passed, 1 failed');
 process.exitCode = run.status === 0 ? 0 : 1;

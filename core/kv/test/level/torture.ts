@@ -1,4 +1,4 @@
-/** Kills, power cuts, rot, a full disk and failing syncs for the log on LevelDB; each cycle checks what was promised. */
+/** Kills, power cuts, rot, a full disk, failing syncs and renames, and missing descriptors for the log on LevelDB; each cycle checks what was promised. */
 import { spawn, spawnSync } from 'node:child_process';
 import {
   cpSync,
@@ -25,6 +25,16 @@ export interface Promised {
   readonly acknowledged: number;
   readonly folded: number;
   readonly errors: readonly string[];
+}
+
+/** How a writer ends, and what it has; without end and all by default. */
+export interface WriterLimits {
+  /** Bytes at which LevelDB's log rotates; 64 MiB by default. */
+  readonly rotateBytes?: number;
+  /** Commits that it writes. */
+  readonly commits?: number;
+  /** File descriptors that are free when it opens the log. */
+  readonly descriptors?: number;
 }
 
 /** A log under torture: its folder of the moment and the file of acknowledgements. */
@@ -75,15 +85,29 @@ export class TorturedLog {
     if (code !== null) throw new Error(`the writer ended by itself with ${code}`);
   }
 
-  /** Writes under a command that makes system calls fail, until the writer gives up. */
-  writeUnder(command: readonly [program: string, ...args: string[]], rotateBytes: number): void {
+  /**
+   * Writes under a command that makes system calls fail, until the writer gives up or has come to its last commit.
+   *
+   * @returns the codes of what was refused
+   */
+  writeUnder(
+    command: readonly [program: string, ...args: string[]],
+    limits: WriterLimits,
+  ): readonly string[] {
+    const { rotateBytes = 1 << 26, commits = Infinity, descriptors = Infinity } = limits;
+    const before = this.promised();
     const [program, ...rest] = command;
-    const args = [...rest, process.execPath, child, this.folder, this.#acknowledgements];
-    const run = spawnSync(program, [...args, String(this.#random.below(1 << 30)), String(rotateBytes)], {
+    const last = before.acknowledged + commits;
+    const numbers = [this.#random.below(1 << 30), rotateBytes, last, descriptors].map(String);
+    const args = [...rest, process.execPath, child, this.folder, this.#acknowledgements, ...numbers];
+    const run = spawnSync(program, args, {
       env: { ...process.env, UV_THREADPOOL_SIZE: '1' },
       encoding: 'utf8',
+      timeout: 120_000,
     });
     if (run.error !== undefined) throw run.error;
+    if (run.status !== 0) throw new Error(`the writer ended with ${run.status}: ${run.stderr}`);
+    return this.promised().errors.slice(before.errors.length);
   }
 
   losePower(): void {
