@@ -1,7 +1,7 @@
-//! A store written by format 1 must open and read exactly, for ever; files of other formats are told apart.
+//! A store of any format must open and read exactly, for ever; files of unknown formats are told apart.
 //!
-//! `VARVE_WRITE_GOLDEN=1 cargo test -p varve_kv --test golden` writes the files again, which only a new
-//! format may need. Trailing zeros of the preallocated log are left out of the committed file.
+//! `VARVE_WRITE_GOLDEN=1 cargo test -p varve_kv --test golden` writes the files of the newest one again, which only a
+//! new format may need. Trailing zeros of the preallocated log are left out of the committed file.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -17,8 +17,11 @@ use varve_types::ErrorCode;
 const DIR: &str = "/store";
 const LOG_BYTES: usize = 1 << 20;
 
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/format-1")
+/// Of segments; logs and catalogues are still of format 1.
+const NEWEST: u32 = 2;
+
+fn folder(format: u32) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/format-{format}"))
 }
 
 fn open(disk: &Disk) -> Result<Store, varve_types::VarveError> {
@@ -65,9 +68,9 @@ fn written() -> (Disk, BTreeMap<Vec<u8>, Vec<u8>>) {
     (disk, truth)
 }
 
-fn golden() -> Disk {
+fn golden(format: u32) -> Disk {
     let disk = Disk::new(2);
-    for file in fs::read_dir(folder()).unwrap() {
+    for file in fs::read_dir(folder(format)).unwrap() {
         let path = file.unwrap().path();
         let mut bytes = fs::read(&path).unwrap();
         if path.extension().is_some_and(|extension| extension == "vlog") {
@@ -79,27 +82,33 @@ fn golden() -> Disk {
 }
 
 #[test]
-fn format_1_reads_exactly() {
+fn every_format_reads_exactly() {
     let (fresh, truth) = written();
     if std::env::var_os("VARVE_WRITE_GOLDEN").is_some() {
-        fs::create_dir_all(folder()).unwrap();
+        fs::create_dir_all(folder(NEWEST)).unwrap();
         for path in fresh.paths() {
             let mut bytes = fresh.bytes(&path).unwrap();
             if path.extension().is_some_and(|extension| extension == "vlog") {
                 bytes.truncate(bytes.iter().rposition(|byte| *byte != 0).unwrap() + 1);
             }
-            fs::write(folder().join(path.file_name().unwrap()), bytes).unwrap();
+            fs::write(folder(NEWEST).join(path.file_name().unwrap()), bytes).unwrap();
         }
     }
-    let store = open(&golden()).unwrap();
+    for format in 1..=NEWEST {
+        check(format, &truth);
+    }
+}
+
+fn check(format: u32, truth: &BTreeMap<Vec<u8>, Vec<u8>>) {
+    let store = open(&golden(format)).unwrap();
     let mut found = BTreeMap::new();
     let mut cursor = store.cursor(None, Range::default()).unwrap();
     while let Some((key, value)) = cursor.next_entry().unwrap() {
         found.insert(key.to_vec(), value.to_vec());
     }
-    assert_eq!(found, truth);
-    for (key, value) in &truth {
-        assert_eq!(store.get(None, key).unwrap().as_ref(), Some(value));
+    assert_eq!(found, *truth, "format {format}");
+    for (key, value) in truth {
+        assert_eq!(store.get(None, key).unwrap().as_ref(), Some(value), "format {format}");
     }
     assert_eq!(store.stats().sequence, 150);
     assert!(store.stats().folded_sequence < 150, "some commits must come from the log");
@@ -116,13 +125,13 @@ fn with_format(bytes: &mut [u8], format: u32, covered: usize) {
 #[test]
 fn newer_and_foreign_files_are_told_apart() {
     let path_of = |ending: &str| {
-        golden().paths().into_iter().find(|path| path.to_string_lossy().ends_with(ending)).unwrap()
+        golden(NEWEST).paths().into_iter().find(|path| path.to_string_lossy().ends_with(ending)).unwrap()
     };
-    let whole = golden().bytes(&path_of("CATALOGUE")).unwrap().len() - 4;
+    let whole = golden(NEWEST).bytes(&path_of("CATALOGUE")).unwrap().len() - 4;
     for (ending, covered) in [("CATALOGUE", whole), (".vlog", 48), (".vseg", 24)] {
-        let (disk, path) = (golden(), path_of(ending));
+        let (disk, path) = (golden(NEWEST), path_of(ending));
         let mut bytes = disk.bytes(&path).unwrap();
-        with_format(&mut bytes, 2, covered);
+        with_format(&mut bytes, NEWEST + 1, covered);
         disk.put(&path, Some(bytes.clone()));
         let error = open(&disk).err().unwrap();
         assert_eq!(error.code(), ErrorCode::StoreNewerFormat, "{error}");
@@ -145,7 +154,7 @@ fn newer_and_foreign_files_are_told_apart() {
 fn with_index_format(segment: &mut [u8], format: u32) {
     let footer = segment.len() - 256;
     // Of its section in the footer: offset, length, checksum.
-    let at = footer + 124;
+    let at = footer + 144;
     let number = |at: usize| u64::from_le_bytes(segment[at..at + 8].try_into().unwrap()) as usize;
     let (from, to) = (number(at), number(at) + number(at + 8));
     let image = &mut segment[from..to];

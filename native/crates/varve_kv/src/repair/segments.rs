@@ -42,7 +42,9 @@ fn salvage(
     let opened = Segment::open(files, path.clone(), entry.id, Some(entry.bytes)).and_then(|segment| {
         let mut check = Verification::of(segment.into());
         while !check.step(files, usize::MAX / 2)? {}
-        Ok(check.into_segment())
+        let segment = check.into_segment();
+        segment.check_sections()?;
+        Ok(segment)
     });
     match opened {
         Ok(segment) => {

@@ -1,7 +1,8 @@
 //! Writes a segment file from ascending entries, then reads it back and checks everything.
 //!
 //! Invariants
-//! 1. Memory is bounded: one write buffer, the filter until it is written, the separators, and what becomes of them.
+//! 1. Memory is bounded: one write buffer, signposts and filter until they are written, the separators, and what
+//!    becomes of them.
 //! 2. A finished segment was synced, mapped, and every key in it found through the filter and the
 //!    index that reads will use. If a learned index fails that, plain fences take its place.
 
@@ -16,6 +17,7 @@ use super::filter::FilterBuilder;
 use super::footer::{BLOCKS_AT, FOOTER_BYTES, Footer, Section, head_page};
 use super::index::{self, BuiltIndex};
 use super::origin::{Origin, Span};
+use super::signpost::{SIGNPOST_BYTES, signpost};
 use super::verify::Verification;
 use super::{Segment, block};
 use crate::IndexPolicy;
@@ -59,6 +61,8 @@ pub struct SegmentBuilder {
     starts: Vec<u32>,
     has_large: bool,
     separators: FencesBuilder,
+    /// One for each run.
+    signposts: Vec<u8>,
     filter: FilterBuilder,
     footer: Footer,
     last_key: Vec<u8>,
@@ -89,6 +93,7 @@ impl SegmentBuilder {
             starts: Vec::new(),
             has_large: false,
             separators: FencesBuilder::default(),
+            signposts: Vec::new(),
             filter: FilterBuilder::new(plan.entries_max, plan.filter_bits),
             footer,
             last_key: Vec::new(),
@@ -117,6 +122,7 @@ impl SegmentBuilder {
             self.begin_run(key);
             let at = self.footer.blocks;
             self.footer.blocks += write_large(&mut self.buffer, key, value, self.plan.id, at) as u64;
+            self.signposts.extend([0; SIGNPOST_BYTES]);
             self.has_large = true;
             self.end_run(key);
             self.write_full_chunks()?;
@@ -160,19 +166,25 @@ impl SegmentBuilder {
         let sections_at = BLOCKS_AT as u64 + self.footer.blocks * BLOCK_BYTES as u64;
         debug_assert_eq!(self.offset, sections_at);
         self.buffer = Vec::new();
-        let filter = self.write_filter(sections_at)?;
+        let signposts = std::mem::take(&mut self.signposts);
+        self.footer.signposts = self.write_section(&signposts, sections_at)?;
+        let filter = self.write_filter()?;
         let segment = self.write_tail(files, filter, &built)?;
-        drop(built);
+        drop((built, signposts));
         let fallback = Fallback { builder: self, filter };
         Ok(Verification::new(segment, Some(Box::new(fallback))))
     }
 
     /// Writes the filter, the largest section, and gives its memory back.
-    fn write_filter(&mut self, offset: u64) -> Result<Section> {
+    fn write_filter(&mut self) -> Result<Section> {
         let image = std::mem::replace(&mut self.filter, FilterBuilder::new(0, 1)).finish();
-        let path = &self.path;
-        self.file.write_at(&image, offset).map_err(|error| io("write", path, error))?;
-        Ok(Section { offset, bytes: image.len() as u64, crc: crc32c::crc32c(&image) })
+        let signposts = &self.footer.signposts;
+        self.write_section(&image, signposts.offset + signposts.bytes)
+    }
+
+    fn write_section(&self, bytes: &[u8], offset: u64) -> Result<Section> {
+        self.file.write_at(bytes, offset).map_err(|error| io("write", &self.path, error))?;
+        Ok(Section { offset, bytes: bytes.len() as u64, crc: crc32c::crc32c(bytes) })
     }
 
     /// Writes the index, the block starts, the end keys and the footer, syncs, and opens the segment.
@@ -241,6 +253,7 @@ impl SegmentBuilder {
         self.run_end.clear();
         self.run_end.extend_from_slice(self.block.last_key());
         self.block.finish(&mut self.buffer, self.plan.id, self.footer.blocks);
+        self.signposts.extend(signpost(&self.buffer[self.buffer.len() - BLOCK_BYTES..]));
         self.footer.blocks += 1;
         self.write_full_chunks()
     }
@@ -313,7 +326,8 @@ mod tests {
         let lying = index::build(&lies, policy, false).unwrap();
         builder.write(builder.buffer.len()).unwrap();
         let sections_at = BLOCKS_AT as u64 + builder.footer.blocks * BLOCK_BYTES as u64;
-        let filter = builder.write_filter(sections_at).unwrap();
+        builder.footer.signposts.offset = sections_at;
+        let filter = builder.write_filter().unwrap();
         let segment = builder.write_tail(&RealFiles, filter, &lying).unwrap();
         assert_ne!(segment.stats().index_kind, "binary-search");
         let fallback = Fallback { builder, filter };

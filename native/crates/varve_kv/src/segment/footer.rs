@@ -1,14 +1,19 @@
 //! The first page and the last 256 bytes of a segment file: what it is, and where everything lies.
 //!
 //! Head page (offset 0): `"VARVESEG", u32 format, u32 0, u64 segment`, crc, zeros up to 4096.
-//! Blocks follow from offset 4096, then the sections (filter, index, block starts, end keys), each at
+//! Blocks follow from offset 4096, then the sections (signposts, filter, index, block starts, end keys), each at
 //! a multiple of 64 and with its own checksum in the footer. The footer ends the file.
+//!
+//! Format 1 has no signposts; it is still read.
 
 use crate::codec::{Reader, Writer};
 use crate::limits::BLOCK_BYTES;
 
 /// Format version of segment files.
-pub const SEGMENT_FORMAT: u32 = 1;
+pub const SEGMENT_FORMAT: u32 = 2;
+
+/// The first format, without signposts.
+const WITHOUT_SIGNPOSTS: u32 = 1;
 
 /// Bytes of the footer.
 pub const FOOTER_BYTES: usize = 256;
@@ -52,6 +57,8 @@ pub struct Footer {
     pub raw_bytes: u64,
     /// 0 plain fences, 1 affine, 2 line probe, 3 S+ tree, 4 sparse fences.
     pub index_kind: u32,
+    /// A [`super::signpost`] for each run; empty when there is none. Not checked at open, because it only hints.
+    pub signposts: Section,
     /// Blooms.
     pub filter: Section,
     /// Index image.
@@ -124,7 +131,7 @@ impl Footer {
         ] {
             out.u64(number);
         }
-        for section in [&self.filter, &self.index, &self.starts, &self.keys] {
+        for section in self.sections() {
             out.u64(section.offset).u64(section.bytes).u32(section.crc);
         }
         out.bytes.resize(FOOTER_BYTES - 4, 0);
@@ -150,9 +157,8 @@ impl Footer {
         if footer.runs > footer.blocks {
             return Err(damaged("the footer names more runs than blocks"));
         }
-        let block_end = footer.blocks.saturating_mul(BLOCK_BYTES as u64).saturating_add(BLOCKS_AT as u64);
-        let mut from = block_end;
-        for section in [&footer.filter, &footer.index, &footer.starts, &footer.keys] {
+        let mut from = footer.blocks_end();
+        for section in footer.sections() {
             let end = section.offset.checked_add(section.bytes);
             if section.offset < from || end.is_none_or(|end| end > at as u64) {
                 return Err(damaged("a section lies outside the file"));
@@ -162,11 +168,22 @@ impl Footer {
         Ok(footer)
     }
 
+    /// Where the blocks end.
+    fn blocks_end(&self) -> u64 {
+        self.blocks.saturating_mul(BLOCK_BYTES as u64).saturating_add(BLOCKS_AT as u64)
+    }
+
+    /// In the order of the file.
+    fn sections(&self) -> [&Section; 5] {
+        [&self.signposts, &self.filter, &self.index, &self.starts, &self.keys]
+    }
+
     fn fields(bytes: &[u8]) -> Option<Self> {
         let mut reader = Reader::new(bytes);
-        if reader.raw(8)? != FOOT_MAGIC || reader.u32()? != SEGMENT_FORMAT {
+        if reader.raw(8)? != FOOT_MAGIC {
             return None;
         }
+        let format = reader.u32().filter(|format| (WITHOUT_SIGNPOSTS..=SEGMENT_FORMAT).contains(format))?;
         let mut footer = Self { index_kind: reader.u32()?, ..Self::default() };
         for field in [
             &mut footer.id,
@@ -183,8 +200,14 @@ impl Footer {
         }
         footer.hardness = f64::from_bits(reader.u64()?);
         footer.predicted_ns = f64::from_bits(reader.u64()?);
-        for section in [&mut footer.filter, &mut footer.index, &mut footer.starts, &mut footer.keys] {
-            *section = Section { offset: reader.u64()?, bytes: reader.u64()?, crc: reader.u32()? };
+        let mut section =
+            || Some(Section { offset: reader.u64()?, bytes: reader.u64()?, crc: reader.u32()? });
+        footer.signposts = match format {
+            WITHOUT_SIGNPOSTS => Section { offset: footer.blocks_end(), ..Section::default() },
+            _ => section()?,
+        };
+        for place in [&mut footer.filter, &mut footer.index, &mut footer.starts, &mut footer.keys] {
+            *place = section()?;
         }
         Some(footer)
     }
@@ -216,6 +239,7 @@ mod tests {
             entries: 3,
             blocks: 1,
             hardness: 1.5,
+            signposts: Section { offset: 8192, bytes: 0, crc: 5 },
             filter: section(8192),
             index: section(8256),
             starts: section(8320),

@@ -6,6 +6,7 @@ use varve_types::Result;
 
 use super::block::FixedBlock;
 use super::footer::BLOCKS_AT;
+use super::signpost::Signpost;
 use super::{Segment, filter};
 use crate::hash::{fingerprint, head};
 use crate::limits::BLOCK_BYTES;
@@ -34,7 +35,7 @@ impl Segment {
                 self.prefetch_filter(key_hash);
             }
             let run = self.locate(key);
-            self.prefetch_run(run);
+            self.ask_ahead(run, key_hash);
             match sure || self.may_contain(key, key_hash) {
                 true => self.get_in(run, key, key_hash)?,
                 false => None,
@@ -122,11 +123,18 @@ impl Segment {
         }
     }
 
-    /// Loads the first line of `run`: header and fingerprints.
-    #[inline]
-    pub fn prefetch_run(&self, run: usize) {
-        let at = BLOCKS_AT + self.start_of(run) as usize * BLOCK_BYTES;
-        crate::prefetch::read(self.map.as_ptr().wrapping_add(at));
+    /// Asks for the lines of `run` that a lookup in it needs: header and fingerprints, and the entry itself when the
+    /// run was read before, because then its signpost is in memory as well.
+    #[inline(always)]
+    fn ask_ahead(&self, run: usize, key_hash: u64) {
+        let start = self.start_of(run);
+        let block = self.map.as_ptr().wrapping_add(BLOCKS_AT + start as usize * BLOCK_BYTES);
+        crate::prefetch::read(block);
+        if self.is_checked(start)
+            && let Some(signpost) = self.signposts.get(run)
+        {
+            Signpost::of(signpost).follow(fingerprint(key_hash), block);
+        }
     }
 
     /// The block of `run` when it is verified and of the usual shape.

@@ -6,7 +6,7 @@
 //! Invariants
 //! 1. A segment holds at most one entry per key; tombstones stay until no older segment exists.
 //! 2. A point read touches one filter line, the index, and at most one run of blocks.
-//! 3. The index borrows the map's bytes, whose address never changes; it is dropped before the map.
+//! 3. Index and signposts borrow the map's bytes, whose address never changes; they are dropped before the map.
 //! 4. A block's checksum is verified the first time it is touched after open, and again after
 //!    [`Segment::forget_checked`].
 
@@ -23,6 +23,7 @@ mod open;
 pub mod origin;
 mod runs;
 mod shadow;
+mod signpost;
 mod verify;
 
 use std::path::Path;
@@ -41,14 +42,16 @@ use crate::files::Map;
 use crate::stats::SegmentStats;
 use footer::Footer;
 use index::BlockIndex;
+use signpost::SIGNPOST_BYTES;
 
 /// Sampled keys below which a trial spreads its questions evenly.
 const SAMPLED_KEYS_MIN: usize = 32;
 
 /// An open segment.
 pub struct Segment {
-    /// Before `map`, of which it borrows (invariant 3).
+    /// Before `map`, of which they borrow (invariant 3).
     index: BlockIndex<'static>,
+    signposts: &'static [[u8; SIGNPOST_BYTES]],
     map: Map,
     path: Arc<Path>,
     footer: Footer,

@@ -61,9 +61,13 @@ impl Segment {
         if filter.is_empty() || filter.len() % filter::FILTER_BLOCK != 0 {
             return Err(malformed("the filter is malformed"));
         }
-        // SAFETY: the bytes stay where they are for as long as the segment lives, wherever `map` moves, because a
-        // map owns them by pointer; and the index is dropped before them (invariant 3).
-        let image: &'static [u8] = unsafe { std::slice::from_raw_parts(image.as_ptr(), image.len()) };
+        let lasting = |bytes: &[u8]| -> &'static [u8] {
+            // SAFETY: the bytes stay where they are for as long as the segment lives, wherever `map` moves, because a
+            // map owns them by pointer; and what borrows them is dropped before them (invariant 3).
+            unsafe { std::slice::from_raw_parts(bytes.as_ptr(), bytes.len()) }
+        };
+        let image = lasting(image);
+        let signposts = lasting(&map[footer.signposts.span()]).as_chunks().0;
         let index = BlockIndex::open(footer.index_kind, image)
             .filter(|index| index.len() as u64 == footer.runs)
             .ok_or_else(|| malformed("the index is malformed"))?;
@@ -87,6 +91,7 @@ impl Segment {
             hits_in_row: AtomicU32::new(0),
             counters: Counters::default(),
             index,
+            signposts,
             footer,
             path,
             map,
@@ -97,6 +102,7 @@ impl Segment {
     pub fn bad_sections(&self) -> Vec<(u64, &'static str)> {
         let footer = &self.footer;
         [
+            (&footer.signposts, "the signposts fail their checksum"),
             (&footer.filter, "the filter fails its checksum"),
             (&footer.index, "the index fails its checksum"),
             (&footer.starts, "the block starts fail their checksum"),
@@ -107,5 +113,13 @@ impl Segment {
         .map(|(section, what)| (section.offset, what))
         .chain(Footer::decode(&self.map).is_err().then_some((self.map.len() as u64, "the footer fails")))
         .collect()
+    }
+
+    /// `STORE_DAMAGED` when a section fails its checksum now.
+    pub fn check_sections(&self) -> Result<()> {
+        match self.bad_sections().first() {
+            Some((offset, what)) => Err(damaged(&self.path, *offset, what)),
+            None => Ok(()),
+        }
     }
 }

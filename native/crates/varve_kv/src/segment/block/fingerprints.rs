@@ -26,7 +26,7 @@ fn matches16(bytes: &[u8], at: usize, wanted: u8) -> Option<u32> {
 
 /// Bit `i` is set when byte `i` equals `wanted`.
 #[inline(always)]
-pub fn matches(chunk: &[u8; 16], wanted: u8) -> u32 {
+fn matches(chunk: &[u8; 16], wanted: u8) -> u32 {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: SSE2 is part of x86-64; `chunk` holds 16 bytes and the load may be unaligned.
     unsafe {
@@ -36,4 +36,14 @@ pub fn matches(chunk: &[u8; 16], wanted: u8) -> u32 {
     }
     #[cfg(not(target_arch = "x86_64"))]
     chunk.iter().enumerate().fold(0, |mask, (i, &b)| mask | (u32::from(b == wanted) << i))
+}
+
+/// Bit `i` is set when byte `i` of a line equals `wanted`.
+#[inline(always)]
+pub fn matches64(line: &[u8; 64], wanted: u8) -> u64 {
+    let [a, b, c, d] = [0, 16, 32, 48].map(|at| match line[at..at + 16].first_chunk() {
+        Some(chunk) => u64::from(matches(chunk, wanted)) << at,
+        None => 0,
+    });
+    (a | b) | (c | d)
 }

@@ -5,7 +5,7 @@
 use varve_types::same_bytes;
 
 use super::HEADER;
-use super::fingerprints::{match_from, matches};
+use super::fingerprints::{match_from, matches64};
 use crate::limits::BLOCK_BYTES;
 
 /// Bytes of a cache line.
@@ -66,11 +66,8 @@ impl<'a> FixedBlock<'a> {
             return first;
         }
         // All fingerprints lie in the first line, which is here.
-        let [a, b, c, d] = [0, 16, 32, 48].map(|at| match self.0[at..at + 16].first_chunk() {
-            Some(chunk) => u64::from(matches(chunk, fingerprint)) << at,
-            None => 0,
-        });
-        let hits = ((a | b) | (c | d)) >> (prints % LINE) & !(u64::MAX << count);
+        let first_line = self.0.first_chunk().map_or(0, |line| matches64(line, fingerprint));
+        let hits = first_line >> (prints % LINE) & !(u64::MAX << count);
         let first = count.min(hits.trailing_zeros() as usize);
         self.prefetch_entry(shape, first);
         let others = hits & hits.wrapping_sub(1);

@@ -24,6 +24,7 @@ mod fixed;
 mod tests;
 
 pub use builder::{BlockBuilder, common, write_large};
+pub use fingerprints::matches64;
 pub use fixed::FixedBlock;
 use varve_types::same_bytes;
 
@@ -145,6 +146,12 @@ impl Block {
         bytes.get(HEADER..HEADER + self.prefix)
     }
 
+    /// The fingerprints of the entries; a large one has none.
+    pub fn fingerprints<'a>(&self, bytes: &'a [u8]) -> Option<&'a [u8]> {
+        let from = HEADER + self.prefix;
+        (self.kind != LARGE).then(|| bytes.get(from..from + self.count))?
+    }
+
     /// For a fixed block without tombstones: (entries' start, suffix bytes, value bytes).
     #[inline]
     pub fn fixed_stride(&self) -> Option<(usize, usize, usize)> {
@@ -163,10 +170,18 @@ impl Block {
                 value: (!tombstone).then_some(value),
             });
         }
-        let start = self.body + at * (self.key + self.value);
+        let start = self.start_of(bytes, at)?;
         let middle = start + self.key;
         let value = bytes.get(middle..middle + self.value)?;
         Some(Entry { suffix: bytes.get(start..middle)?, value: (!self.tombstones).then_some(value) })
+    }
+
+    /// Where entry `at`, below `count`, begins.
+    pub fn start_of(&self, bytes: &[u8], at: usize) -> Option<usize> {
+        match self.kind {
+            VARIED => self.varied(bytes, at).map(|(start, ..)| start),
+            _ => Some(self.body + at * (self.key + self.value)),
+        }
     }
 
     /// The first entry with this fingerprint, or `count` when there is none: what is compared first.
