@@ -1,4 +1,4 @@
-// A writing process is killed 500 times, and 50 times with its log on LevelDB; every acknowledged batch must be there.
+// A writing process is killed 500 times, and 100 times with its log on LevelDB; every acknowledged batch must be there.
 // `npm run torture` kills more.
 import { expect, test } from 'vitest';
 import { killCycles } from '../torture/kill.mjs';
@@ -8,7 +8,7 @@ const seed = Number(process.env.VARVE_SEED ?? 1);
 test.each(
   /** @type {const} */ ([
     ['native', 500],
-    ['level', 50],
+    ['level', 100],
   ]),
 )(
   'kill -9 loses no acknowledged batch of a store with log %s',
