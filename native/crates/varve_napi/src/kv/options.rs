@@ -6,6 +6,7 @@ use varve_kv::error::argument;
 use varve_kv::{Durability, LogMode, OpenOptions};
 use varve_types::Result;
 
+use crate::kv::lock::NativeLock;
 use crate::kv::trial::IndexPolicy;
 
 /// How a store is opened; what is absent has the default of `varve_kv::OpenOptions`.
@@ -32,9 +33,10 @@ pub struct StoreOptions {
     pub index_policy: Option<IndexPolicy>,
 }
 
-/// Reads `options` over the defaults. Errors: `ARGUMENT_INVALID`.
-pub fn open_options(options: StoreOptions) -> Result<OpenOptions> {
-    let mut open = OpenOptions::default();
+/// Reads `options` over the defaults, with a share of the lock that was taken. Errors: `ARGUMENT_INVALID`, and `STORE_CLOSED`
+/// when it was released.
+pub fn open_options(options: StoreOptions, lock: Option<&NativeLock>) -> Result<OpenOptions> {
+    let mut open = OpenOptions { lock: lock.map(NativeLock::share).transpose()?, ..OpenOptions::default() };
     set(&mut open.create_if_missing, options.create_if_missing);
     set(&mut open.error_if_exists, options.error_if_exists);
     set(&mut open.memtable_bytes, bytes("memtableBytes", options.memtable_bytes)?);

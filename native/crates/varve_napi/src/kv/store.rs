@@ -39,13 +39,11 @@ pub fn open_store<'env>(
 ) -> napi::Result<Object<'env>> {
     let on_event = event_sink(&on_event)?;
     let acks = Arc::new(Acks::new(&on_acks)?);
-    let options = open_options(options);
-    let lock = lock.map(NativeLock::share).transpose();
+    let options = open_options(options, lock);
     promise_of(env, "varve-open", move || {
         let mut options = options?;
         options.on_event = Some(on_event);
         options.acks = Some(acks);
-        options.lock = lock?;
         Store::open(PathBuf::from(dir), options).map(|store| NativeStore { store: Arc::new(store) })
     })
 }
