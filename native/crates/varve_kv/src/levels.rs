@@ -39,7 +39,11 @@ impl<T> Default for Levels<T> {
 impl<T: Extent + Clone> Levels<T> {
     /// Arranges `segments`, which may come in any order. Cost: a sort, and per segment a search in each level.
     pub fn arrange(segments: impl IntoIterator<Item = T>) -> Self {
-        let mut oldest_first: Vec<T> = segments.into_iter().collect();
+        Self::arranged(segments.into_iter().collect())
+    }
+
+    /// Knows nothing of where the segments come from: with its sort it would be there once for every such type.
+    fn arranged(mut oldest_first: Vec<T>) -> Self {
         oldest_first.sort_by_key(|segment| (segment.commits().1, segment.commits().0));
         // Oldest level first here.
         let mut levels: Vec<Level<T>> = Vec::new();
