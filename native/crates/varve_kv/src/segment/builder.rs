@@ -166,11 +166,11 @@ impl SegmentBuilder {
         let sections_at = BLOCKS_AT as u64 + self.footer.blocks * BLOCK_BYTES as u64;
         debug_assert_eq!(self.offset, sections_at);
         self.buffer = Vec::new();
-        let signposts = std::mem::take(&mut self.signposts);
-        self.footer.signposts = self.write_section(&signposts, sections_at)?;
+        self.footer.signposts = self.write_section(&self.signposts, sections_at)?;
+        self.signposts = Vec::new();
         let filter = self.write_filter()?;
         let segment = self.write_tail(files, filter, &built)?;
-        drop((built, signposts));
+        drop(built);
         let fallback = Fallback { builder: self, filter };
         Ok(Verification::new(segment, Some(Box::new(fallback))))
     }
