@@ -6,10 +6,13 @@ import { cratesOf } from './lib/cargo.mjs';
 const allowed = new Map(
   Object.entries({
     varve_types: [],
+    varve_files: [],
     varve_index: ['varve_types'],
-    varve_kv: ['varve_types', 'varve_index'],
+    varve_kv: ['varve_types', 'varve_files', 'varve_index'],
     varve_tiny: ['varve_types'],
-    varve_napi: ['varve_types', 'varve_index', 'varve_kv', 'varve_tiny'],
+    varve_table: ['varve_types', 'varve_files', 'varve_index'],
+    varve_sql: ['varve_types', 'varve_table', 'varve_tiny'],
+    varve_napi: ['varve_types', 'varve_files', 'varve_index', 'varve_kv', 'varve_tiny', 'varve_table', 'varve_sql'],
     xtask: [],
   }),
 );
@@ -19,6 +22,8 @@ const owners = new Map([
   ['napi', 'varve_napi'],
   ['napi-derive', 'varve_napi'],
   ['napi-sys', 'varve_napi'],
+  ['datafusion', 'varve_sql'],
+  ['rusqlite', 'varve_table'],
 ]);
 
 /** One line per forbidden dependency; dev-dependencies count too, but a crate may test itself. @returns {string[]} */

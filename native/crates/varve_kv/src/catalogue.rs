@@ -17,8 +17,8 @@ use varve_types::{Result, VarveError};
 
 use crate::codec::{Reader, Writer};
 use crate::error::{damaged, failed_sync, foreign, io, newer_format};
-use crate::files::{Access, Files};
 use crate::names;
+use varve_files::{Access, Files};
 
 /// Format version of the catalogue and of the directory as a whole.
 pub const CATALOGUE_FORMAT: u32 = 1;

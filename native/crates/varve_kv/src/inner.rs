@@ -16,7 +16,6 @@ use crate::background::{Background, Install};
 use crate::catalogue::Keeper;
 use crate::commit::Queue;
 use crate::error::{Failure, closed, is_failed_sync, poisoned};
-use crate::files::Files;
 use crate::lock::StoreLock;
 use crate::log::{Log, LogCounters};
 use crate::memtable::Memtable;
@@ -24,6 +23,7 @@ use crate::segment::Segment;
 use crate::telemetry::ReadCounters;
 use crate::version::{Snapshot, Version};
 use crate::{AckSink, Batch, Event, IndexPolicy, Threads};
+use varve_files::Files;
 
 /// Memtables that may wait for their flush before writers wait.
 const FROZEN_MAX: usize = 2;

@@ -19,7 +19,6 @@ mod commit;
 mod cursor;
 pub mod error;
 mod event;
-pub mod files;
 mod hash;
 mod index_policy;
 mod inner;

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use varve_types::{ErrorCode, Result, VarveError};
 
 use crate::error::io;
-use crate::files::{Files, Lock};
 use crate::names;
+use varve_files::{Files, Lock};
 
 /// A lock that was taken; its clones share it, and it is free when the last of them is dropped.
 #[derive(Clone, Debug)]

@@ -19,7 +19,6 @@ use crate::background::Background;
 use crate::catalogue::{Catalogue, Keeper};
 use crate::commit::Queue;
 use crate::error::{argument, damaged, failed_sync, foreign, io};
-use crate::files::Files;
 use crate::inner::{Inner, Settings, State, new_memtable};
 use crate::levels::Levels;
 use crate::limits::{MEMTABLE_BYTES_MAX, MEMTABLE_BYTES_MIN, SEGMENT_BYTES_MIN};
@@ -33,6 +32,7 @@ use crate::segment::Segment;
 use crate::telemetry::ReadCounters;
 use crate::version::Version;
 use crate::{Batch, LogMode, OpenOptions};
+use varve_files::Files;
 
 /// Opens the store of `dir`, ready for its threads.
 pub fn open(dir: &Path, mut options: OpenOptions) -> Result<Arc<Inner>> {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use varve_types::VarveError;
 
 use crate::event::Event;
-use crate::files::{Files, RealFiles};
 use crate::index_policy::IndexPolicy;
 use crate::lock::StoreLock;
+use varve_files::{Files, RealFiles};
 
 /// How far a write must be on its way to the disk before it is acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

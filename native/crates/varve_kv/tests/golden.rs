@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use varve_kv::simulate::Disk;
+use varve_files::simulate::Disk;
 use varve_kv::{Batch, Durability, IndexPolicy, OpenOptions, Range, Store, Threads, repair};
 use varve_types::ErrorCode;
 

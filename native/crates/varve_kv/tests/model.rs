@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use varve_kv::simulate::{Disk, Random};
+use varve_files::simulate::{Disk, Random};
 use varve_kv::{
     Batch, Durability, Event, Fields, LogMode, MISSING, OpenOptions, PackedKeys, Range, Snapshot, Step,
     Store, Threads,

@@ -14,8 +14,8 @@ use varve_types::Result;
 use super::replay::Known;
 use crate::codec::{Reader, Writer};
 use crate::error::{damaged, failed_sync, io};
-use crate::files::{Access, File, Files};
 use crate::names;
+use varve_files::{Access, File, Files};
 
 const MAGIC: u32 = 0x314b_5256;
 const CELL: u64 = 4096;

@@ -23,12 +23,12 @@ use varve_types::{ErrorCode, Result, VarveError};
 use crate::batch::Batch;
 use crate::catalogue::{Keeper, LogEntry};
 use crate::error::{failed_sync, io};
-use crate::files::{Access, Files};
 use crate::limits::LOG_FILE_BYTES_MIN;
 use crate::names;
 use mark::Mark;
 use record::{Header, Place, RECORDS_AT};
 use replay::Slot;
+use varve_files::{Access, Files};
 
 /// Size of a store's first log file, unless the option is smaller; each further one doubles up to the option.
 const FIRST_FILE: u64 = 1 << 20;

@@ -21,8 +21,8 @@ use varve_types::Result;
 use super::record::{self, HEADER, Head, Header, Place, RECORDS_AT};
 use crate::catalogue::Catalogue;
 use crate::error::{damaged, failed_sync, io, newer_format};
-use crate::files::{Access, File, Files};
 use crate::names;
+use varve_files::{Access, File, Files};
 
 /// An open log file.
 pub struct Slot {

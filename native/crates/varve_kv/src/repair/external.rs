@@ -14,10 +14,10 @@ use super::{add, note, number_behind, rebuild, segments};
 use crate::background::entry_of;
 use crate::catalogue::Catalogue;
 use crate::error::{failed_sync, io};
-use crate::files::Files;
 use crate::lock::StoreLock;
 use crate::names::{self, Kind};
 use crate::stats::{Damage, RepairReport};
+use varve_files::Files;
 
 /// A repair under way; the store's lock is held until it is dropped.
 pub struct ExternalRepair {

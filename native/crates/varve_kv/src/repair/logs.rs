@@ -10,7 +10,6 @@ use super::{note, read_file};
 use crate::IndexPolicy;
 use crate::batch::Batch;
 use crate::catalogue::Catalogue;
-use crate::files::Files;
 use crate::inner::{memtable_need, new_memtable};
 use crate::log::mark::Mark;
 use crate::log::record::{Place, batches};
@@ -18,6 +17,7 @@ use crate::log::replay::{Known, open_slots, replay, scan};
 use crate::names;
 use crate::segment::{Segment, SegmentBuilder, SegmentPlan};
 use crate::stats::RepairReport;
+use varve_files::Files;
 
 /// Commits of a log by their numbers; each batch parses.
 pub type Commits = BTreeMap<u64, Batch>;

@@ -18,12 +18,12 @@ use varve_types::{ErrorCode, Result, VarveError};
 use crate::background::entry_of;
 use crate::catalogue::Catalogue;
 use crate::error::{Failure, failed_sync, io};
-use crate::files::{Access, Files};
 use crate::lock::StoreLock;
 use crate::log::mark::Mark;
 use crate::names::{self, Kind};
 use crate::stats::{Damage, RepairReport};
 use crate::{OpenOptions, Store, Threads};
+use varve_files::{Access, Files};
 
 pub use external::{ExternalRepair, FoundLog, Salvaged};
 

@@ -9,13 +9,13 @@ use crate::background::entry_of;
 use crate::catalogue::{Catalogue, LogEntry, SegmentEntry};
 use crate::codec::Reader;
 use crate::error::io;
-use crate::files::Files;
 use crate::log::record::Place;
 use crate::log::replay::scan;
 use crate::names::{self, Kind};
 use crate::segment::footer::Footer;
 use crate::segment::{Origin, Segment, Span};
 use crate::stats::RepairReport;
+use varve_files::Files;
 
 /// The best catalogue that the files of `dir` allow; notes files that say nothing any more, and commits
 /// that are gone with them.

@@ -8,13 +8,13 @@ use super::{note_segment, read_file};
 use crate::IndexPolicy;
 use crate::background::entry_of;
 use crate::catalogue::{Catalogue, SegmentEntry};
-use crate::files::Files;
 use crate::limits::BLOCK_BYTES;
 use crate::names;
 use crate::segment::block::{Block, checksum};
 use crate::segment::footer::BLOCKS_AT;
 use crate::segment::{Segment, SegmentBuilder, SegmentPlan, Verification};
 use crate::stats::RepairReport;
+use varve_files::Files;
 
 /// Keeps or rewrites every segment of `catalogue`; returns those that there are then, newest first.
 pub fn salvage_all(

@@ -22,9 +22,9 @@ use super::verify::Verification;
 use super::{Segment, block};
 use crate::IndexPolicy;
 use crate::error::{damaged, failed_sync, io};
-use crate::files::{Access, File, Files};
 use crate::hash::{fingerprint, hash};
 use crate::limits::BLOCK_BYTES;
+use varve_files::{Access, File, Files};
 
 /// Bytes written at once, at a multiple of this, and the unit of write-back: a huge page. Linux then keeps the page
 /// cache of a new segment in huge pages (ext4 from 6.16, XFS), and a map of them costs a point read one walk of the
@@ -303,7 +303,7 @@ pub fn read_back_failed(path: &Path, offset: u64) -> varve_types::VarveError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::files::RealFiles;
+    use varve_files::RealFiles;
 
     /// Story: plain fences are smaller than most learned indexes, and the file kept the end of the first attempt
     /// behind the new footer, so that the fallback could not be opened.

@@ -160,9 +160,9 @@ mod tests {
     use std::sync::Arc;
 
     use crate::IndexPolicy;
-    use crate::files::RealFiles;
     use crate::hash::hash;
     use crate::segment::{SegmentBuilder, SegmentPlan};
+    use varve_files::RealFiles;
 
     /// After many hits the filter is left out: misses must still be answered, and the first one brings it back.
     #[test]

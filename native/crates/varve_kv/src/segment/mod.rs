@@ -38,11 +38,11 @@ use varve_types::Result;
 pub use verify::Verification;
 
 use crate::IndexPolicy;
-use crate::files::Map;
 use crate::stats::SegmentStats;
 use footer::Footer;
 use index::BlockIndex;
 use signpost::SIGNPOST_BYTES;
+use varve_files::Map;
 
 /// Sampled keys below which a trial spreads its questions evenly.
 const SAMPLED_KEYS_MIN: usize = 32;

@@ -10,8 +10,8 @@ use super::footer::{self, BLOCKS_AT, Footer, Unreadable};
 use super::index::BlockIndex;
 use super::{Counters, Origin, Segment, filter};
 use crate::error::{damaged, foreign, io, newer_format};
-use crate::files::{Access, Files, Map};
 use crate::hash::head;
+use varve_files::{Access, Files, Map};
 
 impl Segment {
     /// Opens the file of segment `id`; `bytes` is the length that the catalogue knows.

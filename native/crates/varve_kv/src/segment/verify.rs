@@ -7,8 +7,8 @@ use varve_types::Result;
 
 use super::Segment;
 use super::builder::{Fallback, read_back_failed};
-use crate::files::Files;
 use crate::hash::hash;
+use varve_files::Files;
 
 /// Runs announced to the operating system at a time (1 MiB): where memory is short, a new segment has left the page
 /// cache before it is read back, and each of its blocks would wait for the disk alone.

@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use varve_types::{ErrorCode, Result, VarveError};
 
-use super::Disk;
 use crate::batch::Batch;
 use crate::catalogue::{Catalogue, LogEntry};
 use crate::hash::hash;
@@ -20,6 +19,7 @@ use crate::segment::block::{Block, checksum};
 use crate::segment::footer::{self, BLOCKS_AT, FOOTER_BYTES};
 use crate::segment::{SegIter, Segment, SegmentBuilder, SegmentPlan, Verification};
 use crate::{IndexPolicy, limits};
+use varve_files::simulate::Disk;
 
 const ID: u64 = 7;
 const DIR: &str = "/hostile";

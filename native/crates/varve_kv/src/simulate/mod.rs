@@ -1,12 +1,5 @@
-//! A simulated disk, and the torture of whole stores on it. Behind the feature `simulate`, for tests and
-//! for the binary `kv_torture`; no part of a shipped store.
+//! The torture of whole stores on a simulated disk. Behind the feature `simulate`, for tests and for the binary
+//! `kv_torture`; no part of a shipped store.
 
-mod disk;
-mod disk_files;
 pub mod hostile;
-mod random;
 pub mod torture;
-mod unsynced;
-
-pub use disk::{Action, Call, Disk, Plan, Verdict};
-pub use random::Random;

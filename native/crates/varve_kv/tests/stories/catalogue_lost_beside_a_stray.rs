@@ -5,8 +5,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use varve_files::simulate::Disk;
 use varve_kv::repair;
-use varve_kv::simulate::Disk;
 use varve_types::ErrorCode;
 
 use super::{DIR, file, open, options, put};

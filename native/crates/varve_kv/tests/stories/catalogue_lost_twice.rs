@@ -4,8 +4,8 @@
 
 use std::sync::Arc;
 
+use varve_files::simulate::Disk;
 use varve_kv::repair;
-use varve_kv::simulate::Disk;
 
 use super::{DIR, file, open, put};
 

@@ -1,7 +1,7 @@
 //! A cursor that met a damaged block answered the error once. Asked again, one that had failed at its
 //! first step said "end", as if the range were empty.
 
-use varve_kv::simulate::Disk;
+use varve_files::simulate::Disk;
 use varve_kv::{Fields, Range};
 use varve_types::ErrorCode;
 

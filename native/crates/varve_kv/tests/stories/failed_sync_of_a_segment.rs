@@ -2,7 +2,7 @@
 //! new segment or of the directory failed, the store tried again, although a second sync proves nothing
 //! about what the first one could not write.
 
-use varve_kv::simulate::{Action, Disk, Verdict};
+use varve_files::simulate::{Action, Disk, Verdict};
 use varve_kv::{Durability, Store};
 use varve_types::ErrorCode;
 

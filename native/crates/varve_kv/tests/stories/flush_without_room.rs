@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use varve_kv::simulate::Disk;
+use varve_files::simulate::Disk;
 use varve_kv::{Batch, Event, LogMode, OpenOptions, Store, Threads};
 
 use super::{DIR, options};

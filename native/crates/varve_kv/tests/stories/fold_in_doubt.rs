@@ -4,7 +4,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use varve_kv::simulate::Disk;
+use varve_files::simulate::Disk;
 use varve_kv::{Batch, Event, LogMode, OpenOptions, Step, Store};
 
 use super::{DIR, options};

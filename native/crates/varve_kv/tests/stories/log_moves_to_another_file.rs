@@ -1,8 +1,8 @@
 //! Log files had at least 1 MiB, which hardly a tortured store filled, so two promises were never tried: the torture
 //! passed with a log that did not sync the file which it left, and with one that reused a file before it was folded.
 
+use varve_files::simulate::{Disk, Random};
 use varve_kv::limits::LOG_FILE_BYTES_MIN;
-use varve_kv::simulate::{Disk, Random};
 use varve_kv::{Durability, OpenOptions, Store};
 
 use super::{DIR, batch, options};

@@ -21,7 +21,7 @@ mod verify_on_a_full_disk;
 
 use std::sync::Arc;
 
-use varve_kv::simulate::{Action, Call, Disk, Verdict};
+use varve_files::simulate::{Action, Call, Disk, Verdict};
 use varve_kv::{Batch, Durability, OpenOptions, Store, Threads};
 
 const DIR: &str = "/store";

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use varve_kv::simulate::{Action, Disk, Verdict};
+use varve_files::simulate::{Action, Disk, Verdict};
 use varve_kv::{Batch, Durability, OpenOptions, Step, Store, repair};
 
 use super::{DIR, file, is, options};

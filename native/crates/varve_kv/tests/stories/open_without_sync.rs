@@ -1,7 +1,7 @@
 //! Opening raised the epoch, stored the catalogue and rewrote the mark each time: five syncs before the first read of a
 //! store that was closed in order, most of the time of a cold open. The first record of a session claims the store now.
 
-use varve_kv::simulate::{Action, Disk, Verdict};
+use varve_files::simulate::{Action, Disk, Verdict};
 
 use super::{open, put};
 

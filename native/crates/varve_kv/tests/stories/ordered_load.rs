@@ -1,7 +1,7 @@
 //! While writers never paused, flushes came before merges and folded into the newest segment again and again: 10 M
 //! records were written forty times, whatever their order. Keys in order need not be rewritten at all.
 
-use varve_kv::simulate::Disk;
+use varve_files::simulate::Disk;
 use varve_kv::{Batch, Durability, MISSING, OpenOptions, PackedKeys, Range, Store};
 
 use super::{DIR, options};

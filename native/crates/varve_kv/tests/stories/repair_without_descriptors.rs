@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
+use varve_files::simulate::{Action, Disk, Verdict};
 use varve_kv::repair;
-use varve_kv::simulate::{Action, Disk, Verdict};
 use varve_types::ErrorCode;
 
 use super::{DIR, file, is, open, put};

@@ -2,7 +2,7 @@
 //! but answered an error, the store went on writing to a log file that the catalogue on disk no longer
 //! named: the next open removed the file, and every synced write since the compaction with it.
 
-use varve_kv::simulate::{Action, Disk, Verdict};
+use varve_files::simulate::{Action, Disk, Verdict};
 
 use super::{is, open, put};
 

@@ -1,8 +1,8 @@
 //! A log record that a full disk cut short is refused, and overwritten by the next one. Verifying in
 //! between reported the cut record as damage.
 
+use varve_files::simulate::{Action, Disk, Verdict};
 use varve_kv::Durability;
-use varve_kv::simulate::{Action, Disk, Verdict};
 use varve_types::ErrorCode;
 
 use super::{batch, is, open, put};

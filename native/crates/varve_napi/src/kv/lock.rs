@@ -6,8 +6,8 @@ use std::sync::{Arc, OnceLock};
 use napi::Env;
 use napi::bindgen_prelude::{Object, Uint8Array};
 use napi_derive::napi;
+use varve_files::RealFiles;
 use varve_kv::error::closed;
-use varve_kv::files::RealFiles;
 use varve_kv::{ExternalRepair, StoreLock};
 use varve_types::VarveError;
 

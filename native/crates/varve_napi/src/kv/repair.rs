@@ -6,9 +6,9 @@ use std::sync::Arc;
 use napi::Env;
 use napi::bindgen_prelude::{Float64Array, Object, Uint8Array};
 use napi_derive::napi;
+use varve_files::RealFiles;
 use varve_kv::FoundLog;
 use varve_kv::error::argument;
-use varve_kv::files::RealFiles;
 use varve_types::VarveError;
 
 use crate::kv::report::RepairReport;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::oracle::Loss;
 use super::session::{Met, Outcome, Session, file_name};
-use crate::simulate::{Action, Plan, Verdict};
+use varve_files::simulate::{Action, Plan, Verdict};
 
 /// The disk fills up in the middle of work, then space is freed.
 pub fn full(seed: u64) -> Outcome<Met> {
@@ -148,7 +148,10 @@ fn started(seed: u64) -> Outcome<Session> {
     Ok(session)
 }
 
-fn fail(session: &mut Session, plan: impl FnMut(&crate::simulate::Call<'_>) -> Verdict + Send + 'static) {
+fn fail(
+    session: &mut Session,
+    plan: impl FnMut(&varve_files::simulate::Call<'_>) -> Verdict + Send + 'static,
+) {
     session.disk.set_plan(Some(Box::new(plan)));
 }
 

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{Batch, Durability};
 
-use crate::simulate::Random;
+use varve_files::simulate::Random;
 
 /// The contents of a store.
 pub type Contents = BTreeMap<Vec<u8>, Vec<u8>>;

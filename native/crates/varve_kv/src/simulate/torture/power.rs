@@ -2,8 +2,8 @@
 
 use super::oracle::Loss;
 use super::session::{Met, Outcome, Session, file_name};
-use crate::simulate::Random;
-use crate::simulate::{Action, Call, Plan, Verdict};
+use varve_files::simulate::Random;
+use varve_files::simulate::{Action, Call, Plan, Verdict};
 
 /// One store through several power cuts.
 pub fn power(seed: u64) -> Outcome<Met> {

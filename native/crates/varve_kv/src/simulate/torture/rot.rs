@@ -10,7 +10,7 @@ use varve_types::VarveError;
 
 use super::oracle::{Contents, Loss, Oracle, brief, compare, probe_keys};
 use super::session::{DIR, Met, Outcome, Session, contents_of, file_name};
-use crate::simulate::Random;
+use varve_files::simulate::Random;
 
 /// Damages one file of a store, repairs it, works on, and damages another.
 pub fn rot(seed: u64) -> Outcome<Met> {

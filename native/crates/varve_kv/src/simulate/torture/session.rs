@@ -7,8 +7,8 @@ use crate::{AckSink, Durability, Event, OpenOptions, Range, Receipt, Store, Thre
 use varve_types::VarveError;
 
 use super::oracle::{Contents, Fate, Loss, Oracle, compare, probe_keys};
-use crate::simulate::Disk;
-use crate::simulate::Random;
+use varve_files::simulate::Disk;
+use varve_files::simulate::Random;
 
 /// Where every store lies on its disk.
 pub const DIR: &str = "/store";

@@ -1,7 +1,7 @@
-//! The file layer: the only way in which this crate touches a disk.
+//! The file layer: the only way in which the storage crates touch a disk.
 //!
-//! It always arrives as an argument, so that the whole store runs on a simulated disk that loses
-//! power, fails calls and rots (`varve_kv::simulate`).
+//! It always arrives as an argument, so that a whole store runs on a simulated disk that loses
+//! power, fails calls and rots (`simulate`, behind the feature of that name).
 //!
 //! Invariants
 //! 1. Nothing counts as durable before `sync_data` (contents) or `sync_dir` (names) returned.
@@ -9,6 +9,8 @@
 
 mod map;
 mod real;
+#[cfg(feature = "simulate")]
+pub mod simulate;
 
 use std::fmt::Debug;
 use std::io;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::disk::{Action, Disk, Extent, State};
 use super::random::Random;
 use super::unsynced::{Change, NameChange, settle_names};
-use crate::files::{Access, File, Files, Lock, Map};
+use crate::{Access, File, Files, Lock, Map};
 
 impl Files for Disk {
     fn create_dir(&self, dir: &Path) -> io::Result<()> {
