@@ -91,7 +91,115 @@ export interface Onnx {
   readonly Tensor: new (type: 'float32', data: Float32Array, dims: readonly number[]) => OnnxTensor;
 }
 
+export interface DuckDbVector {
+  /** The values of a column of fixed width. */
+  readonly items: { set(values: ArrayLike<number> | ArrayLike<bigint>): void };
+  flush(): void;
+}
+
+export interface DuckDbChunk {
+  rowCount: number;
+  readonly columnCount: number;
+  getColumnVector(index: number): DuckDbVector;
+  getColumns(): unknown[][];
+}
+
+export interface DuckDbResult {
+  readonly columnCount: number;
+  columnTypeId(index: number): number;
+  fetchChunk(): Promise<DuckDbChunk | null>;
+}
+
+export interface DuckDbStatement {
+  bindInteger(index: number, value: number): void;
+  bindBigInt(index: number, value: bigint): void;
+  run(): Promise<DuckDbResult>;
+}
+
+export interface DuckDbAppender {
+  appendDataChunk(chunk: DuckDbChunk): void;
+  flushSync(): void;
+  closeSync(): void;
+}
+
+export interface DuckDbConnection {
+  run(sql: string): Promise<DuckDbResult>;
+  stream(sql: string): Promise<DuckDbResult>;
+  prepare(sql: string): Promise<DuckDbStatement>;
+  createAppender(table: string): Promise<DuckDbAppender>;
+  closeSync(): void;
+}
+
+export interface DuckDb {
+  readonly DuckDBInstance: {
+    create(
+      file: string,
+      options: Readonly<Record<string, string>>,
+    ): Promise<{ connect(): Promise<DuckDbConnection>; closeSync(): void }>;
+  };
+  readonly DuckDBDataChunk: { create(types: readonly unknown[], rowCount?: number): DuckDbChunk };
+  readonly BIGINT: unknown;
+  readonly DOUBLE: unknown;
+  readonly TIMESTAMP: unknown;
+}
+
+export interface PolarsExpr {
+  alias(name: string): PolarsExpr;
+  and(other: PolarsExpr): PolarsExpr;
+  eq(value: unknown): PolarsExpr;
+  lt(value: unknown): PolarsExpr;
+  gtEq(value: unknown): PolarsExpr;
+  mul(other: PolarsExpr): PolarsExpr;
+  sub(other: PolarsExpr): PolarsExpr;
+  sum(): PolarsExpr;
+  mean(): PolarsExpr;
+  median(): PolarsExpr;
+  std(): PolarsExpr;
+  min(): PolarsExpr;
+  max(): PolarsExpr;
+}
+
+export interface PolarsSeries {
+  readonly dtype: unknown;
+  toArray(): unknown[];
+}
+
+export interface PolarsFrame {
+  readonly height: number;
+  readonly columns: readonly string[];
+  lazy(): PolarsLazyFrame;
+  slice(offset: number, length: number): PolarsFrame;
+  getColumn(name: string): PolarsSeries;
+  writeIPC(): Buffer;
+}
+
+export interface PolarsLazyFrame {
+  filter(predicate: PolarsExpr): PolarsLazyFrame;
+  select(...columns: (PolarsExpr | string)[]): PolarsLazyFrame;
+  groupBy(columns: readonly string[], keepOrder: boolean): { agg(...columns: PolarsExpr[]): PolarsLazyFrame };
+  sort(columns: readonly string[], descending: boolean): PolarsLazyFrame;
+  limit(rows: number): PolarsLazyFrame;
+  collect(): Promise<PolarsFrame>;
+}
+
+export interface Polars {
+  scanParquet(file: string): PolarsLazyFrame;
+  readParquet(file: string): PolarsFrame;
+  readIPCStream(bytes: Buffer): PolarsFrame;
+  col(name: string): PolarsExpr;
+  lit(value: unknown): PolarsExpr;
+  len(): PolarsExpr;
+  pearsonCorr(a: string, b: string): PolarsExpr;
+}
+
 export const loadLmdb = (): Lmdb => require('lmdb') as Lmdb;
 export const loadLevel = (): Level => require('classic-level') as Level;
 export const loadSqlite = (): Sqlite => require('better-sqlite3') as Sqlite;
 export const loadOnnx = (): Onnx => require('onnxruntime-node') as Onnx;
+export const loadDuckDb = (): DuckDb => require('@duckdb/node-api') as DuckDb;
+
+/** @param threads of its pool, which is made once per process */
+export function loadPolars(threads: number): Polars {
+  process.env['POLARS_MAX_THREADS'] = String(threads);
+  return require('nodejs-polars') as Polars;
+}
