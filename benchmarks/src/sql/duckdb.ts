@@ -4,7 +4,13 @@
  */
 import { join } from 'node:path';
 import { type DuckDbChunk, type DuckDbConnection, loadDuckDb } from '../rivals/load.js';
-import { type OpenOptions, type ParquetTable, type SqlEngine, type SqlEngineKind, threadCount } from './engine.js';
+import {
+  type OpenOptions,
+  type ParquetTable,
+  type SqlEngine,
+  type SqlEngineKind,
+  threadCount,
+} from './engine.js';
 import type { Cell, Piece } from './fingerprint.js';
 
 export const duckdb: SqlEngineKind = {
@@ -24,7 +30,8 @@ export const duckdbWithIndexes = (columns: Readonly<Record<string, readonly stri
     const { connection, close } = await connect(fileIn(folder));
     await loadTables(connection, tables);
     for (const [table, list] of Object.entries(columns))
-      for (const column of list) await connection.run(`create index ${table}_${column} on ${table} (${column})`);
+      for (const column of list)
+        await connection.run(`create index ${table}_${column} on ${table} (${column})`);
     await connection.run('checkpoint');
     close();
   },

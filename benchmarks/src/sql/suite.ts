@@ -1,0 +1,16 @@
+/**
+ * Suite `sql`: is Varve's SQL over columns faster, smaller and steadier than DuckDB and Polars from Node?
+ *
+ * Workload: see the head of each part. Every engine works with two threads, on its own storage and in its fastest calls:
+ * DuckDB resident on its own file, results streamed as chunks; Polars in lazy expressions, over frames in memory and
+ * over Parquet files. Answers are compared before any time counts. Excluded: generating and, but where a case names it,
+ * loading the data. Without the package that brings Varve's SQL the rivals are measured alone.
+ */
+import type { Suite } from '../result.js';
+import { installRivals } from '../rivals/install.js';
+import { h2o } from './h2o/h2o.js';
+
+export const sql: Suite = {
+  prepare: ({ progress }) => installRivals(progress),
+  parts: { h2o },
+};

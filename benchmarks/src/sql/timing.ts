@@ -1,0 +1,105 @@
+/** Compares the answers to a query, then times it, engine beside engine; and sums up many queries. */
+import type { Progress } from '../progress.js';
+import type { Case, Value } from '../result.js';
+import { interleave, type Samples } from '../rounds.js';
+import { exact } from '../statistics.js';
+import type { Query, SqlEngine } from './engine.js';
+import { type Fingerprint, fingerprint, mustMatch, type Tolerance } from './fingerprint.js';
+
+/** Hot runs of one query, ms by engine. */
+export interface Timed {
+  readonly query: Query;
+  readonly samples: Samples;
+}
+
+export interface TimingOptions {
+  /** Hot runs of a query. */
+  readonly roundsOf: (query: Query) => number;
+  readonly tolerance: Tolerance;
+  readonly progress: Progress;
+}
+
+/** Sums of floating point numbers in another order differ in their last digits. */
+export const lastDigits: Tolerance = { relative: 1e-9, absolute: 0 };
+
+/**
+ * The run whose answers are compared is the first and warms caches up; the others are timed.
+ *
+ * @throws WrongAnswer when engines answer differently
+ */
+export async function timeQueries(
+  engines: readonly SqlEngine[],
+  queries: readonly Query[],
+  { roundsOf, tolerance, progress }: TimingOptions,
+): Promise<readonly Timed[]> {
+  const all: Timed[] = [];
+  for (const query of queries) {
+    const answers = new Map<string, Fingerprint>();
+    for (const engine of engines) answers.set(engine.name, await fingerprint(engine.answer(query)));
+    mustMatch(query.name, answers, tolerance);
+    const samples = await interleave(engines, roundsOf(query), (engine) => msOf(() => engine.run(query)));
+    all.push({ query, samples });
+    progress.at(all.length / queries.length);
+  }
+  return all;
+}
+
+/** How long something takes, ms. */
+export async function msOf(work: () => unknown): Promise<number> {
+  const start = performance.now();
+  await work();
+  return performance.now() - start;
+}
+
+/** Each engine's geometric mean of its best times, ms; engines that lack a query are left out. */
+export function geometricMeans(all: readonly Timed[]): Readonly<Record<string, Value>> {
+  return overQueries(all, (times) =>
+    Math.exp(times.reduce((sum, ms) => sum + Math.log(ms), 0) / times.length),
+  );
+}
+
+/** Each engine's sum of its best times, ms. */
+export function totals(all: readonly Timed[]): Readonly<Record<string, Value>> {
+  return overQueries(all, (times) => times.reduce((sum, ms) => sum + ms, 0));
+}
+
+/** Each other engine's greatest ratio of best times to those of `reference`. */
+export function worstRatios(all: readonly Timed[], reference: string): Readonly<Record<string, Value>> {
+  const values: Record<string, Value> = {};
+  for (const engine of enginesOf(all)) {
+    if (engine === reference) continue;
+    values[engine] = exact(Math.max(...all.map((timed) => best(timed, engine) / best(timed, reference))));
+  }
+  return values;
+}
+
+/**
+ * Varve's time over that of whichever of some rivals is better, as one row; no row without Varve.
+ *
+ * @param means by engine, ms
+ */
+export function overBetter(
+  head: Pick<Case, 'case' | 'metric'>,
+  means: Readonly<Record<string, Value>>,
+  rivals: readonly string[],
+): readonly Case[] {
+  const own = means['varve']?.median;
+  if (own === undefined) return [];
+  const better = Math.min(...rivals.map((name) => means[name]?.median ?? Number.POSITIVE_INFINITY));
+  return [{ ...head, unit: 'x', better: 'lower', values: { varve: exact(own / better) } }];
+}
+
+function overQueries(
+  all: readonly Timed[],
+  figure: (times: readonly number[]) => number,
+): Readonly<Record<string, Value>> {
+  return Object.fromEntries(
+    enginesOf(all).map((engine) => [engine, exact(figure(all.map((timed) => best(timed, engine))))]),
+  );
+}
+
+function enginesOf(all: readonly Timed[]): readonly string[] {
+  return [...(all[0]?.samples.keys() ?? [])];
+}
+
+const best = ({ samples }: Timed, engine: string): number => Math.min(...(samples.get(engine) ?? []));

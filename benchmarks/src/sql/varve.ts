@@ -1,0 +1,99 @@
+/**
+ * Varve's SQL. The package is looked for when the suite runs: without it the rivals are measured alone and every goal
+ * stays unmeasured. What this file says of its calls is all that the suite knows of them.
+ */
+import { type SqlEngine, type SqlEngineKind, threadCount } from './engine.js';
+import { piecesOfIpc } from './polars.js';
+
+/** A result: its batches as chunks of one stream of Arrow IPC, or all of it. */
+export interface VarveResult {
+  batches(): AsyncIterable<Uint8Array>;
+  arrow(): Promise<Uint8Array>;
+  rows(): Promise<Record<string, unknown>[]>;
+}
+
+export interface VarveDatabase {
+  query(sql: string, params?: readonly unknown[]): Promise<VarveResult>;
+  prepare(sql: string): { query(params?: readonly unknown[]): Promise<VarveResult> };
+  append(table: string, columns: Readonly<Record<string, unknown>>): Promise<unknown>;
+  get(table: string, key: unknown): Record<string, unknown> | undefined;
+  /** Lets adaptive compression and sorting do all that they find worth doing. */
+  adapt(): Promise<unknown>;
+  /** Folds everything into segments and waits for it. */
+  compact(): Promise<unknown>;
+  close(): Promise<void>;
+}
+
+export interface VarveSql {
+  open(
+    folder: string,
+    options?: { readonly threads?: number; readonly memoryBytes?: number },
+  ): Promise<VarveDatabase>;
+}
+
+/** The tier that has SQL; undefined while the workspace has none. */
+export async function findVarve(): Promise<VarveSql | undefined> {
+  // The name is no literal: the compiler would ask for the package's types.
+  const name: string = '@varve/pc';
+  try {
+    return (await import(name)) as VarveSql;
+  } catch (error) {
+    if ((error as { readonly code?: string }).code === 'ERR_MODULE_NOT_FOUND') return undefined;
+    throw error;
+  }
+}
+
+/** Varve as an engine of the suite: none or one. */
+export async function varveKinds(): Promise<readonly SqlEngineKind[]> {
+  const sql = await findVarve();
+  return sql === undefined ? [] : [varveKind(sql, 'varve', {})];
+}
+
+/** @param indexes columns with a secondary index, by table */
+export function varveKind(
+  sql: VarveSql,
+  name: string,
+  indexes: Readonly<Record<string, readonly string[]>>,
+): SqlEngineKind {
+  return {
+    name,
+    async load(folder, tables) {
+      const database = await sql.open(folder, { threads: threadCount });
+      for (const table of tables) {
+        const file = table.file.replaceAll("'", "''");
+        await finish(await database.query(`create table ${table.name} as select * from '${file}'`));
+        for (const column of indexes[table.name] ?? [])
+          await finish(
+            await database.query(`create index ${table.name}_${column} on ${table.name} (${column})`),
+          );
+      }
+      await database.compact();
+      await database.close();
+    },
+    async open(folder, { memoryBytes } = {}) {
+      const database = await sql.open(folder, {
+        threads: threadCount,
+        ...(memoryBytes === undefined ? {} : { memoryBytes }),
+      });
+      return engine(name, database);
+    },
+  };
+}
+
+function engine(name: string, database: VarveDatabase): SqlEngine {
+  return {
+    name,
+    run: async ({ sql }) => finish(await database.query(sql)),
+    async *answer({ sql }) {
+      yield* piecesOfIpc(Buffer.from(await (await database.query(sql)).arrow()));
+    },
+    close: () => database.close(),
+  };
+}
+
+/** Takes in a whole result. @returns its bytes */
+export async function finish(result: VarveResult): Promise<number> {
+  let bytes = 0;
+  for await (const chunk of result.batches()) bytes += chunk.length;
+  return bytes;
+}
