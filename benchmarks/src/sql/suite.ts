@@ -9,8 +9,9 @@
 import type { Suite } from '../result.js';
 import { installRivals } from '../rivals/install.js';
 import { h2o } from './h2o/h2o.js';
+import { tpch } from './tpch/tpch.js';
 
 export const sql: Suite = {
   prepare: ({ progress }) => installRivals(progress),
-  parts: { h2o },
+  parts: { h2o, tpch },
 };
