@@ -99,6 +99,7 @@ export interface DuckDbVector {
 
 export interface DuckDbChunk {
   rowCount: number;
+  reset(): void;
   readonly columnCount: number;
   getColumnVector(index: number): DuckDbVector;
   getColumns(): unknown[][];
@@ -113,6 +114,7 @@ export interface DuckDbResult {
 export interface DuckDbStatement {
   bindInteger(index: number, value: number): void;
   bindBigInt(index: number, value: bigint): void;
+  bindVarchar(index: number, value: string): void;
   run(): Promise<DuckDbResult>;
 }
 

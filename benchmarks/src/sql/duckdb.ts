@@ -15,6 +15,7 @@ import type { Cell, Piece } from './fingerprint.js';
 
 export const duckdb: SqlEngineKind = {
   name: 'duckdb',
+  store: 'duckdb',
   async load(folder, tables) {
     const { connection, close } = await connect(fileIn(folder));
     await loadTables(connection, tables);
@@ -26,6 +27,7 @@ export const duckdb: SqlEngineKind = {
 /** With adaptive radix trees on the columns that equality filters name. */
 export const duckdbWithIndexes = (columns: Readonly<Record<string, readonly string[]>>): SqlEngineKind => ({
   name: 'duckdb, indexes',
+  store: 'duckdb, indexes',
   async load(folder, tables) {
     const { connection, close } = await connect(fileIn(folder));
     await loadTables(connection, tables);
@@ -81,7 +83,7 @@ export async function streamChunks(
   }
 }
 
-const fileIn = (folder: string): string => join(folder, 'data.duckdb');
+export const fileIn = (folder: string): string => join(folder, 'data.duckdb');
 
 async function loadTables(connection: DuckDbConnection, tables: readonly ParquetTable[]): Promise<void> {
   for (const { name, file } of tables)

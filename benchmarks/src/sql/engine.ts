@@ -39,6 +39,8 @@ export interface OpenOptions {
 
 export interface SqlEngineKind {
   readonly name: string;
+  /** What `load` makes; kinds that make the same share it. */
+  readonly store: string;
   /** Makes a database of these tables in `folder`, which is empty, checkpointed and closed. */
   load(folder: string, tables: readonly ParquetTable[]): Promise<void>;
   open(folder: string, options?: OpenOptions): Promise<SqlEngine>;

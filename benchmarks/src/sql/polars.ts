@@ -32,6 +32,7 @@ function kind(
 ): SqlEngineKind {
   return {
     name,
+    store: 'polars',
     load(folder, tables) {
       for (const { name: to, file } of tables) copyFileSync(file, join(folder, `${to}.parquet`));
       return Promise.resolve();

@@ -6,8 +6,25 @@ export interface Sizes {
   readonly rows: number;
   /** Hot runs of each query. */
   readonly rounds: number;
+  /** Hot runs of each selective filter. */
+  readonly filterRounds: number;
   /** Scale of TPC-H. */
   readonly scale: number;
+  /** Rows on their way into JavaScript, and how often. */
+  readonly boundaryRows: number;
+  readonly boundaryRounds: number;
+  /** Rows that point reads find, calls per round, and rounds. */
+  readonly callRows: number;
+  readonly calls: number;
+  readonly callRounds: number;
+  /** Rows appended per round. */
+  readonly appended: number;
+  readonly appendRounds: number;
+  /** Durable commits per round. */
+  readonly commits: number;
+  readonly commitRounds: number;
+  /** Questions of the skewed workload. */
+  readonly skewed: number;
   /** The range of ts that query 11 asks for. */
   readonly range: { readonly from: string; readonly to: string };
 }
@@ -16,13 +33,35 @@ export const sizes: Readonly<Record<Size, Sizes>> = {
   small: {
     rows: 100_000,
     rounds: 2,
+    filterRounds: 3,
     scale: 0.01,
+    boundaryRows: 20_000,
+    boundaryRounds: 2,
+    callRows: 10_000,
+    calls: 200,
+    callRounds: 2,
+    appended: 50_000,
+    appendRounds: 2,
+    commits: 32,
+    commitRounds: 2,
+    skewed: 20,
     range: { from: '2026-01-01 06:00:00', to: '2026-01-01 12:00:00' },
   },
   real: {
     rows: 10_000_000,
     rounds: 3,
+    filterRounds: 7,
     scale: 1,
+    boundaryRows: 1_000_000,
+    boundaryRounds: 7,
+    callRows: 1_000_000,
+    calls: 2_000,
+    callRounds: 9,
+    appended: 1_000_000,
+    appendRounds: 5,
+    commits: 800,
+    commitRounds: 5,
+    skewed: 200,
     range: { from: '2026-02-01 00:00:00', to: '2026-02-08 00:00:00' },
   },
 };

@@ -8,10 +8,19 @@
  */
 import type { Suite } from '../result.js';
 import { installRivals } from '../rivals/install.js';
+import { adaptive } from './adaptive.js';
+import { append } from './append.js';
+import { boundary } from './boundary.js';
+import { calls } from './calls.js';
+import { commit } from './commit.js';
+import { file } from './h2o/file.js';
+import { filters } from './h2o/filters.js';
+import { groups } from './h2o/groups.js';
 import { h2o } from './h2o/h2o.js';
+import { tpchMemory } from './tpch/memory.js';
 import { tpch } from './tpch/tpch.js';
 
 export const sql: Suite = {
   prepare: ({ progress }) => installRivals(progress),
-  parts: { h2o, tpch },
+  parts: { h2o, filters, groups, file, tpch, tpchMemory, boundary, calls, append, commit, adaptive },
 };

@@ -46,25 +46,26 @@ export async function findVarve(): Promise<VarveSql | undefined> {
 /** Varve as an engine of the suite: none or one. */
 export async function varveKinds(): Promise<readonly SqlEngineKind[]> {
   const sql = await findVarve();
-  return sql === undefined ? [] : [varveKind(sql, 'varve', {})];
+  return sql === undefined ? [] : [varveKind(sql, 'varve')];
 }
 
-/** @param indexes columns with a secondary index, by table */
+/** @param indexes lists of columns, each with a secondary index, by table */
 export function varveKind(
   sql: VarveSql,
   name: string,
-  indexes: Readonly<Record<string, readonly string[]>>,
+  indexes: Readonly<Record<string, readonly string[]>> = {},
 ): SqlEngineKind {
   return {
     name,
+    store: Object.keys(indexes).length === 0 ? 'varve' : 'varve, indexes',
     async load(folder, tables) {
       const database = await sql.open(folder, { threads: threadCount });
       for (const table of tables) {
         const file = table.file.replaceAll("'", "''");
         await finish(await database.query(`create table ${table.name} as select * from '${file}'`));
-        for (const column of indexes[table.name] ?? [])
+        for (const [i, columns] of (indexes[table.name] ?? []).entries())
           await finish(
-            await database.query(`create index ${table.name}_${column} on ${table.name} (${column})`),
+            await database.query(`create index ${table.name}_${i + 1} on ${table.name} (${columns})`),
           );
       }
       await database.compact();

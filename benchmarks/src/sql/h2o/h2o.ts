@@ -5,21 +5,18 @@
 import type { Case, Context } from '../../result.js';
 import { row } from '../../rounds.js';
 import { duckdb } from '../duckdb.js';
-import type { Query, SqlEngine, SqlEngineKind } from '../engine.js';
-import { polarsKinds } from '../polars.js';
+import type { Query } from '../engine.js';
+import { kindsOverG } from '../kinds.js';
 import { type Sizes, sizes } from '../sizes.js';
 import { readSql, splitQueries } from '../statements.js';
 import { geometricMeans, lastDigits, overBetter, timeQueries, worstRatios } from '../timing.js';
-import { varveKinds } from '../varve.js';
-import { h2oPlans } from './plans.js';
-import { loadedG } from './table.js';
+import { openAll } from './table.js';
 
 const name = 'h2o';
 
 export async function h2o(context: Context): Promise<readonly Case[]> {
   const size = sizes[context.size];
-  const kinds = [...(await varveKinds()), duckdb, ...polarsKinds('g', h2oPlans(size))];
-  const engines = await openAll(kinds, context);
+  const engines = await openAll(await kindsOverG(context.size), context);
   context.progress.step('h2o: eleven queries');
   const all = await timeQueries(engines, h2oQueries(size), {
     roundsOf: (query) => (query.name === manyGroups ? 1 : size.rounds),
@@ -53,14 +50,4 @@ export const manyGroups = '9 sum, count by six columns';
 
 export function h2oQueries({ range: { from, to } }: Sizes): readonly Query[] {
   return splitQueries(readSql('h2o/queries.sql', { from: `timestamp '${from}'`, to: `timestamp '${to}'` }));
-}
-
-/** Opens every engine over its loaded table g. */
-export async function openAll(
-  kinds: readonly SqlEngineKind[],
-  context: Context,
-): Promise<readonly SqlEngine[]> {
-  const engines: SqlEngine[] = [];
-  for (const kind of kinds) engines.push(await kind.open(await loadedG(kind, context)));
-  return engines;
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Context } from '../../result.js';
 import { dataFolder } from '../data-folder.js';
 import { connect } from '../duckdb.js';
-import type { ParquetTable, SqlEngineKind } from '../engine.js';
+import type { ParquetTable, SqlEngine, SqlEngineKind } from '../engine.js';
 import { sizes } from '../sizes.js';
 import { readSql } from '../statements.js';
 
@@ -23,11 +23,21 @@ export async function tableG({ size, progress }: Context): Promise<ParquetTable>
 
 /** The folder of an engine's database with table g; loaded at the first call of a run. */
 export async function loadedG(kind: SqlEngineKind, context: Context): Promise<string> {
-  const folder = join(context.folder, `g, ${kind.name}`);
+  const folder = join(context.folder, `g, ${kind.store}`);
   if (existsSync(folder)) return folder;
   const table = await tableG(context);
-  context.progress.step(`loading ${sizes[context.size].rows.toLocaleString('en')} rows into ${kind.name}`);
+  context.progress.step(`loading ${sizes[context.size].rows.toLocaleString('en')} rows into ${kind.store}`);
   mkdirSync(folder);
   await kind.load(folder, [table]);
   return folder;
+}
+
+/** Opens every engine over its loaded table g. */
+export async function openAll(
+  kinds: readonly SqlEngineKind[],
+  context: Context,
+): Promise<readonly SqlEngine[]> {
+  const engines: SqlEngine[] = [];
+  for (const kind of kinds) engines.push(await kind.open(await loadedG(kind, context)));
+  return engines;
 }

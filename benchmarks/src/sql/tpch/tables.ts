@@ -36,10 +36,10 @@ const tables: Readonly<Record<string, string>> = {
 
 /** The folder of an engine's database with the eight tables; loaded at the first call of a run. */
 export async function loadedTpch(kind: SqlEngineKind, context: Context): Promise<string> {
-  const folder = join(context.folder, `tpch, ${kind.name}`);
+  const folder = join(context.folder, `tpch, ${kind.store}`);
   if (existsSync(folder)) return folder;
   const files = await tpchTables(context);
-  context.progress.step(`loading TPC-H at scale ${sizes[context.size].scale} into ${kind.name}`);
+  context.progress.step(`loading TPC-H at scale ${sizes[context.size].scale} into ${kind.store}`);
   mkdirSync(folder);
   await kind.load(folder, files);
   return folder;

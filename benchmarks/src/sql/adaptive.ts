@@ -1,0 +1,79 @@
+/**
+ * Case `adaptive`: a skewed workload on 10 M rows that are in another order than it asks for, before and after Varve has
+ * adapted its compression and sorting to it. Nine questions of ten ask for a narrow range of one column, most of them
+ * in its first fifth. Varve alone: no rival adapts.
+ */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { allocatedBytes } from '../kv/disk-bytes.js';
+import { createRandom, type Random } from '../random.js';
+import type { Case, Context } from '../result.js';
+import { mustAgree } from '../rounds.js';
+import { exact } from '../statistics.js';
+import { threadCount } from './engine.js';
+import { tableG } from './h2o/table.js';
+import { sizes } from './sizes.js';
+import { findVarve, type VarveDatabase, varveKind } from './varve.js';
+
+const name = 'adaptive';
+
+export async function adaptive(context: Context): Promise<readonly Case[]> {
+  const sql = await findVarve();
+  if (sql === undefined) return [];
+  const { skewed, rows } = sizes[context.size];
+  const table = await tableG(context);
+  context.progress.step('adaptive: loading');
+  const folder = join(context.folder, name);
+  mkdirSync(folder);
+  await varveKind(sql, 'varve').load(folder, [table]);
+  const bytesBefore = allocatedBytes(folder);
+  const database = await sql.open(folder, { threads: threadCount });
+  const random = createRandom(context.seed);
+  const questions = Array.from({ length: skewed }, () => question(random, rows / 100));
+  context.progress.step('adaptive: the workload before');
+  const before = await askAll(database, questions);
+  context.progress.step('adaptive: adapting');
+  await database.adapt();
+  context.progress.step('adaptive: the workload after');
+  const after = await askAll(database, questions);
+  mustAgree(
+    name,
+    new Map([
+      ['before', before.answers],
+      ['after', after.answers],
+    ]),
+  );
+  await database.close();
+  const of = (metric: string, better: Case['better'], value: number): Case => ({
+    case: name,
+    metric,
+    unit: 'x',
+    better,
+    values: { varve: exact(value) },
+  });
+  return [
+    of('speed over before', 'higher', before.ms / after.ms),
+    of('bytes over before', 'lower', allocatedBytes(folder) / bytesBefore),
+  ];
+}
+
+function question(random: Random, distinct: number): string {
+  const isHot = random.unit() < 0.9;
+  const from = 1 + random.below(isHot && random.unit() < 0.8 ? distinct / 5 : distinct);
+  return isHot
+    ? `select count(*) as n, sum(v1) as v from g where id6 between ${from} and ${from + 20}`
+    : `select count(*) as n, sum(v1) as v from g where id4 = ${1 + random.below(100)}`;
+}
+
+async function askAll(
+  database: VarveDatabase,
+  questions: readonly string[],
+): Promise<{ readonly ms: number; readonly answers: string }> {
+  const answers: string[] = [];
+  const start = performance.now();
+  for (const text of questions) {
+    const [found] = await (await database.query(text)).rows();
+    answers.push(`${String(found?.['n'])} ${String(found?.['v'])}`);
+  }
+  return { ms: performance.now() - start, answers: answers.join('\n') };
+}

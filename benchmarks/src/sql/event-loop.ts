@@ -1,0 +1,30 @@
+/** How long JavaScript is kept from running while something works. */
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+
+export interface Watched {
+  readonly ms: number;
+  /** The longest time that the event loop did not turn, ms. */
+  readonly blockedMs: number;
+}
+
+const resolutionMs = 1;
+
+/**
+ * Times some work while a timer of libuv, which runs no JavaScript and so takes nothing from the work, asks every
+ * millisecond to be called: how late it is called is how long the loop was blocked.
+ */
+export async function watchLoop(work: () => unknown): Promise<Watched> {
+  const delays = monitorEventLoopDelay({ resolution: resolutionMs });
+  delays.enable();
+  await turnOfLoop();
+  delays.reset();
+  const start = performance.now();
+  await work();
+  const ms = performance.now() - start;
+  // The timer is late only once the loop turns again.
+  await turnOfLoop();
+  delays.disable();
+  return { ms, blockedMs: Math.max(0, delays.max / 1e6 - resolutionMs) };
+}
+
+const turnOfLoop = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5 * resolutionMs));

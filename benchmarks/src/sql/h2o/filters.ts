@@ -1,0 +1,119 @@
+/**
+ * Case `filters`: selective filters on 10 M rows, with secondary indexes and without, in Varve and in DuckDB. Polars has
+ * none.
+ */
+import type { Case, Context } from '../../result.js';
+import { row } from '../../rounds.js';
+import { exact } from '../../statistics.js';
+import { duckdb, duckdbWithIndexes } from '../duckdb.js';
+import type { Query, SqlEngineKind } from '../engine.js';
+import { type PolarsPlans, polarsKinds } from '../polars.js';
+import { type Sizes, sizes } from '../sizes.js';
+import { readSql, splitQueries } from '../statements.js';
+import { geometricMeans, lastDigits, timeQueries } from '../timing.js';
+import { findVarve, varveKind } from '../varve.js';
+import { openAll } from './table.js';
+
+const name = 'filters';
+
+/** Columns that the filters name. DuckDB's indexes serve one column at a time. */
+const indexes: Readonly<Record<string, readonly string[]>> = { g: ['id3', 'id6', 'ts', 'v3'] };
+
+export async function filters(context: Context): Promise<readonly Case[]> {
+  const size = sizes[context.size];
+  const kinds = [
+    ...(await ownKinds()),
+    duckdb,
+    duckdbWithIndexes(indexes),
+    ...polarsKinds('g', filterPlans(size)),
+  ];
+  const engines = await openAll(kinds, context);
+  context.progress.step('filters: six queries');
+  const all = await timeQueries(engines, filterQueries(size), {
+    roundsOf: () => size.filterRounds,
+    tolerance: lastDigits,
+    progress: context.progress,
+  });
+  for (const engine of engines) await engine.close();
+  const means = geometricMeans(all);
+  return [
+    ...all.map(({ query, samples }) =>
+      row({ case: name, metric: query.name, unit: 'ms', better: 'lower' }, samples),
+    ),
+    { case: name, metric: 'geometric mean of best times', unit: 'ms', better: 'lower', values: means },
+    ...gainOfIndexes(means),
+  ];
+}
+
+/** Varve with indexes carries the suite's name for it: that is how a user who filters would have it. */
+async function ownKinds(): Promise<readonly SqlEngineKind[]> {
+  const sql = await findVarve();
+  if (sql === undefined) return [];
+  const all = { g: [...(indexes['g'] ?? []), 'id1, id4, v1'] };
+  return [varveKind(sql, 'varve', all), varveKind(sql, 'varve, no index')];
+}
+
+function gainOfIndexes(means: ReturnType<typeof geometricMeans>): readonly Case[] {
+  const [own, plain] = [means['varve']?.median, means['varve, no index']?.median];
+  if (own === undefined || plain === undefined) return [];
+  const values = { varve: exact(plain / own) };
+  return [{ case: name, metric: 'speed over no index', unit: 'x', better: 'higher', values }];
+}
+
+function filterQueries({ rows }: Sizes): readonly Query[] {
+  const { hour, day } = ranges(rows);
+  const literal = (ms: number): string =>
+    `timestamp '${new Date(ms).toISOString().slice(0, 19).replace('T', ' ')}'`;
+  return splitQueries(
+    readSql('h2o/filters.sql', {
+      hour_from: literal(hour.from),
+      hour_to: literal(hour.to),
+      day_from: literal(day.from),
+      day_to: literal(day.to),
+    }),
+  );
+}
+
+function filterPlans({ rows }: Sizes): PolarsPlans {
+  const { hour, day } = ranges(rows);
+  return {
+    'id3 = a string': (g, pl) =>
+      g.filter(pl.col('id3').eq(pl.lit('id0000000123'))).select('id1', 'id6', 'v3'),
+    'id6 = an integer': (g, pl) => g.filter(pl.col('id6').eq(123)),
+    'an hour of ts': (g, pl) =>
+      g
+        .filter(
+          pl
+            .col('ts')
+            .gtEq(pl.lit(new Date(hour.from)))
+            .and(pl.col('ts').lt(pl.lit(new Date(hour.to)))),
+        )
+        .select(pl.len().alias('n'), pl.col('v3').sum()),
+    'a day of ts': (g, pl) =>
+      g
+        .filter(
+          pl
+            .col('ts')
+            .gtEq(pl.lit(new Date(day.from)))
+            .and(pl.col('ts').lt(pl.lit(new Date(day.to)))),
+        )
+        .select('id1', 'v1', 'v3'),
+    'v3 in a narrow range': (g, pl) =>
+      g.filter(pl.col('v3').gtEq(50).and(pl.col('v3').lt(50.01))).select('id3', 'v3'),
+    'id1, id4 and v1 together': (g, pl) =>
+      g
+        .filter(pl.col('id1').eq(pl.lit('id042')).and(pl.col('id4').eq(17)).and(pl.col('v1').eq(3)))
+        .select('id6', 'v3'),
+  };
+}
+
+/** An hour and a day around the middle of the table, which has a row per second; ms since 1970. */
+function ranges(
+  rows: number,
+): Readonly<Record<'hour' | 'day', { readonly from: number; readonly to: number }>> {
+  const middle = Date.UTC(2026, 0, 1) + Math.floor(rows / 2) * 1000;
+  return {
+    hour: { from: middle, to: middle + 3_600_000 },
+    day: { from: middle - 43_200_000, to: middle + 43_200_000 },
+  };
+}
