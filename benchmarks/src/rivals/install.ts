@@ -1,9 +1,9 @@
 /**
  * Installs the rivals on first use, in a folder of their own: no product install fetches them.
  *
- * lmdb, classic-level and onnxruntime-node bring compiled code. better-sqlite3 is compiled here, against the headers
- * that stand beside Node where there are any; the result is kept in Cargo's target folder, when one outside the clone
- * is named, so that a fresh clone need not compile it again.
+ * All but better-sqlite3 bring compiled code; DuckDB's and Polars' packages are named for Linux x64. better-sqlite3 is
+ * compiled here, against the headers that stand beside Node where there are any; the result is kept in Cargo's target
+ * folder, when one outside the clone is named, so that a fresh clone need not compile it again.
  */
 import { copyFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';

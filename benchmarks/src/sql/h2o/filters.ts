@@ -60,7 +60,7 @@ function gainOfIndexes(means: ReturnType<typeof geometricMeans>): readonly Case[
   return [{ case: name, metric: 'speed over no index', unit: 'x', better: 'higher', values }];
 }
 
-function filterQueries({ rows }: Sizes): readonly Query[] {
+export function filterQueries({ rows }: Sizes): readonly Query[] {
   const { hour, day } = ranges(rows);
   const literal = (ms: number): string =>
     `timestamp '${new Date(ms).toISOString().slice(0, 19).replace('T', ' ')}'`;
@@ -74,7 +74,7 @@ function filterQueries({ rows }: Sizes): readonly Query[] {
   );
 }
 
-function filterPlans({ rows }: Sizes): PolarsPlans {
+export function filterPlans({ rows }: Sizes): PolarsPlans {
   const { hour, day } = ranges(rows);
   return {
     'id3 = a string': (g, pl) =>

@@ -1,0 +1,203 @@
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, describe, expect, it } from 'vitest';
+import { WrongAnswer } from '../src/rounds.js';
+import { dataFolder } from '../src/sql/data-folder.js';
+import { watchLoop } from '../src/sql/event-loop.js';
+import { type Cell, fingerprint, mustMatch, type Piece } from '../src/sql/fingerprint.js';
+import { filterPlans, filterQueries } from '../src/sql/h2o/filters.js';
+import { h2oQueries } from '../src/sql/h2o/h2o.js';
+import { h2oPlans } from '../src/sql/h2o/plans.js';
+import { sizes } from '../src/sql/sizes.js';
+import { readSql, splitQueries } from '../src/sql/statements.js';
+import {
+  geometricMeans,
+  lastDigits,
+  overBetter,
+  type Timed,
+  totals,
+  worstRatios,
+} from '../src/sql/timing.js';
+import { tpchJoins, tpchQueries } from '../src/sql/tpch/queries.js';
+
+async function* rowsOf(
+  rows: readonly (readonly Cell[])[],
+  approximate: readonly boolean[],
+  perPiece = rows.length,
+): AsyncGenerator<Piece> {
+  for (let from = 0; from < rows.length; from += Math.max(1, perPiece)) {
+    const part = rows.slice(from, from + Math.max(1, perPiece));
+    yield { columns: approximate.map((_, i) => part.map((row) => row[i] ?? null)), approximate };
+  }
+}
+
+type Rows = readonly (readonly Cell[])[];
+const types = [false, false, true];
+
+async function matches(one: Rows, other: Rows): Promise<boolean> {
+  const answers = new Map([
+    ['one', await fingerprint(rowsOf(one, types))],
+    ['other', await fingerprint(rowsOf(other, types, 2))],
+  ]);
+  try {
+    mustMatch('a query', answers, lastDigits);
+    return true;
+  } catch (error) {
+    expect(error).toBeInstanceOf(WrongAnswer);
+    return false;
+  }
+}
+
+describe('fingerprint', () => {
+  const base: Rows = [
+    ['a', 1, 0.1],
+    ['b', 2, 20.5],
+    ['c', null, null],
+  ];
+  /** Each row: what is done to the answer → the answer → whether it is the same one. */
+  const cases: readonly (readonly [string, Rows, boolean])[] = [
+    ['nothing', base, true],
+    ['another order of rows', base.toReversed(), true],
+    ['other last digits', [['a', 1, 0.1 + 1e-15], ...base.slice(1)], true],
+    [
+      'integers as bigint',
+      [
+        ['a', 1n, 0.1],
+        ['b', 2n, 20.5],
+        ['c', null, null],
+      ],
+      true,
+    ],
+    ['NaN for NULL where a number is approximate', [...base.slice(0, 2), ['c', null, Number.NaN]], true],
+    ['a row less', base.slice(1), false],
+    ['a row twice', [...base, ...base.slice(0, 1)], false],
+    ['another string', [['A', 1, 0.1], ...base.slice(1)], false],
+    ['another integer', [['a', 3, 0.1], ...base.slice(1)], false],
+    ['NULL for an integer', [['a', null, 0.1], ...base.slice(1)], false],
+    ['NULL for a number', [['a', 1, null], ...base.slice(1)], false],
+    [
+      'another sixth digit',
+      [
+        ['a', 1, 0.1],
+        ['b', 2, 20.5001],
+        ['c', null, null],
+      ],
+      false,
+    ],
+    [
+      'two numbers in each other’s rows',
+      [
+        ['a', 1, 20.5],
+        ['b', 2, 0.1],
+        ['c', null, null],
+      ],
+      false,
+    ],
+  ];
+  for (const [what, rows, same] of cases) {
+    it(`${same ? 'does not see' : 'sees'} ${what}`, async () => {
+      expect(await matches(base, rows)).toBe(same);
+    });
+  }
+
+  it('is the same for every order of random rows, and another when a cell changes', async () => {
+    const cell = fc.oneof(fc.string(), fc.maxSafeInteger(), fc.constant(null));
+    const row = fc.tuple(cell, cell, fc.double({ noNaN: true, min: -1e6, max: 1e6 }));
+    await fc.assert(
+      fc.asyncProperty(fc.array(row, { minLength: 1 }), fc.nat(), async (rows, at) => {
+        expect(await matches(rows, rows.toReversed())).toBe(true);
+        const changed = rows.map((old, i) => (i === at % rows.length ? ['another', old[1], old[2]] : old));
+        if (rows[at % rows.length]?.[0] !== 'another') expect(await matches(rows, changed)).toBe(false);
+      }),
+    );
+  });
+});
+
+describe('timed queries', () => {
+  const timed = (name: string, times: Readonly<Record<string, readonly number[]>>): Timed => ({
+    query: { name, sql: '' },
+    samples: new Map(Object.entries(times)),
+  });
+  const all = [
+    timed('1', { varve: [4, 2], duckdb: [1, 3], polars: [9, 8] }),
+    timed('2', { varve: [8, 9], duckdb: [16, 17], polars: [9, 2] }),
+  ];
+  const figures = (values: Readonly<Record<string, { readonly median: number }>>): Record<string, number> =>
+    Object.fromEntries(Object.entries(values).map(([name, { median }]) => [name, median]));
+
+  it('are summed up by their best runs', () => {
+    expect(figures(geometricMeans(all))).toEqual({ varve: 4, duckdb: 4, polars: 4 });
+    expect(figures(totals(all))).toEqual({ varve: 10, duckdb: 17, polars: 10 });
+    expect(figures(worstRatios(all, 'duckdb'))).toEqual({ varve: 2, polars: 8 });
+  });
+
+  it('compare Varve with the better of two rivals, and say nothing without Varve', () => {
+    const head = { case: 'c', metric: 'm' };
+    const [row] = overBetter(head, totals(all), ['duckdb', 'polars']);
+    expect(figures(row?.values ?? {})).toEqual({ varve: 1 });
+    const rivals = [timed('1', { duckdb: [1], polars: [2] })];
+    expect(overBetter(head, totals(rivals), ['duckdb', 'polars'])).toEqual([]);
+  });
+});
+
+describe('statements', () => {
+  it('are split by their names', () => {
+    const text = '-- a file\n-- name: one\nselect 1;\n-- name: two\nselect\n  2;\n';
+    expect(splitQueries(text)).toEqual([
+      { name: 'one', sql: 'select 1' },
+      { name: 'two', sql: 'select\n  2' },
+    ]);
+  });
+
+  it('refuse a blank that nobody fills in', () => {
+    expect(() => readSql('h2o/generate.sql', { rows: 1 })).toThrow(/distinct/);
+  });
+
+  for (const size of ['small', 'real'] as const) {
+    it(`are as many as their cases say, each with its plan in Polars: ${size}`, () => {
+      const names = (queries: readonly { readonly name: string }[]): readonly string[] =>
+        queries.map(({ name }) => name);
+      expect(names(h2oQueries(sizes[size]))).toEqual(Object.keys(h2oPlans(sizes[size])));
+      expect(names(h2oQueries(sizes[size]))).toHaveLength(11);
+      expect(names(filterQueries(sizes[size]))).toEqual(Object.keys(filterPlans(sizes[size])));
+      expect(tpchQueries(sizes[size].scale)).toHaveLength(22);
+      expect(tpchJoins(sizes[size].scale)).toHaveLength(20);
+    });
+  }
+});
+
+describe('dataFolder', () => {
+  const cache = mkdtempSync(join(tmpdir(), 'varve-data-'));
+  afterAll(() => rmSync(cache, { recursive: true }));
+
+  it('is made once, and appears only when it is whole', async () => {
+    process.env['VARVE_BENCH_DATA'] = cache;
+    let made = 0;
+    const fails = dataFolder('a', () => Promise.reject(new Error('the disk is full')));
+    await expect(fails).rejects.toThrow('the disk is full');
+    expect(readdirSync(cache)).toEqual([]);
+    const make = (): Promise<void> => Promise.resolve(void (made += 1));
+    expect(await dataFolder('a', make)).toBe(await dataFolder('a', make));
+    expect([made, readdirSync(cache)]).toEqual([1, ['a']]);
+    delete process.env['VARVE_BENCH_DATA'];
+  });
+});
+
+describe('watchLoop', () => {
+  const spin = (ms: number): void => {
+    const end = performance.now() + ms;
+    while (performance.now() < end);
+  };
+
+  it('sees one long block and not the time between', async () => {
+    const blocked = await watchLoop(() => spin(60));
+    expect(blocked.blockedMs).toBeGreaterThan(50);
+    const free = await watchLoop(async () => {
+      for (let i = 0; i < 20; i++) await new Promise((resolve) => setTimeout(resolve, 5));
+    });
+    expect(free.ms).toBeGreaterThan(95);
+    expect(free.blockedMs).toBeLessThan(free.ms / 2);
+  });
+});
