@@ -182,6 +182,8 @@ export interface PolarsLazyFrame {
   sort(columns: readonly string[], descending: boolean): PolarsLazyFrame;
   limit(rows: number): PolarsLazyFrame;
   collect(): Promise<PolarsFrame>;
+  /** Blocks the event loop; the other call knows no engine but the default one. */
+  collectSync(options: { readonly engine: 'streaming' }): PolarsFrame;
 }
 
 export interface Polars {
