@@ -46,8 +46,8 @@ export const duckdbWithIndexes = (columns: Readonly<Record<string, readonly stri
 export interface DuckDbDatabase {
   readonly connection: DuckDbConnection;
   /** Another connection to the same database. */
-  connect(): Promise<DuckDbConnection>;
-  close(): void;
+  readonly connect: () => Promise<DuckDbConnection>;
+  readonly close: () => void;
 }
 
 /** @param file of the database; in memory when absent */
