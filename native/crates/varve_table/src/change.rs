@@ -1,0 +1,138 @@
+//! What a commit consists of, and what it makes of a version.
+
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use roaring::RoaringTreemap;
+use varve_types::Result;
+
+use crate::definition::{Index, Table, View};
+use crate::ids::{IndexId, SegmentId, TableId};
+use crate::rows::RowSet;
+use crate::segment::Segment;
+use crate::version::{LiveSegment, TableVersion, Version};
+
+/// One step of a commit. Steps are applied in order; each is valid for the version that those before it made.
+#[derive(Clone, Debug)]
+pub(crate) enum Change {
+    PutSchema(String),
+    DropSchema(String),
+    PutTable(Arc<Table>),
+    DropTable(TableId),
+    PutView(View),
+    DropView {
+        schema: String,
+        name: String,
+    },
+    PutIndex(Index),
+    DropIndex {
+        table: TableId,
+        index: IndexId,
+    },
+    /// Rows in stored form, as a batch and as what the catalogue keeps; `first_row` is the table's next number.
+    AppendHot {
+        table: TableId,
+        first_row: u64,
+        batch: RecordBatch,
+        ipc: Arc<[u8]>,
+    },
+    Delete {
+        table: TableId,
+        rows: RowSet,
+    },
+    AddSegment {
+        table: TableId,
+        segment: Arc<Segment>,
+    },
+    RemoveSegment {
+        table: TableId,
+        segment: SegmentId,
+    },
+    /// The hot rows below `end` are in a segment now; of the others, `deleted` are deleted.
+    DropHot {
+        table: TableId,
+        end: u64,
+        deleted: RoaringTreemap,
+    },
+}
+
+impl Change {
+    /// Whether plans made before it may be wrong after it.
+    fn redefines(&self) -> bool {
+        !matches!(
+            self,
+            Self::AppendHot { .. }
+                | Self::Delete { .. }
+                | Self::AddSegment { .. }
+                | Self::RemoveSegment { .. }
+                | Self::DropHot { .. }
+        )
+    }
+
+    /// Makes `version` what it is after this change.
+    pub(crate) fn apply(&self, version: &mut Version) -> Result<()> {
+        version.definitions += u64::from(self.redefines());
+        match self {
+            Self::PutSchema(name) => Arc::make_mut(&mut version.schemas).push(name.clone()),
+            Self::DropSchema(name) => Arc::make_mut(&mut version.schemas).retain(|other| other != name),
+            Self::PutTable(table) => put_table(version, table)?,
+            Self::DropTable(id) => {
+                version.tables.remove(id);
+                Arc::make_mut(&mut version.indexes).retain(|index| index.table != *id);
+            }
+            Self::PutView(view) => {
+                let views = Arc::make_mut(&mut version.views);
+                views.retain(|other| (&other.schema, &other.name) != (&view.schema, &view.name));
+                views.push(view.clone());
+            }
+            Self::DropView { schema, name } => {
+                Arc::make_mut(&mut version.views).retain(|view| (&view.schema, &view.name) != (schema, name));
+            }
+            Self::PutIndex(index) => Arc::make_mut(&mut version.indexes).push(index.clone()),
+            Self::DropIndex { index, .. } => {
+                Arc::make_mut(&mut version.indexes).retain(|other| other.id != *index);
+            }
+            Self::AppendHot { table, batch, .. } => {
+                if let Some(target) = table_mut(version, *table) {
+                    target.hot.append(batch.clone())?;
+                }
+            }
+            Self::Delete { table, rows } => {
+                if let Some(target) = table_mut(version, *table) {
+                    target.delete(rows);
+                }
+            }
+            Self::AddSegment { table, segment } => {
+                if let Some(target) = table_mut(version, *table) {
+                    target.segments.push(LiveSegment { segment: Arc::clone(segment), deleted: None });
+                }
+            }
+            Self::RemoveSegment { table, segment } => {
+                if let Some(target) = table_mut(version, *table) {
+                    target.segments.retain(|live| live.segment.id() != *segment);
+                }
+            }
+            Self::DropHot { table, end, .. } => {
+                if let Some(target) = table_mut(version, *table) {
+                    target.hot.drop_below(*end);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn table_mut(version: &mut Version, id: TableId) -> Option<&mut TableVersion> {
+    version.tables.get_mut(&id).map(Arc::make_mut)
+}
+
+/// A new table is empty; one that changed keeps its rows, in its new shape.
+fn put_table(version: &mut Version, table: &Arc<Table>) -> Result<()> {
+    if let Some(target) = table_mut(version, table.id) {
+        target.hot = target.hot.map(|batch| table.adapt_stored(batch))?;
+        target.table = Arc::clone(table);
+    } else {
+        version.tables.insert(table.id, Arc::new(TableVersion::empty(Arc::clone(table))));
+    }
+    Ok(())
+}

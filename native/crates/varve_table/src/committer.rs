@@ -1,0 +1,148 @@
+//! Group commit: one thread owns the catalogue and makes everything durable that waits, with one sync.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::thread::JoinHandle;
+
+use arc_swap::ArcSwap;
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use tokio::sync::oneshot;
+use varve_types::{ErrorCode, Result, VarveError};
+
+use crate::catalogue::{Catalogue, Commit};
+use crate::change::Change;
+use crate::segment::Segment;
+use crate::version::Version;
+
+/// So many commits share a sync at most; a bound on the size of one SQLite transaction.
+const GROUP_MAX: usize = 256;
+
+/// A commit that waits to become durable.
+pub(crate) struct Job {
+    pub changes: Vec<Change>,
+    /// What the database holds after it.
+    pub version: Arc<Version>,
+    /// Segments that it takes out of use.
+    pub retired: Vec<Arc<Segment>>,
+    /// Told when it is durable and readers see it.
+    pub done: oneshot::Sender<Result<()>>,
+}
+
+/// The way to the committing thread, which ends when this is dropped.
+pub(crate) struct Committer {
+    jobs: Option<Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Committer {
+    /// Starts the thread. What is durable appears in `head`.
+    pub(crate) fn start(
+        catalogue: Catalogue,
+        head: Arc<ArcSwap<Version>>,
+        next_id: Arc<AtomicU64>,
+    ) -> Result<Self> {
+        let (jobs, waiting) = unbounded();
+        let thread = std::thread::Builder::new()
+            .name("varve-commit".into())
+            .spawn(move || Loop { catalogue, head, next_id, failure: None }.run(&waiting))
+            .map_err(|error| {
+                VarveError::new(ErrorCode::StoreIo, "the committing thread cannot be started", "")
+                    .caused_by(error)
+            })?;
+        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+    }
+
+    /// Hands a commit over; commits become durable in the order in which they are handed over.
+    pub(crate) fn submit(&self, job: Job) {
+        if let Some(jobs) = &self.jobs {
+            // When the thread is gone, `done` is dropped, and whoever waits learns it.
+            let _gone = jobs.send(job);
+        }
+    }
+}
+
+impl Drop for Committer {
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take() {
+            let _panicked = thread.join();
+        }
+    }
+}
+
+struct Loop {
+    catalogue: Catalogue,
+    head: Arc<ArcSwap<Version>>,
+    next_id: Arc<AtomicU64>,
+    /// Why nothing is written any more.
+    failure: Option<String>,
+}
+
+impl Loop {
+    fn run(mut self, waiting: &Receiver<Job>) {
+        while let Ok(first) = waiting.recv() {
+            let mut group = vec![first];
+            group.extend(waiting.try_iter().take(GROUP_MAX - 1));
+            self.commit(group);
+        }
+    }
+
+    fn commit(&mut self, group: Vec<Job>) {
+        if self.failure.is_none() {
+            for segment in group.iter().flat_map(|job| &job.changes).filter_map(added_segment) {
+                segment.keep();
+            }
+            let commits: Vec<Commit<'_>> =
+                group.iter().map(|job| Commit { seq: job.version.seq, changes: &job.changes }).collect();
+            let written = self.catalogue.write(&commits, &self.next_id);
+            drop(commits);
+            match written {
+                Ok(()) => return self.publish(group),
+                Err(error) => {
+                    self.failure = Some(error.to_string());
+                    let mut group = group.into_iter();
+                    if let Some(first) = group.next() {
+                        let _caller_gone = first.done.send(Err(error));
+                    }
+                    return self.refuse(group);
+                }
+            }
+        }
+        self.refuse(group.into_iter());
+    }
+
+    fn publish(&self, group: Vec<Job>) {
+        if let Some(last) = group.last() {
+            self.head.store(Arc::clone(&last.version));
+        }
+        for job in group {
+            for segment in &job.retired {
+                segment.retire();
+            }
+            let _caller_gone = job.done.send(Ok(()));
+        }
+    }
+
+    fn refuse(&self, jobs: impl Iterator<Item = Job>) {
+        let why = self.failure.as_deref().unwrap_or_default();
+        for job in jobs {
+            let _caller_gone = job.done.send(Err(poisoned(why)));
+        }
+    }
+}
+
+fn added_segment(change: &Change) -> Option<&Arc<Segment>> {
+    match change {
+        Change::AddSegment { segment, .. } => Some(segment),
+        _ => None,
+    }
+}
+
+/// After a failed commit nobody knows what is on disk.
+fn poisoned(why: &str) -> VarveError {
+    VarveError::new(
+        ErrorCode::StorePoisoned,
+        format!("an earlier commit failed, so nothing is written any more: {why}"),
+        "close the database and open it again: what was acknowledged is there",
+    )
+}

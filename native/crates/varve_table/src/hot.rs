@@ -1,0 +1,221 @@
+//! Hot rows: those that are not in a segment yet, in memory and as Arrow IPC in the catalogue.
+//!
+//! A table numbers its hot rows upwards for good. They lie in chunks that are merged as they come, each at least twice
+//! as large as the next, so that a table that grew row by row has few chunks and each row was copied O(log n) times.
+//! Chunks never change; a version of a table shares those of the version before.
+
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_schema::{ArrowError, DataType};
+use roaring::RoaringTreemap;
+use varve_types::Result;
+
+use crate::error::from_arrow;
+
+/// Chunks of so many rows are left alone: scanning them costs nothing more, copying them would.
+const MERGED_ROWS_MAX: usize = 1 << 16;
+
+/// Consecutive hot rows.
+#[derive(Debug)]
+pub struct HotChunk {
+    /// The number of its first row.
+    pub first_row: u64,
+    /// The rows, in stored form.
+    pub batch: RecordBatch,
+}
+
+impl HotChunk {
+    /// One past the number of its last row.
+    #[must_use]
+    pub fn end_row(&self) -> u64 {
+        self.first_row + self.batch.num_rows() as u64
+    }
+}
+
+/// The hot rows of one version of a table. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct HotRows {
+    chunks: Vec<Arc<HotChunk>>,
+    deleted: Arc<RoaringTreemap>,
+    next_row: u64,
+}
+
+impl HotRows {
+    /// No rows yet; the first one will have the number `next_row`.
+    #[must_use]
+    pub(crate) fn starting_at(next_row: u64) -> Self {
+        Self { next_row, ..Self::default() }
+    }
+
+    /// The chunks, in order; deleted rows are in them.
+    #[must_use]
+    pub fn chunks(&self) -> &[Arc<HotChunk>] {
+        &self.chunks
+    }
+
+    /// Numbers of the rows that are deleted.
+    #[must_use]
+    pub fn deleted(&self) -> &RoaringTreemap {
+        &self.deleted
+    }
+
+    /// The number that the next row gets.
+    #[must_use]
+    pub fn next_row(&self) -> u64 {
+        self.next_row
+    }
+
+    /// How many rows there are and not deleted.
+    #[must_use]
+    pub fn live_rows(&self) -> u64 {
+        self.stored_rows() - self.deleted.len()
+    }
+
+    /// How many rows lie in the chunks, deleted ones too.
+    #[must_use]
+    pub fn stored_rows(&self) -> u64 {
+        self.chunks.iter().map(|chunk| chunk.batch.num_rows() as u64).sum()
+    }
+
+    /// Bytes that the chunks take in memory.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.chunks.iter().map(|chunk| chunk.batch.get_array_memory_size()).sum()
+    }
+
+    /// Adds rows at the end.
+    pub(crate) fn append(&mut self, batch: RecordBatch) -> Result<()> {
+        let rows = batch.num_rows();
+        if rows == 0 {
+            return Ok(());
+        }
+        let mut chunk = HotChunk { first_row: self.next_row, batch };
+        self.next_row += rows as u64;
+        while let Some(last) = self.chunks.last() {
+            let (before, after) = (last.batch.num_rows(), chunk.batch.num_rows());
+            if before >= 2 * after || before + after > MERGED_ROWS_MAX || last.end_row() != chunk.first_row {
+                break;
+            }
+            let batch =
+                concat(&last.batch, &chunk.batch).map_err(|error| from_arrow(error, "merging hot rows"))?;
+            chunk = HotChunk { first_row: last.first_row, batch };
+            self.chunks.pop();
+        }
+        self.chunks.push(Arc::new(chunk));
+        Ok(())
+    }
+
+    /// Marks rows as deleted; those that are gone already stay so.
+    pub(crate) fn delete(&mut self, rows: &RoaringTreemap) {
+        if !rows.is_empty() {
+            *Arc::make_mut(&mut self.deleted) |= rows;
+        }
+    }
+
+    /// Forgets all rows below `end`, which a segment holds now. `end` is the end of a chunk or lies within one.
+    pub(crate) fn drop_below(&mut self, end: u64) {
+        self.chunks.retain(|chunk| chunk.end_row() > end);
+        if let Some(first) = self.chunks.first_mut()
+            && first.first_row < end
+        {
+            let skip = (end - first.first_row) as usize;
+            let batch = first.batch.slice(skip, first.batch.num_rows() - skip);
+            *first = Arc::new(HotChunk { first_row: end, batch });
+        }
+        Arc::make_mut(&mut self.deleted).remove_range(..end);
+    }
+
+    /// The same rows in another shape of the table.
+    pub(crate) fn map(&self, adapt: impl Fn(&RecordBatch) -> Result<RecordBatch>) -> Result<Self> {
+        let chunks = self
+            .chunks
+            .iter()
+            .map(|chunk| Ok(Arc::new(HotChunk { first_row: chunk.first_row, batch: adapt(&chunk.batch)? })));
+        Ok(Self {
+            chunks: chunks.collect::<Result<_>>()?,
+            deleted: Arc::clone(&self.deleted),
+            next_row: self.next_row,
+        })
+    }
+}
+
+/// `left` and `right` as one batch that holds no more bytes than its rows need.
+fn concat(left: &RecordBatch, right: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+    let batch = arrow_select::concat::concat_batches(left.schema_ref(), [left, right])?;
+    let columns = batch.columns().iter().map(compact).collect();
+    let options = arrow_array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(batch.schema(), columns, &options)
+}
+
+/// Views of strings share the buffers of the arrays that they came from: a thousand rows would hold a thousand buffers.
+fn compact(values: &ArrayRef) -> ArrayRef {
+    match values.data_type() {
+        DataType::Utf8View => Arc::new(values.as_string_view().gc()),
+        DataType::BinaryView => Arc::new(values.as_binary_view().gc()),
+        _ => Arc::clone(values),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::cast::AsArray;
+    use arrow_array::types::Int64Type;
+    use arrow_array::{Int64Array, RecordBatch, StringViewArray};
+    use arrow_schema::{DataType, Field, Schema};
+    use roaring::RoaringTreemap;
+
+    use super::HotRows;
+
+    fn batch(from: i64, rows: i64) -> RecordBatch {
+        let schema = Schema::new(vec![
+            Field::new("c0", DataType::Int64, false),
+            Field::new("c1", DataType::Utf8View, false),
+        ]);
+        let numbers = Int64Array::from_iter_values(from..from + rows);
+        let texts = StringViewArray::from_iter_values(
+            (from..from + rows).map(|number| format!("a text of row {number}")),
+        );
+        RecordBatch::try_new(Arc::new(schema), vec![Arc::new(numbers), Arc::new(texts)]).expect("it fits")
+    }
+
+    fn numbers(rows: &HotRows) -> Vec<i64> {
+        rows.chunks()
+            .iter()
+            .flat_map(|chunk| chunk.batch.column(0).as_primitive::<Int64Type>().values().to_vec())
+            .collect()
+    }
+
+    #[test]
+    fn rows_that_come_one_by_one_lie_in_few_chunks() {
+        let mut rows = HotRows::starting_at(10);
+        for number in 0..3_000 {
+            rows.append(batch(number, 1)).expect("it fits");
+        }
+        assert_eq!(numbers(&rows), (0..3_000).collect::<Vec<_>>());
+        assert!(rows.chunks().len() < 14, "{} chunks", rows.chunks().len());
+        assert_eq!((rows.next_row(), rows.live_rows()), (3_010, 3_000));
+        let buffers =
+            rows.chunks().iter().map(|chunk| chunk.batch.column(1).as_string_view().data_buffers().len());
+        assert!(buffers.max().is_some_and(|count| count < 4), "the texts are kept in few buffers");
+    }
+
+    #[test]
+    fn dropped_rows_take_their_deletions_along() {
+        let mut rows = HotRows::starting_at(0);
+        for start in (0..100).step_by(10) {
+            rows.append(batch(start, 10)).expect("it fits");
+        }
+        rows.delete(&(0..50).step_by(2).collect::<RoaringTreemap>());
+        assert_eq!(rows.live_rows(), 75);
+        rows.drop_below(35);
+        assert_eq!(numbers(&rows), (35..100).collect::<Vec<_>>());
+        assert_eq!(rows.deleted().iter().collect::<Vec<_>>(), (36..50).step_by(2).collect::<Vec<_>>());
+        assert_eq!(rows.chunks().first().map(|chunk| chunk.first_row), Some(35));
+        rows.drop_below(100);
+        assert_eq!((rows.live_rows(), rows.next_row()), (0, 100));
+    }
+}

@@ -1,0 +1,185 @@
+//! Segments: immutable files of rows, in the Vortex format.
+//!
+//! A segment is written, synced, read back and verified before the commit that makes it live; from then on nothing
+//! changes it. Rows of it that are deleted stand in the catalogue. Its file is mapped, and each part of it is verified
+//! against its checksum when it is first read.
+
+mod file;
+mod source;
+mod write;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use varve_files::{Access, Files};
+use varve_types::{ErrorCode, Result, VarveError};
+use vortex::file::{OpenOptionsSessionExt, VortexFile};
+use vortex::layout::LayoutReader;
+use vortex::layout::scan::scan_builder::ScanBuilder;
+use vortex::session::VortexSession;
+
+use crate::error::{damaged, from_io};
+use crate::ids::SegmentId;
+use source::VerifiedSource;
+
+pub(crate) use source::DAMAGE;
+
+pub(crate) use write::{SegmentRows, write_segment};
+
+/// The folder of a database that holds its segments.
+pub(crate) const FOLDER: &str = "segments";
+
+/// What the catalogue knows of a segment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SegmentMeta {
+    /// Its number.
+    pub id: SegmentId,
+    /// Rows in it, deleted ones too.
+    pub rows: u64,
+    /// Bytes of its file.
+    pub bytes: u64,
+    /// crc32c of each part that its footer lists, in that order.
+    pub part_sums: Vec<u32>,
+    /// crc32c of everything behind the last part: footer and end mark.
+    pub footer_sum: u32,
+    /// Where the footer starts.
+    pub footer_at: u64,
+}
+
+/// A segment. It stays readable as long as somebody holds it; its file goes with the last holder unless a commit names it.
+pub struct Segment {
+    meta: SegmentMeta,
+    path: PathBuf,
+    files: Arc<dyn Files>,
+    file: VortexFile,
+    reader: Arc<dyn LayoutReader>,
+    session: VortexSession,
+    /// Whether the file stays when the segment is dropped.
+    kept: AtomicBool,
+}
+
+impl Segment {
+    /// Opens the file that `meta` describes.
+    ///
+    /// # Errors
+    /// `STORE_DAMAGED` when length, footer or structure are not those that were written; `STORE_IO` and its kin when the
+    /// file cannot be opened.
+    pub(crate) fn open(
+        files: &Arc<dyn Files>,
+        folder: &Path,
+        meta: SegmentMeta,
+        session: &VortexSession,
+    ) -> Result<Self> {
+        let path = folder.join(file_name(meta.id));
+        let io = |doing: &'static str| {
+            let path = path.clone();
+            move |error| from_io(error, doing, &path)
+        };
+        let file = files.open(&path, Access::Read).map_err(io("opening"))?;
+        let bytes = file.len().map_err(io("opening"))?;
+        if bytes != meta.bytes {
+            return Err(damaged(format!(
+                "segment {} has {bytes} bytes instead of {}",
+                path.display(),
+                meta.bytes
+            )));
+        }
+        let length = usize::try_from(bytes).map_err(|_| too_large(&path))?;
+        let map = Bytes::from_owner(file.map(length).map_err(io("mapping"))?);
+        let footer_at = usize::try_from(meta.footer_at).map_err(|_| too_large(&path))?;
+        match map.get(footer_at..) {
+            Some(footer) if crc32c::crc32c(footer) == meta.footer_sum => {}
+            _ => return Err(damaged(format!("the footer of segment {} fails its checksum", path.display()))),
+        }
+        let unreadable =
+            |error| damaged(format!("segment {} cannot be read", path.display())).caused_by(error);
+        let file = session.open_options().open_buffer(map.clone()).map_err(unreadable)?;
+        let parts = file.footer().segment_map();
+        if file.row_count() != meta.rows || parts.len() != meta.part_sums.len() {
+            return Err(damaged(format!("segment {} is not the one that was written", path.display())));
+        }
+        let source = VerifiedSource::new(map, path.display().to_string(), Arc::clone(parts), &meta.part_sums);
+        let file = file.with_segment_source(Arc::new(source));
+        let reader = file.layout_reader().map_err(unreadable)?;
+        Ok(Self {
+            meta,
+            path: path.clone(),
+            files: Arc::clone(files),
+            file,
+            reader,
+            session: session.clone(),
+            kept: AtomicBool::new(false),
+        })
+    }
+
+    /// What the catalogue knows of it.
+    #[must_use]
+    pub fn meta(&self) -> &SegmentMeta {
+        &self.meta
+    }
+
+    /// Its number.
+    #[must_use]
+    pub fn id(&self) -> SegmentId {
+        self.meta.id
+    }
+
+    /// The file, for its types and statistics.
+    #[must_use]
+    pub fn file(&self) -> &VortexFile {
+        &self.file
+    }
+
+    /// A scan over all of its rows, deleted ones too; fields are found by stored name.
+    #[must_use]
+    pub fn scan(&self) -> ScanBuilder<vortex::array::ArrayRef> {
+        ScanBuilder::new(self.session.clone(), Arc::clone(&self.reader))
+    }
+
+    /// A commit names it: its file stays.
+    pub(crate) fn keep(&self) {
+        self.kept.store(true, Ordering::Release);
+    }
+
+    /// No commit names it any more: its file goes with its last holder.
+    pub(crate) fn retire(&self) {
+        self.kept.store(false, Ordering::Release);
+    }
+}
+
+impl Drop for Segment {
+    fn drop(&mut self) {
+        if !*self.kept.get_mut() {
+            // Left behind, it is removed when the database is next opened.
+            let _unreferenced = self.files.remove(&self.path);
+        }
+    }
+}
+
+impl std::fmt::Debug for Segment {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Segment").field("id", &self.meta.id).field("rows", &self.meta.rows).finish()
+    }
+}
+
+/// The name of the file of a segment.
+pub(crate) fn file_name(id: SegmentId) -> String {
+    format!("{:08x}.vortex", id.0)
+}
+
+/// The number of the segment whose file has this name.
+pub(crate) fn id_of_file(name: &str) -> Option<SegmentId> {
+    let digits = name.strip_suffix(".vortex").filter(|digits| digits.len() == 8)?;
+    u64::from_str_radix(digits, 16).ok().map(SegmentId)
+}
+
+fn too_large(path: &Path) -> VarveError {
+    VarveError::new(
+        ErrorCode::LimitExceeded,
+        format!("segment {} does not fit into the address space", path.display()),
+        "use a 64-bit process",
+    )
+}

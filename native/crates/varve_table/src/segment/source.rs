@@ -1,0 +1,61 @@
+//! Reading a mapped segment: each part is verified against its checksum when it is first asked for.
+//!
+//! Vortex itself has no checksums. A part is what the footer lists: the chunk of a column, a dictionary, a zone map.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use futures::FutureExt;
+use vortex::array::buffer::BufferHandle;
+use vortex::buffer::ByteBuffer;
+use vortex::error::{VortexResult, vortex_err};
+use vortex::file::SegmentSpec;
+use vortex::layout::segments::{SegmentFuture, SegmentId, SegmentSource};
+
+/// What a part that fails its checksum is called in the error; looked for to tell damage from other failures.
+pub(crate) const DAMAGE: &str = "fails its checksum";
+
+pub(super) struct VerifiedSource {
+    map: Bytes,
+    name: String,
+    parts: Arc<[SegmentSpec]>,
+    sums: Box<[u32]>,
+    /// One bit per part that was verified.
+    verified: Box<[AtomicU64]>,
+}
+
+impl VerifiedSource {
+    /// `sums` has the crc32c of each of `parts`.
+    pub(super) fn new(map: Bytes, name: String, parts: Arc<[SegmentSpec]>, sums: &[u32]) -> Self {
+        let verified = (0..parts.len().div_ceil(64)).map(|_| AtomicU64::new(0)).collect();
+        Self { map, name, parts, sums: sums.into(), verified }
+    }
+
+    fn read(&self, id: SegmentId) -> VortexResult<BufferHandle> {
+        let at = *id as usize;
+        let spec = self.parts.get(at).ok_or_else(|| vortex_err!("segment {} has no part {at}", self.name))?;
+        let range = spec.byte_range();
+        let bytes = usize::try_from(range.start)
+            .ok()
+            .zip(usize::try_from(range.end).ok())
+            .filter(|(start, end)| start <= end && *end <= self.map.len())
+            .map(|(start, end)| self.map.slice(start..end))
+            .ok_or_else(|| vortex_err!("part {at} of segment {} lies outside", self.name))?;
+        let (word, bit) = (&self.verified[at / 64], 1u64 << (at % 64));
+        if word.load(Ordering::Relaxed) & bit == 0 {
+            if self.sums.get(at) != Some(&crc32c::crc32c(&bytes)) {
+                return Err(vortex_err!("part {at} of segment {} {DAMAGE}", self.name));
+            }
+            word.fetch_or(bit, Ordering::Relaxed);
+        }
+        // The map is aligned to pages and Vortex aligns parts within the file; a copied map may be less aligned.
+        Ok(BufferHandle::new_host(ByteBuffer::from(bytes).aligned(spec.alignment)))
+    }
+}
+
+impl SegmentSource for VerifiedSource {
+    fn request(&self, id: SegmentId) -> SegmentFuture {
+        std::future::ready(self.read(id)).boxed()
+    }
+}

@@ -1,0 +1,124 @@
+//! Writing a segment: compress, write, sync, read back, verify.
+
+use std::backtrace::Backtrace;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+use futures::{Stream, StreamExt};
+use varve_files::{Access, Files};
+use varve_types::Result;
+use vortex::array::stream::ArrayStreamAdapter;
+use vortex::error::VortexError;
+use vortex::file::{Footer, WriteOptionsSessionExt};
+use vortex::layout::LayoutStrategy;
+use vortex::session::VortexSession;
+use vortex_arrow::ArrowSessionExt;
+
+use super::file::SegmentFile;
+use super::{Segment, SegmentMeta, file_name};
+use crate::error::{damaged, from_io, from_vortex};
+use crate::ids::SegmentId;
+
+/// Rows to be written, in stored form.
+pub(crate) struct SegmentRows {
+    /// The schema of every batch: fields by stored name.
+    pub schema: SchemaRef,
+    /// The rows, in the order in which they shall lie.
+    pub batches: Pin<Box<dyn Stream<Item = Result<RecordBatch>> + Send>>,
+}
+
+/// Writes `rows` as segment `id` and opens it: durable and verified, but not live before a commit says so.
+///
+/// # Errors
+/// The first error of `rows`; `STORE_FULL` and its kin of the file; `STORE_DAMAGED` when what is read back is not what
+/// was written. The file is removed again then, or when the database is next opened.
+pub(crate) async fn write_segment(
+    files: &Arc<dyn Files>,
+    folder: &Path,
+    id: SegmentId,
+    rows: SegmentRows,
+    strategy: Arc<dyn LayoutStrategy>,
+    session: &VortexSession,
+) -> Result<Segment> {
+    let path = folder.join(file_name(id));
+    let file = files.open(&path, Access::Create).map_err(|error| from_io(error, "creating", &path))?;
+    let written = stream_into(SegmentFile::new(file), rows, strategy, session).await;
+    let opened = match written {
+        Ok((file, footer)) => {
+            let (files, folder, session) = (Arc::clone(files), folder.to_owned(), session.clone());
+            tokio::task::spawn_blocking(move || settle(&files, &folder, id, file, &footer, &session))
+                .await
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+        }
+        Err(error) => Err(error),
+    };
+    if opened.is_err() {
+        let _unreferenced = files.remove(&path);
+    }
+    opened
+}
+
+async fn stream_into(
+    mut file: SegmentFile,
+    rows: SegmentRows,
+    strategy: Arc<dyn LayoutStrategy>,
+    session: &VortexSession,
+) -> Result<(SegmentFile, Footer)> {
+    let arrow = session.arrow();
+    let dtype = arrow
+        .from_arrow_schema(&rows.schema)
+        .map_err(|error| from_vortex(error, "a column of this type cannot be stored"))?;
+    let (schema, convert) = (rows.schema, session.clone());
+    let arrays = rows.batches.map(move |batch| {
+        let batch =
+            batch.map_err(|error| VortexError::External(Box::new(error), Box::new(Backtrace::disabled())))?;
+        convert.arrow().from_arrow_record_batch(batch, &schema)
+    });
+    let summary = session
+        .write_options()
+        .with_strategy(strategy)
+        .write(&mut file, ArrayStreamAdapter::new(dtype, arrays))
+        .await
+        .map_err(|error| from_vortex(error, "writing a segment"))?;
+    Ok((file, summary.footer().clone()))
+}
+
+/// Syncs file and name, reads everything back, and opens the segment by what was read.
+fn settle(
+    files: &Arc<dyn Files>,
+    folder: &Path,
+    id: SegmentId,
+    file: SegmentFile,
+    footer: &Footer,
+    session: &VortexSession,
+) -> Result<Segment> {
+    let path = folder.join(file_name(id));
+    let io = |doing: &'static str| {
+        let path = &path;
+        move |error| from_io(error, doing, path)
+    };
+    let (file, bytes, sum) = file.finish().map_err(io("writing"))?;
+    files.sync_dir(folder).map_err(io("syncing the folder of"))?;
+
+    let length = usize::try_from(bytes).map_err(|_| super::too_large(&path))?;
+    let map = file.map(length).map_err(io("reading back"))?;
+    if file.len().map_err(io("reading back"))? != bytes || crc32c::crc32c(&map) != sum {
+        return Err(damaged(format!("segment {} reads back otherwise than written", path.display())));
+    }
+    let parts = footer.segment_map();
+    let part_sums = parts.iter().map(|part| {
+        let range = part.byte_range();
+        map.get(range.start as usize..range.end as usize).map(crc32c::crc32c)
+    });
+    let part_sums = part_sums
+        .collect::<Option<Vec<_>>>()
+        .ok_or_else(|| damaged(format!("segment {} has parts outside of its file", path.display())))?;
+    let footer_at = parts.iter().map(|part| part.byte_range().end).max().unwrap_or(0);
+    let footer_sum = crc32c::crc32c(&map[footer_at as usize..]);
+    let meta = SegmentMeta { id, rows: footer.row_count(), bytes, part_sums, footer_sum, footer_at };
+    drop(map);
+    Segment::open(files, folder, meta, session)
+}

@@ -1,0 +1,230 @@
+//! A transaction: changes that become visible and durable together.
+//!
+//! There is one writer at a time. It works on a version of its own, which readers do not see; a commit hands the changes
+//! to the committing thread, lets the next writer begin, and waits until they are durable.
+
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use futures::{Stream, StreamExt};
+use roaring::RoaringBitmap;
+use tokio::sync::{OwnedMutexGuard, oneshot};
+use varve_types::{ErrorCode, Result, VarveError};
+
+use crate::change::Change;
+use crate::committer::Job;
+use crate::database::{Database, Writer};
+use crate::definition::{Index, Table, View};
+use crate::error::from_arrow;
+use crate::ids::{CommitSeq, IndexId, TableId};
+use crate::ipc;
+use crate::load::Load;
+use crate::rows::RowSet;
+use crate::segment::Segment;
+use crate::version::{TableVersion, Version};
+
+/// Batches that come together and have no more rows than this stay hot; others become a segment at once.
+const HOT_APPEND_ROWS_MAX: usize = 65_536;
+/// The same in bytes.
+const HOT_APPEND_BYTES_MAX: usize = 8 << 20;
+
+/// The one writer's changes. Dropped without a commit, they never were.
+pub struct Transaction {
+    database: Database,
+    writer: OwnedMutexGuard<Writer>,
+    version: Version,
+    changes: Vec<Change>,
+    retired: Vec<Arc<Segment>>,
+}
+
+/// A point of a transaction to go back to.
+#[derive(Clone)]
+pub struct Savepoint {
+    version: Version,
+    changes: usize,
+    retired: usize,
+}
+
+impl Transaction {
+    pub(crate) fn new(database: Database, writer: OwnedMutexGuard<Writer>) -> Self {
+        let version = Version::clone(&writer.version);
+        Self { database, writer, version, changes: Vec::new(), retired: Vec::new() }
+    }
+
+    /// The database as this transaction sees it: with its own changes.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Version> {
+        Arc::new(self.version.clone())
+    }
+
+    /// A number for a new table or index.
+    #[must_use]
+    pub fn next_id(&self) -> u64 {
+        self.database.inner().next_id()
+    }
+
+    /// Adds an SQL schema.
+    pub fn create_schema(&mut self, name: &str) -> Result<()> {
+        self.change(Change::PutSchema(name.to_owned()))
+    }
+
+    /// Drops an SQL schema; its tables and views must be gone.
+    pub fn drop_schema(&mut self, name: &str) -> Result<()> {
+        self.change(Change::DropSchema(name.to_owned()))
+    }
+
+    /// Adds a table, or gives the table of this number another shape.
+    pub fn put_table(&mut self, table: Table) -> Result<()> {
+        self.change(Change::PutTable(Arc::new(table)))
+    }
+
+    /// Drops a table with its rows and indexes.
+    pub fn drop_table(&mut self, table: TableId) -> Result<()> {
+        let segments = self.version.tables.get(&table).into_iter().flat_map(|version| &version.segments);
+        self.retired.extend(segments.map(|live| Arc::clone(&live.segment)));
+        self.change(Change::DropTable(table))
+    }
+
+    /// Adds a view, or replaces the one of this name.
+    pub fn put_view(&mut self, view: View) -> Result<()> {
+        self.change(Change::PutView(view))
+    }
+
+    /// Drops a view.
+    pub fn drop_view(&mut self, schema: &str, name: &str) -> Result<()> {
+        self.change(Change::DropView { schema: schema.to_owned(), name: name.to_owned() })
+    }
+
+    /// Adds an index.
+    pub fn put_index(&mut self, index: Index) -> Result<()> {
+        self.change(Change::PutIndex(index))
+    }
+
+    /// Drops an index.
+    pub fn drop_index(&mut self, table: TableId, index: IndexId) -> Result<()> {
+        self.change(Change::DropIndex { table, index })
+    }
+
+    /// Appends rows, columns in table order; how many. Few rows stay hot, many become segments.
+    ///
+    /// # Errors
+    /// The first error of `rows`, `ARGUMENT_INVALID` and `CONSTRAINT_VIOLATED` of the rows; the transaction then holds part
+    /// of them: go back to a savepoint or give it up.
+    pub async fn append(
+        &mut self,
+        table: TableId,
+        rows: impl Stream<Item = Result<RecordBatch>> + Send + 'static,
+    ) -> Result<u64> {
+        let definition = Arc::clone(&self.table(table)?.table);
+        let stored = Arc::clone(&definition);
+        let mut rows = Box::pin(rows.map(move |batch| stored.store_batch(&batch?)));
+        let mut first = Vec::new();
+        let (mut count, mut bytes) = (0usize, 0usize);
+        while count <= HOT_APPEND_ROWS_MAX && bytes <= HOT_APPEND_BYTES_MAX {
+            match rows.next().await {
+                Some(batch) => {
+                    let batch = batch?;
+                    count += batch.num_rows();
+                    bytes += batch.get_array_memory_size();
+                    first.push(batch);
+                }
+                None => {
+                    for batch in first {
+                        self.append_hot(table, batch)?;
+                    }
+                    return Ok(count as u64);
+                }
+            }
+        }
+        let rows = futures::stream::iter(first.into_iter().map(Ok)).chain(rows);
+        let mut load = Load::new(self.database.clone(), definition.stored_schema());
+        let segments = load.run(rows).await?;
+        let appended = segments.iter().map(|segment| segment.meta().rows).sum();
+        for segment in segments {
+            self.change(Change::AddSegment { table, segment })?;
+        }
+        Ok(appended)
+    }
+
+    /// Deletes rows that this transaction's snapshot shows; how many there were. Rows that are gone are ignored.
+    pub fn delete(&mut self, table: TableId, mut rows: RowSet) -> Result<u64> {
+        let version = self.table(table)?;
+        rows.hot -= version.hot.deleted();
+        for live in &version.segments {
+            if let (Some(positions), Some(gone)) = (rows.segments.get_mut(&live.segment.id()), &live.deleted)
+            {
+                *positions -= gone.as_ref();
+            }
+        }
+        rows.segments.retain(|id, positions: &mut RoaringBitmap| {
+            !positions.is_empty() && version.segment(*id).is_some()
+        });
+        let count = rows.len();
+        if count > 0 {
+            self.change(Change::Delete { table, rows })?;
+        }
+        Ok(count)
+    }
+
+    /// A point to go back to.
+    #[must_use]
+    pub fn savepoint(&self) -> Savepoint {
+        Savepoint { version: self.version.clone(), changes: self.changes.len(), retired: self.retired.len() }
+    }
+
+    /// Undoes everything since `savepoint`, which must be of this transaction.
+    pub fn roll_back_to(&mut self, savepoint: &Savepoint) {
+        self.version = savepoint.version.clone();
+        self.changes.truncate(savepoint.changes);
+        self.retired.truncate(savepoint.retired);
+    }
+
+    /// Makes the changes durable and visible.
+    ///
+    /// # Errors
+    /// `STORE_FULL` and its kin when they could not be written: whether they were is then unknown until the database is
+    /// opened again. `STORE_POISONED` when an earlier commit failed.
+    pub async fn commit(mut self) -> Result<CommitSeq> {
+        if self.changes.is_empty() {
+            return Ok(self.version.seq);
+        }
+        self.version.seq = CommitSeq(self.version.seq.0 + 1);
+        let version = Arc::new(self.version);
+        let seq = version.seq;
+        let (done, durable) = oneshot::channel();
+        self.writer.version = Arc::clone(&version);
+        let job = Job { changes: self.changes, version, retired: self.retired, done };
+        self.database.inner().committer.submit(job);
+        drop(self.writer);
+        match durable.await {
+            Ok(result) => result.map(|()| seq),
+            Err(_) => Err(VarveError::new(ErrorCode::StoreClosed, "the database is closed", "")),
+        }
+    }
+
+    pub(crate) fn table(&self, id: TableId) -> Result<&Arc<TableVersion>> {
+        self.version.tables.get(&id).ok_or_else(|| {
+            VarveError::new(ErrorCode::ArgumentInvalid, format!("there is no table {id}"), "it was dropped")
+        })
+    }
+
+    pub(crate) fn change(&mut self, change: Change) -> Result<()> {
+        change.apply(&mut self.version)?;
+        self.changes.push(change);
+        Ok(())
+    }
+
+    pub(crate) fn retire(&mut self, segment: Arc<Segment>) {
+        self.retired.push(segment);
+    }
+
+    fn append_hot(&mut self, table: TableId, batch: RecordBatch) -> Result<()> {
+        if batch.num_rows() == 0 {
+            return Ok(());
+        }
+        let first_row = self.table(table)?.hot.next_row();
+        let ipc = ipc::encode(batch.schema_ref(), std::slice::from_ref(&batch))
+            .map_err(|error| from_arrow(error, "encoding rows"))?;
+        self.change(Change::AppendHot { table, first_row, batch, ipc: ipc.into() })
+    }
+}

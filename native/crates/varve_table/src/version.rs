@@ -1,0 +1,100 @@
+//! Versions: what the database holds after a commit. They never change; a reader that holds one sees it for good.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use roaring::RoaringBitmap;
+
+use crate::definition::{Index, Table, View};
+use crate::hot::HotRows;
+use crate::ids::{CommitSeq, SegmentId, TableId};
+use crate::rows::RowSet;
+use crate::segment::Segment;
+
+/// A segment within a version of its table.
+#[derive(Clone, Debug)]
+pub struct LiveSegment {
+    /// The rows.
+    pub segment: Arc<Segment>,
+    /// Positions that are deleted in this version; `None` when none are.
+    pub deleted: Option<Arc<RoaringBitmap>>,
+}
+
+impl LiveSegment {
+    /// Rows that are not deleted.
+    #[must_use]
+    pub fn live_rows(&self) -> u64 {
+        self.segment.meta().rows - self.deleted.as_ref().map_or(0, |deleted| deleted.len())
+    }
+}
+
+/// A table as of one commit. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct TableVersion {
+    /// What the table is.
+    pub table: Arc<Table>,
+    /// Its segments, oldest first.
+    pub segments: Vec<LiveSegment>,
+    /// Its rows that are in no segment.
+    pub hot: HotRows,
+}
+
+impl TableVersion {
+    /// A table without rows.
+    pub(crate) fn empty(table: Arc<Table>) -> Self {
+        Self { table, segments: Vec::new(), hot: HotRows::default() }
+    }
+
+    /// How many rows a reader sees.
+    #[must_use]
+    pub fn live_rows(&self) -> u64 {
+        self.hot.live_rows() + self.segments.iter().map(LiveSegment::live_rows).sum::<u64>()
+    }
+
+    /// The segment of this number.
+    #[must_use]
+    pub fn segment(&self, id: SegmentId) -> Option<&LiveSegment> {
+        self.segments.iter().find(|live| live.segment.id() == id)
+    }
+
+    /// Marks rows as deleted. Those of segments that are not of this version are ignored: they are gone.
+    pub(crate) fn delete(&mut self, rows: &RowSet) {
+        self.hot.delete(&rows.hot);
+        for live in &mut self.segments {
+            if let Some(positions) = rows.segments.get(&live.segment.id()) {
+                *Arc::make_mut(live.deleted.get_or_insert_default()) |= positions;
+            }
+        }
+    }
+}
+
+/// The whole database as of one commit. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Version {
+    /// The commit.
+    pub seq: CommitSeq,
+    /// Grows with every change of a definition; plans that were made for another value are stale.
+    pub definitions: u64,
+    /// All tables.
+    pub tables: BTreeMap<TableId, Arc<TableVersion>>,
+    /// All secondary indexes.
+    pub indexes: Arc<Vec<Index>>,
+    /// All views.
+    pub views: Arc<Vec<View>>,
+    /// SQL schemas, `main` among them.
+    pub schemas: Arc<Vec<String>>,
+}
+
+impl Version {
+    /// The table of this name; exact spelling.
+    #[must_use]
+    pub fn table(&self, schema: &str, name: &str) -> Option<&Arc<TableVersion>> {
+        self.tables.values().find(|version| version.table.schema == schema && version.table.name == name)
+    }
+
+    /// The view of this name; exact spelling.
+    #[must_use]
+    pub fn view(&self, schema: &str, name: &str) -> Option<&View> {
+        self.views.iter().find(|view| view.schema == schema && view.name == name)
+    }
+}
