@@ -7,7 +7,7 @@ use arrow_schema::SchemaRef;
 use futures::{Stream, StreamExt, stream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use varve_types::Result;
+use varve_types::{ErrorCode, Result, VarveError};
 
 use crate::database::Database;
 use crate::segment::{Segment, SegmentRows, write_segment};
@@ -98,10 +98,12 @@ impl Load {
         Ok(())
     }
 
-    /// Stops the open segment and waits until its file is gone.
+    /// Ends the open segment and waits until its file is gone. Were this future dropped instead, the segment would be
+    /// finished and removed by nobody wanting it.
     async fn abandon(&mut self) {
         if let Some(OpenSegment { batches, writing, .. }) = self.open.take() {
-            writing.abort();
+            let stop = VarveError::new(ErrorCode::QueryCancelled, "the load was given up", "");
+            let _writer_gone = batches.send(Err(stop)).await;
             drop(batches);
             let _stopped = writing.await;
         }
