@@ -163,6 +163,7 @@ export interface PolarsExpr {
 
 export interface PolarsSeries {
   readonly dtype: unknown;
+  cast(type: unknown): PolarsSeries;
   toArray(): unknown[];
 }
 
@@ -190,6 +191,7 @@ export interface Polars {
   scanParquet(file: string): PolarsLazyFrame;
   readParquet(file: string): PolarsFrame;
   readIPCStream(bytes: Buffer): PolarsFrame;
+  readonly Float64: unknown;
   col(name: string): PolarsExpr;
   lit(value: unknown): PolarsExpr;
   len(): PolarsExpr;

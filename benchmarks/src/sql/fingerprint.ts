@@ -101,12 +101,23 @@ function hashRows(
 }
 
 function mixCell(words: Uint32Array, row: number, cell: Cell): void {
-  if (typeof cell === 'string') {
-    mixWord(words, row, cell.length);
-    for (let i = 0; i < cell.length; i++) mixWord(words, row, cell.charCodeAt(i));
-  } else if (cell === null) mixWord(words, row, 0x6e756c6c);
+  if (typeof cell === 'string') mixString(words, row, cell);
+  else if (cell === null) mixWord(words, row, 0x6e756c6c);
   else if (typeof cell === 'boolean') mixWord(words, row, cell ? 0x74727565 : 0x66616c73);
   else mixInteger(words, row, typeof cell === 'bigint' && isSafe(cell) ? Number(cell) : cell);
+}
+
+/** Both words are mixed in turn, outside the array: an answer may have a hundred million characters. */
+function mixString(words: Uint32Array, row: number, text: string): void {
+  let a = text.length;
+  let b = ~text.length;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    a = Math.imul(a ^ code, 0x01000193);
+    b = Math.imul((b << 5) ^ (b >>> 27) ^ code, 0x85ebca6b);
+  }
+  mixWord(words, row, a);
+  mixWord(words, row, b);
 }
 
 /** The same for 5 and 5n: engines give counts in types of their own. */

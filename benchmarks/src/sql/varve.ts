@@ -86,7 +86,8 @@ function engine(name: string, database: VarveDatabase): SqlEngine {
     name,
     run: async ({ sql }) => finish(await database.query(sql)),
     async *answer({ sql }) {
-      yield* piecesOfIpc(Buffer.from(await (await database.query(sql)).arrow()));
+      const { buffer, byteOffset, byteLength } = await (await database.query(sql)).arrow();
+      yield* piecesOfIpc(Buffer.from(buffer, byteOffset, byteLength));
     },
     close: () => database.close(),
   };
