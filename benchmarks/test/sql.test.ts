@@ -21,6 +21,7 @@ import {
   worstRatios,
 } from '../src/sql/timing.js';
 import { tpchJoins, tpchQueries } from '../src/sql/tpch/queries.js';
+import { findVarve, type VarveResult, type VarveSql, varveKind } from '../src/sql/varve.js';
 
 async function* rowsOf(
   rows: readonly (readonly Cell[])[],
@@ -166,6 +167,64 @@ describe('statements', () => {
       expect(tpchJoins(sizes[size].scale)).toHaveLength(20);
     });
   }
+});
+
+describe('Varve as an engine of the suite', () => {
+  /** Stands in for the package: writes down what it is asked. */
+  function standIn(asked: string[]): VarveSql {
+    const result: VarveResult = {
+      async *batches() {
+        yield new Uint8Array(3);
+        yield new Uint8Array(4);
+      },
+      arrow: () => Promise.resolve(new Uint8Array()),
+      rows: () => Promise.resolve([]),
+    };
+    const ask = (text: string): Promise<VarveResult> => {
+      asked.push(text);
+      return Promise.resolve(result);
+    };
+    return {
+      open(_, options) {
+        asked.push(`open ${JSON.stringify(options)}`);
+        return Promise.resolve({
+          query: ask,
+          prepare: (text) => ({ query: () => ask(text) }),
+          append: () => Promise.resolve(),
+          get: () => undefined,
+          adapt: () => Promise.resolve(),
+          compact: () => Promise.resolve(void asked.push('compact')),
+          close: () => Promise.resolve(void asked.push('close')),
+        });
+      },
+    };
+  }
+
+  it('loads Parquet, makes the indexes, and leaves the database compacted and closed', async () => {
+    const asked: string[] = [];
+    const kind = varveKind(standIn(asked), 'varve', { g: ['id3', 'id1, id4'] });
+    await kind.load('folder', [{ name: 'g', file: "it's.parquet" }]);
+    expect(asked).toEqual([
+      'open {"threads":2}',
+      "create table g as select * from 'it''s.parquet'",
+      'create index g_1 on g (id3)',
+      'create index g_2 on g (id1, id4)',
+      'compact',
+      'close',
+    ]);
+  });
+
+  it('takes in every batch of an answer, within the memory that it is given', async () => {
+    const asked: string[] = [];
+    const engine = await varveKind(standIn(asked), 'varve').open('folder', { memoryBytes: 1024 });
+    expect(await engine.run({ name: 'one', sql: 'select 1' })).toBe(7);
+    await engine.close();
+    expect(asked).toEqual(['open {"threads":2,"memoryBytes":1024}', 'select 1', 'close']);
+  });
+
+  it('is absent, and no failure, where the workspace has no such package', async () => {
+    expect(await findVarve('@varve/no-such-tier')).toBeUndefined();
+  });
 });
 
 describe('dataFolder', () => {

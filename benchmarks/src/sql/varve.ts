@@ -31,10 +31,12 @@ export interface VarveSql {
   ): Promise<VarveDatabase>;
 }
 
-/** The tier that has SQL; undefined while the workspace has none. */
-export async function findVarve(): Promise<VarveSql | undefined> {
-  // The name is no literal: the compiler would ask for the package's types.
-  const name: string = '@varve/pc';
+/**
+ * The tier that has SQL; undefined while the workspace has none.
+ *
+ * @param name of its package, no literal in the import: the compiler would ask for its types
+ */
+export async function findVarve(name: string = '@varve/pc'): Promise<VarveSql | undefined> {
   try {
     return (await import(name)) as VarveSql;
   } catch (error) {
