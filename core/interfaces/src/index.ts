@@ -36,6 +36,7 @@ export type {
 export { requireIndexPolicy } from './control/require-index-policy.js';
 export { requireObject, requirePath, requireWhole, shown } from './errors/arguments.js';
 export { type ErrorCode, errorCodes } from './errors/error-codes.js';
+export { errorOf, type Failed, type Failure, unwrap } from './errors/failure.js';
 export { VarveError, type VarveErrorDetails } from './errors/varve-error.js';
 export type {
   LoadedModel,
@@ -54,6 +55,33 @@ export {
   type Platform,
   type Random,
 } from './platform/platform.js';
+export type {
+  AppendColumns,
+  PendingResult,
+  PreparedStatement,
+  QueryOptions,
+  QueryProgress,
+  QueryResult,
+  RowBatch,
+  SqlEngine,
+  SqlFragment,
+  SqlSession,
+  SqlSnapshot,
+  SqlTransaction,
+  TableDescription,
+} from './sql/sql-engine.js';
+export type {
+  SqlColumn,
+  SqlColumns,
+  SqlField,
+  SqlParameter,
+  SqlParameters,
+  SqlRow,
+  SqlTimeUnit,
+  SqlType,
+  SqlValue,
+  ValueModes,
+} from './sql/sql-types.js';
 export type { DurableLog, LoggedCommit } from './store/durable-log.js';
 export {
   type Acknowledgement,

@@ -1,15 +1,30 @@
-/** The one place where a failure that crossed as data becomes an exception. */
-import { type ErrorCode, errorCodes, VarveError } from '@varve/interfaces';
-import type { Failed, Failure } from './native.js';
+/** Failures as native code hands them over, and the one place that throws them. */
+import { type ErrorCode, errorCodes } from './error-codes.js';
+import { VarveError } from './varve-error.js';
+
+/** An error as data: exceptions of native code would lose their code on the way. */
+export interface Failure {
+  /** One of `errorCodes`. */
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string;
+  /** What the underlying failure said. */
+  readonly cause?: string | null;
+}
+
+/** What a native call returns in the place of its value. */
+export interface Failed {
+  readonly failure: Failure;
+}
 
 /**
  * Returns the value of a native call.
  *
  * @throws VarveError when the outcome is a failure
  */
-export function unwrap<T>(outcome: T | Failed): T {
+export function unwrap<T>(outcome: T): Exclude<T, Failed> {
   if (isFailed(outcome)) throw errorOf(outcome.failure);
-  return outcome;
+  return outcome as Exclude<T, Failed>;
 }
 
 /** The error that a failure stands for. */

@@ -1,0 +1,1 @@
+export { IpcDecoder } from './arrow/ipc.js';

@@ -1,0 +1,154 @@
+/**
+ * What the native addon exports for SQL, as this package stands on it; an argument, so that tests can drive it.
+ *
+ * Invariants
+ * 1. Nothing throws: an expected failure is a `Failed` value, also of a promise.
+ * 2. All bytes are Arrow IPC messages, one after another, each beginning at a multiple of 8 bytes in its memory. They
+ *    belong to JavaScript once they are returned; bytes that are passed in stay unchanged until the promise resolves.
+ * 3. No call but `PointReader.get` waits for the engine on the calling thread.
+ */
+import type { Failed } from '@varve/interfaces';
+
+/** The addon. */
+export interface NativeSql {
+  /** Opens a directory; one process owns it until `close`. */
+  openDatabase(directory: string, options: NativeOptions): Promise<NativeDatabase | Failed>;
+}
+
+/** How a database is opened; what is absent has the engine's default. */
+export interface NativeOptions {
+  readonly readOnly?: boolean;
+  readonly createIfMissing?: boolean;
+  readonly errorIfExists?: boolean;
+  /** Limit of the memory pool of queries. */
+  readonly memoryBytes?: number;
+  /** Threads of the engine's own pool. */
+  readonly threads?: number;
+  /** Where queries spill; inside the directory by default. */
+  readonly spillDirectory?: string;
+  /** Folders that SQL may read and write files in; none by default. */
+  readonly allowedFolders?: readonly string[];
+}
+
+/** A parameter. A number that is an integer stands for an int64, others for a double; a date for a timestamp in UTC. */
+export type NativeParam =
+  | null
+  | boolean
+  | number
+  | bigint
+  | string
+  | Uint8Array
+  | { readonly micros: bigint };
+
+/** Parameters by position, or by name when `names` is there, as long as `values`. */
+export interface NativeParams {
+  readonly values: readonly NativeParam[];
+  readonly names?: readonly string[];
+}
+
+/** Where and how a statement runs. */
+export interface NativeQueryOptions {
+  readonly transaction?: NativeTransaction;
+  readonly snapshot?: NativeSnapshot;
+  readonly batchRows?: number;
+}
+
+export interface NativeDatabase {
+  /** Starts a statement and returns at once, so that it can be cancelled from its first moment. */
+  query(sql: string, params: NativeParams, options: NativeQueryOptions): NativeQuery;
+  prepare(sql: string): Promise<NativeStatement | Failed>;
+  begin(): Promise<NativeTransaction | Failed>;
+  snapshot(): NativeSnapshot | Failed;
+  /** Appends the rows of one IPC stream, all or none. Columns are matched by name. */
+  append(
+    table: string,
+    ipc: Uint8Array,
+    options: { readonly transaction?: NativeTransaction },
+  ): Promise<number | Failed>;
+  /** All tables and views, by schema and name; `transaction` sees its own. */
+  tables(options: { readonly transaction?: NativeTransaction }): Promise<readonly NativeTable[] | Failed>;
+  /** Binds point reads to a table. */
+  pointReader(table: string, key: Uint8Array, row: Uint8Array): NativePointReader | Failed;
+  /** The plan as JSON. */
+  explain(sql: string, analyze: boolean): Promise<string | Failed>;
+  /** Cancels queries, rolls back, lets go of the directory. */
+  close(): Promise<undefined | Failed>;
+}
+
+/** A statement under way. */
+export interface NativeQuery {
+  /** Resolves when the types of the answer are known, and of a statement that changes data when it is done. Once. */
+  start(): Promise<NativeHead | Failed>;
+  /** The next record batch, with the dictionaries that come before it; null after the last. One call at a time. */
+  next(): Promise<Uint8Array | null | Failed>;
+  /** Stops it and frees what it holds; whoever waits gets `QUERY_CANCELLED`. Afterwards, and at its end, a no-op. */
+  cancel(): void;
+  progress(): NativeProgress;
+}
+
+/** The beginning of an answer. A small answer is whole in here: one crossing per query. */
+export interface NativeHead {
+  /** The schema message. */
+  readonly schema: Uint8Array;
+  /** Absent for a statement that only reads. */
+  readonly rowsAffected?: number | null;
+  /** The first batches, when they were there already. */
+  readonly first?: Uint8Array | null;
+  /** Nothing comes after `first`. */
+  readonly isWhole: boolean;
+}
+
+export interface NativeProgress {
+  readonly rowsScanned: number;
+  readonly rowsTotal: number;
+  readonly bytesScanned: number;
+}
+
+export interface NativeStatement {
+  readonly parameterCount: number;
+  /** The schema message of its answer. */
+  readonly schema: Uint8Array;
+  query(params: NativeParams, options: NativeQueryOptions): NativeQuery;
+  /** Closing again does nothing; queries that were started go on. */
+  close(): void;
+}
+
+/** A transaction; statements name it in their options. Savepoints are SQL. */
+export interface NativeTransaction {
+  commit(): Promise<undefined | Failed>;
+  /** Also after a failed commit, and of one that has ended. */
+  rollback(): Promise<undefined | Failed>;
+}
+
+export interface NativeSnapshot {
+  /** Again does nothing. */
+  release(): void;
+}
+
+export interface NativeTable {
+  readonly schema: string;
+  readonly name: string;
+  readonly isView: boolean;
+  /** The schema message of its columns. */
+  readonly columns: Uint8Array;
+  /** Places of the primary key's columns; empty without one. */
+  readonly primaryKey: readonly number[];
+}
+
+/** Reads one table by its primary key. Key and row lie in the buffers that it was made with, as `point/packed-row.ts` says. */
+export interface NativePointReader {
+  /** The schema message of the table's columns. */
+  readonly columns: Uint8Array;
+  readonly primaryKey: readonly number[];
+  /**
+   * Looks up the key that lies in the first `keyBytes` bytes of the key buffer.
+   *
+   * @returns bytes of the row; more than the row buffer has when it did not fit, which is then untouched; -1 when there
+   *   is none; -2 when it failed; -3 when the table was altered since the reader was made
+   */
+  get(keyBytes: number): number;
+  /** Registers a larger row buffer. */
+  setRow(row: Uint8Array): void;
+  /** Why the last call returned -2. */
+  takeFailure(): Failed;
+}
