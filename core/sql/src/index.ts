@@ -1,1 +1,20 @@
-export { IpcDecoder } from './arrow/ipc.js';
+/** Tables and SQL in JavaScript, over a native engine that arrives as an argument. */
+export { openSqlDatabase, SqlDatabase, type SqlParts } from './database.js';
+export { isFragment, type SqlTag, sql } from './fragment.js';
+export type {
+  NativeDatabase,
+  NativeHead,
+  NativeOptions,
+  NativeParam,
+  NativeParams,
+  NativePointReader,
+  NativeProgress,
+  NativeQuery,
+  NativeQueryOptions,
+  NativeSnapshot,
+  NativeSql,
+  NativeStatement,
+  NativeTable,
+  NativeTransaction,
+} from './native-face.js';
+export type { SqlOptions } from './options.js';

@@ -59,14 +59,22 @@ export interface NativeDatabase {
   prepare(sql: string): Promise<NativeStatement | Failed>;
   begin(): Promise<NativeTransaction | Failed>;
   snapshot(): NativeSnapshot | Failed;
-  /** Appends the rows of one IPC stream, all or none. Columns are matched by name. */
+  /**
+   * Appends the rows of one IPC stream, all or none. Columns are matched by name, those that are left out have their
+   * default, and what is encoded otherwise than the table's column (dictionary, view, large offsets) is cast.
+   */
   append(
     table: string,
     ipc: Uint8Array,
     options: { readonly transaction?: NativeTransaction },
   ): Promise<number | Failed>;
-  /** All tables and views, by schema and name; `transaction` sees its own. */
-  tables(options: { readonly transaction?: NativeTransaction }): Promise<readonly NativeTable[] | Failed>;
+  /** All tables and views, by schema and name. */
+  tables(): Promise<readonly NativeTable[] | Failed>;
+  /** One table, by its name as SQL writes it; null when there is none. `transaction` sees its own. */
+  describe(
+    table: string,
+    options: { readonly transaction?: NativeTransaction },
+  ): Promise<NativeTable | null | Failed>;
   /** Binds point reads to a table. */
   pointReader(table: string, key: Uint8Array, row: Uint8Array): NativePointReader | Failed;
   /** The plan as JSON. */

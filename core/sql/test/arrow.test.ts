@@ -51,7 +51,7 @@ import { tableFromIPC as readByApache } from 'apache-arrow';
 import { describe, expect, it } from 'vitest';
 import { columnOf } from '../src/arrow/columns.js';
 import { encodeColumns } from '../src/arrow/encode.js';
-import { decodeSchema, IpcDecoder } from '../src/arrow/ipc.js';
+import { decodeSchema, IpcDecoder, schemaBytes } from '../src/arrow/ipc.js';
 import { sqlType } from '../src/arrow/sql-types.js';
 
 const bytes = (...items: number[]): Uint8Array => Uint8Array.from(items);
@@ -139,14 +139,14 @@ function roundTrip(type: DataType, values: readonly unknown[], modes: ValueModes
   const [schema, batches] = split(encoded);
   expect(sqlType((decodeSchema(schema)[0] as Field).type)).toEqual(sqlType(type));
   expect(readByApache(encoded).numRows).toBe(values.length);
-  const { children } = new IpcDecoder(schema).decode(batches);
+  const { children } = new IpcDecoder(schema).decode(batches).table;
   return Array.from(columnOf(children[0] as never, modes) as unknown[]);
 }
 
 /** The schema message of a stream, and the rest. */
 function split(stream: Uint8Array): [schema: Uint8Array, batches: Uint8Array] {
-  const schemaBytes = 8 + new DataView(stream.buffer, stream.byteOffset).getInt32(4, true);
-  return [stream.slice(0, schemaBytes), stream.slice(schemaBytes)];
+  const length = schemaBytes(stream);
+  return [stream.slice(0, length), stream.slice(length)];
 }
 
 describe('values come back as they went in', () => {
@@ -265,7 +265,7 @@ describe('messages', () => {
     const [schema, rest] = split(tableToIPC(table, { format: 'stream' }) as Uint8Array);
     const decoder = new IpcDecoder(schema);
     const found = messages(rest).flatMap((message) => {
-      const [column] = decoder.decode(message).children;
+      const [column] = decoder.decode(message).table.children;
       return column === undefined || column.length === 0
         ? []
         : [...(columnOf(column as never, {}) as string[])];
@@ -276,14 +276,14 @@ describe('messages', () => {
   it('views numbers without a copy, whatever the place of the bytes', () => {
     const encoded = encodeColumns([field('c', int64())], { c: BigInt64Array.of(1n, 2n) }, { from: 0, to: 2 });
     const [schema, batches] = split(encoded);
-    const column = columnOf(new IpcDecoder(schema).decode(batches).children[0] as never, {});
+    const column = columnOf(new IpcDecoder(schema).decode(batches).table.children[0] as never, {});
     expect(column).toEqual(BigInt64Array.of(1n, 2n));
     expect((column as BigInt64Array).buffer).toBe(batches.buffer);
     const shifted = new Uint8Array(batches.length + 1);
     shifted.set(batches, 1);
-    expect(columnOf(new IpcDecoder(schema).decode(shifted.subarray(1)).children[0] as never, {})).toEqual(
-      column,
-    );
+    expect(
+      columnOf(new IpcDecoder(schema).decode(shifted.subarray(1)).table.children[0] as never, {}),
+    ).toEqual(column);
   });
 
   it('answers messages that are cut short with a code, and never with half a column', () => {
@@ -292,7 +292,7 @@ describe('messages', () => {
     );
     for (let length = 8; length < batches.length - 8; length += 1) {
       try {
-        const table = new IpcDecoder(schema).decode(batches.slice(0, length));
+        const table = new IpcDecoder(schema).decode(batches.slice(0, length)).table;
         expect(table.numRows, `${length} bytes`).toBe(0);
       } catch (error) {
         expect(error, `${length} bytes`).toBeInstanceOf(VarveError);

@@ -106,9 +106,13 @@ export type AppendColumns = Readonly<Record<string, ArrayLike<SqlValue | undefin
 
 /** What runs statements: a database, or a transaction in it. */
 export interface SqlSession {
-  /** Runs one statement. It starts at once, whether or not its answer is read. */
+  /**
+   * Runs one statement. It starts at once, whether or not its answer is read.
+   *
+   * @param sql text, or a fragment, which has its values in it and takes no `params`
+   */
   query<R extends object = SqlRow>(
-    sql: string,
+    sql: string | SqlFragment,
     params?: SqlParameters,
     options?: QueryOptions,
   ): PendingResult<R>;

@@ -15,6 +15,13 @@ export function decodeSchema(schema: Uint8Array): readonly Field[] {
   return decode([schema]).schema.fields;
 }
 
+/** Batches, decoded. */
+export interface DecodedPart {
+  readonly table: Table;
+  /** Messages that make a stream of their own of these batches, without its end. */
+  readonly stream: readonly Uint8Array[];
+}
+
 /** Decodes batch by batch, and remembers the dictionaries that later batches go on using. */
 export class IpcDecoder {
   readonly #schema: Uint8Array;
@@ -25,17 +32,12 @@ export class IpcDecoder {
     this.#schema = schema;
   }
 
-  /** The batches in `messages`. Cost: microseconds; values are views of the bytes. @throws VarveError FILE_MALFORMED */
-  decode(messages: Uint8Array): Table {
-    return decode(this.stream(messages));
-  }
-
-  /** Messages that make a stream of their own of the batches in `messages`, without its end. @throws VarveError FILE_MALFORMED */
-  stream(messages: Uint8Array): Uint8Array[] {
+  /** Decodes the batches in `messages`. Cost: microseconds; values are views of the bytes. @throws VarveError FILE_MALFORMED */
+  decode(messages: Uint8Array): DecodedPart {
     const stream = [this.#schema, ...this.#dictionaries, messages];
     const dictionaries = readable(() => dictionariesIn(messages));
     if (dictionaries.length > 0) this.#dictionaries = [...this.#dictionaries, ...dictionaries];
-    return stream;
+    return { table: decode(stream), stream };
   }
 }
 
@@ -49,6 +51,11 @@ export function concatenated(parts: readonly Uint8Array[]): Uint8Array {
     at += part.length;
   }
   return whole;
+}
+
+/** How long the schema message is that a stream begins with. */
+export function schemaBytes(stream: Uint8Array): number {
+  return 8 + new DataView(stream.buffer, stream.byteOffset).getInt32(4, true);
 }
 
 /** Bytes that begin at a multiple of 8, which 64-bit views need: the same, or a copy. */

@@ -1,0 +1,228 @@
+/**
+ * The answer of a statement, read once: batches as the engine finds them, and from them rows, columns or Arrow.
+ *
+ * Invariant: the native query is let go of when the last batch is read, when reading fails or is left, and on `cancel`.
+ */
+import { Column, type Field, type Table } from '@uwdata/flechette';
+import {
+  type Clock,
+  type PendingResult,
+  type QueryResult,
+  type RowBatch,
+  type SqlColumns,
+  type SqlField,
+  type SqlRow,
+  unwrap,
+  type ValueModes,
+  VarveError,
+} from '@varve/interfaces';
+import { cellOf } from './arrow/cells.js';
+import { columnOf } from './arrow/columns.js';
+import {
+  aligned,
+  concatenated,
+  type DecodedPart,
+  decodeSchema,
+  endOfStream,
+  IpcDecoder,
+} from './arrow/ipc.js';
+import { named, rowBuilder } from './arrow/rows.js';
+import { sqlFields } from './arrow/sql-types.js';
+import type { NativeHead, NativeQuery } from './native-face.js';
+import type { QuerySettings } from './options.js';
+import { cancelled, QueryWatch } from './query-watch.js';
+
+/** Starts a query and gives its answer. @param start may throw; the answer then rejects */
+export function pendingResult<R extends object>(
+  settings: () => QuerySettings,
+  start: (settings: QuerySettings) => NativeQuery,
+  clock: Clock,
+): PendingResult<R> {
+  const result = opened<R>(settings, start, clock);
+  return Object.assign(result, {
+    rows: async () => (await result).rows(),
+    columns: async () => (await result).columns(),
+    arrow: async () => (await result).arrow(),
+    async *batches() {
+      yield* (await result).batches();
+    },
+    async *[Symbol.asyncIterator]() {
+      yield* await result;
+    },
+  });
+}
+
+async function opened<R extends object>(
+  read: () => QuerySettings,
+  start: (settings: QuerySettings) => NativeQuery,
+  clock: Clock,
+): Promise<QueryResult<R>> {
+  const settings = read();
+  const { signal } = settings;
+  if (signal?.aborted === true) throw cancelled(signal.reason);
+  const query = start(settings);
+  const watch = new QueryWatch(query, settings, clock);
+  try {
+    const head = unwrap(await watch.during(query.start()));
+    if (head.isWhole) watch.end();
+    return new Result<R>(query, head, settings.modes, watch);
+  } catch (error) {
+    watch.end();
+    throw watch.explained(error);
+  }
+}
+
+class Result<R extends object> implements QueryResult<R> {
+  readonly fields: readonly SqlField[];
+  readonly rowsAffected: number | undefined;
+  readonly #query: NativeQuery;
+  readonly #watch: QueryWatch;
+  readonly #modes: ValueModes;
+  readonly #schema: Uint8Array;
+  readonly #arrowFields: readonly Field[];
+  /** What came with the head. */
+  readonly #first: Uint8Array | undefined;
+  #state: 'fresh' | 'reading' | 'read' | 'cancelled' = 'fresh';
+  #isWhole: boolean;
+
+  constructor(query: NativeQuery, head: NativeHead, modes: ValueModes, watch: QueryWatch) {
+    this.#query = query;
+    this.#watch = watch;
+    this.#modes = modes;
+    this.#schema = aligned(head.schema);
+    this.#arrowFields = decodeSchema(this.#schema);
+    this.#first = head.first ?? undefined;
+    this.#isWhole = head.isWhole;
+    this.fields = sqlFields(this.#arrowFields);
+    this.rowsAffected = head.rowsAffected ?? undefined;
+  }
+
+  async rows(): Promise<R[]> {
+    const all: R[] = [];
+    for await (const table of this.#tables()) pushRows(all, table, this.#modes);
+    return all;
+  }
+
+  async columns(): Promise<SqlColumns> {
+    const tables: Table[] = [];
+    for await (const table of this.#tables()) tables.push(table);
+    return columnsOf(this.#arrowFields, tables, this.#modes);
+  }
+
+  async arrow(): Promise<Uint8Array> {
+    const parts: Uint8Array[] = [this.#schema];
+    for await (const part of this.#parts()) parts.push(part);
+    return concatenated([...parts, endOfStream]);
+  }
+
+  async *batches(): AsyncIterableIterator<RowBatch<R>> {
+    const decoder = new IpcDecoder(this.#schema);
+    for await (const part of this.#parts()) {
+      const batch = new Batch<R>(this.#arrowFields, decoder.decode(part), this.#modes);
+      if (batch.rowCount > 0) yield batch;
+    }
+  }
+
+  async *[Symbol.asyncIterator](): AsyncIterableIterator<R> {
+    for await (const batch of this.batches()) yield* batch.rows();
+  }
+
+  cancel(): void {
+    if (this.#state === 'read' || this.#state === 'cancelled') return;
+    this.#state = 'cancelled';
+    this.#letGo();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.cancel();
+  }
+
+  async *#tables(): AsyncGenerator<Table> {
+    const decoder = new IpcDecoder(this.#schema);
+    for await (const part of this.#parts()) yield decoder.decode(part).table;
+  }
+
+  /** The messages of the batches, in order, to whoever comes first. */
+  async *#parts(): AsyncGenerator<Uint8Array> {
+    if (this.#state === 'cancelled') throw cancelled();
+    if (this.#state !== 'fresh')
+      throw new VarveError('STORE_CLOSED', {
+        message: 'the result was read already',
+        hint: 'read it once, in one form, or run the query again',
+      });
+    this.#state = 'reading';
+    try {
+      if (this.#first !== undefined) yield this.#first;
+      while (!this.#isWhole) {
+        const part = unwrap(await this.#watch.during(this.#query.next()));
+        if (this.#isCancelled()) throw cancelled();
+        this.#isWhole = part === null;
+        if (part !== null) yield part;
+        if (this.#isCancelled()) throw cancelled();
+      }
+    } catch (error) {
+      throw this.#watch.explained(error);
+    } finally {
+      if (!this.#isCancelled()) this.#state = 'read';
+      this.#letGo();
+    }
+  }
+
+  /** A method, since the state changes while a generator waits. */
+  #isCancelled(): boolean {
+    return this.#state === 'cancelled';
+  }
+
+  #letGo(): void {
+    this.#watch.end();
+    if (!this.#isWhole) this.#query.cancel();
+  }
+}
+
+class Batch<R extends object> implements RowBatch<R> {
+  readonly rowCount: number;
+  readonly #fields: readonly Field[];
+  readonly #stream: readonly Uint8Array[];
+  readonly #table: Table;
+  readonly #modes: ValueModes;
+
+  constructor(fields: readonly Field[], { table, stream }: DecodedPart, modes: ValueModes) {
+    this.#fields = fields;
+    this.#stream = stream;
+    this.#table = table;
+    this.#modes = modes;
+    this.rowCount = table.numRows;
+  }
+
+  rows(): R[] {
+    const all: R[] = [];
+    pushRows(all, this.#table, this.#modes);
+    return all;
+  }
+
+  columns(): SqlColumns {
+    return columnsOf(this.#fields, [this.#table], this.#modes);
+  }
+
+  arrow(): Uint8Array {
+    return concatenated([...this.#stream, endOfStream]);
+  }
+}
+
+/** Appends the rows of all batches of a table. */
+function pushRows<R extends object>(all: R[], { names, children }: Table, modes: ValueModes): void {
+  const parts = children[0]?.data ?? [];
+  for (const [at, { length }] of parts.entries()) {
+    const cells = children.map(({ data }) => cellOf(data[at] as (typeof parts)[0], modes));
+    const build = rowBuilder(names as string[], cells) as (row: number) => SqlRow as (row: number) => R;
+    for (let row = 0; row < length; row += 1) all.push(build(row));
+  }
+}
+
+function columnsOf(fields: readonly Field[], tables: readonly Table[], modes: ValueModes): SqlColumns {
+  const names = fields.map(({ name }) => name);
+  return named(names, (at) => {
+    const parts = tables.flatMap(({ children }) => children[at]?.data ?? []);
+    return columnOf(new Column(parts, (fields[at] as Field).type), modes);
+  });
+}
