@@ -23,4 +23,6 @@ export {
   SimulatedMemory,
   type SimulatedPlatform,
 } from './simulated/simulated-platform.js';
+export { sqlEngineCases } from './sql-engine/cases.js';
+export type { SqlFactory, SqlOpenOptions } from './sql-engine/factory.js';
 export { type TelemetryFactory, telemetryCases } from './telemetry/cases.js';

@@ -24,8 +24,8 @@ class Fragment implements SqlFragment {
 /** The tag `sql`, and what builds fragments that no value can be. */
 export interface SqlTag {
   (texts: TemplateStringsArray, ...values: readonly (SqlParameter | SqlFragment)[]): SqlFragment;
-  /** A table or column by its name, quoted: `sql.name('flights', 'delay')` is `"flights"."delay"`. */
-  name(...path: readonly string[]): SqlFragment;
+  /** A table or column by its name, quoted: `sql.identifier('flights', 'delay')` is `"flights"."delay"`. */
+  identifier(...path: readonly string[]): SqlFragment;
   /** Values as parameters with commas between, for IN; NULL, which nothing equals, when there are none. */
   list(values: readonly SqlParameter[]): SqlFragment;
   /** Fragments one after another. @param separator fixed text of the program, never of a user */
@@ -33,7 +33,11 @@ export interface SqlTag {
 }
 
 /** Writes a piece of SQL; nested ones bring their values along. @throws VarveError ARGUMENT_INVALID */
-export const sql: SqlTag = Object.assign(fragmentOf, { name: nameOf, list: listOf, join: joined });
+export const sql: SqlTag = Object.assign(fragmentOf, {
+  identifier: identifierOf,
+  list: listOf,
+  join: joined,
+});
 
 /** Whether a value is a piece of SQL. */
 export function isFragment(value: unknown): value is SqlFragment {
@@ -58,7 +62,7 @@ function fragmentOf(
   return assembled(texts, given);
 }
 
-function nameOf(...path: readonly string[]): SqlFragment {
+function identifierOf(...path: readonly string[]): SqlFragment {
   if (
     path.length === 0 ||
     !path.every((part) => typeof part === 'string' && part !== '' && !part.includes('\0'))

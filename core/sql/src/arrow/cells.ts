@@ -67,8 +67,8 @@ function valueOf(batch: Raw, modes: ValueModes): Cell {
     case Type.LargeBinary:
     case Type.BinaryView:
     case Type.FixedSizeBinary:
-      // A copy: a view would keep the whole batch in memory.
-      return (row) => (batch.value(row) as Uint8Array).slice();
+      // A copy: a view would keep the whole batch in memory, and a Buffer's slice is one.
+      return (row) => new Uint8Array(batch.value(row) as Uint8Array);
     default:
       return nestedOf(batch, type, modes);
   }

@@ -60,7 +60,7 @@ export function schemaBytes(stream: Uint8Array): number {
 
 /** Bytes that begin at a multiple of 8, which 64-bit views need: the same, or a copy. */
 export function aligned(bytes: Uint8Array): Uint8Array {
-  return bytes.byteOffset % 8 === 0 ? bytes : bytes.slice();
+  return bytes.byteOffset % 8 === 0 ? bytes : new Uint8Array(bytes);
 }
 
 function decode(messages: readonly Uint8Array[]): Table {

@@ -132,8 +132,7 @@ function bytesReader(type: DataType, modes: ValueModes): SlotReader {
     case Type.LargeBinary:
     case Type.BinaryView:
     case Type.FixedSizeBinary:
-      return (buffer, slot) =>
-        Uint8Array.prototype.slice.call(buffer.bytes, from(buffer, slot), to(buffer, slot));
+      return (buffer, slot) => copied(buffer, from(buffer, slot), to(buffer, slot));
     case Type.Decimal: {
       const text = (buffer: PackedBuffer, slot: number): string =>
         decimalText(wholeNumber(buffer.bytes, from(buffer, slot), to(buffer, slot)), type.scale);
@@ -141,11 +140,16 @@ function bytesReader(type: DataType, modes: ValueModes): SlotReader {
     }
     default:
       return (buffer, slot) => {
-        const stream = Uint8Array.prototype.slice.call(buffer.bytes, from(buffer, slot), to(buffer, slot));
+        const stream = copied(buffer, from(buffer, slot), to(buffer, slot));
         const batch = tableFromIPC(stream, rawOptions).children[0]?.data[0];
         return batch === undefined ? null : cellOf(batch, modes)(0);
       };
   }
+}
+
+/** Bytes of their own; slicing a Buffer would give another Buffer. */
+function copied({ bytes }: PackedBuffer, from: number, to: number): Uint8Array {
+  return new Uint8Array(bytes.subarray(from, to));
 }
 
 /** A two's complement integer of a multiple of 8 bytes. */
