@@ -68,11 +68,17 @@ export function isOnePiece({ fields, columns, rowCount }: CheckedColumns): boole
 export async function sendColumns(checked: CheckedColumns, send: Send): Promise<number> {
   let sent: Promise<number> = Promise.resolve(0);
   let rows = 0;
-  for await (const stream of streamsOf(checked)) {
-    rows += await sent;
-    sent = send(stream);
-    // Heard again above; until then a failure is nobody's.
-    sent.catch(() => undefined);
+  try {
+    for await (const stream of streamsOf(checked)) {
+      rows += await sent;
+      sent = send(stream);
+      // Heard again above; until then a failure is nobody's.
+      sent.catch(() => undefined);
+    }
+  } catch (error) {
+    // Nothing may arrive after its transaction was rolled back.
+    await sent.catch(() => undefined);
+    throw error;
   }
   return rows + (await sent);
 }

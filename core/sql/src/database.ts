@@ -136,6 +136,10 @@ export class SqlDatabase extends Session implements SqlEngine {
     return {};
   }
 
+  protected override track(): void {
+    // The engine ends what runs when it is closed.
+  }
+
   protected override usable(): Shared {
     if (this.#closing === undefined) return this.shared;
     throw new VarveError('STORE_CLOSED', { message: 'the database is closed', hint: 'open it again' });

@@ -50,7 +50,7 @@ export abstract class Session implements SqlSession {
     params?: SqlParameters,
     options?: QueryOptions,
   ): PendingResult<R> {
-    return pendingResult<R>(
+    const pending = pendingResult<R>(
       () => readQueryOptions(options, this.shared.modes),
       (settings) => {
         const { native } = this.usable();
@@ -59,6 +59,8 @@ export abstract class Session implements SqlSession {
       },
       this.shared.clock,
     );
+    this.track(pending);
+    return pending;
   }
 
   sql<R extends object = SqlRow>(
@@ -68,7 +70,13 @@ export abstract class Session implements SqlSession {
     return this.query<R>(sql(texts, ...values));
   }
 
-  async append(table: string, data: Uint8Array | AppendColumns): Promise<number> {
+  append(table: string, data: Uint8Array | AppendColumns): Promise<number> {
+    const pending = this.#append(table, data);
+    this.track(pending);
+    return pending;
+  }
+
+  async #append(table: string, data: Uint8Array | AppendColumns): Promise<number> {
     const { native } = this.usable();
     requireName(table);
     if (data instanceof Uint8Array) return this.send(table)(streamIn(data));
@@ -83,6 +91,9 @@ export abstract class Session implements SqlSession {
 
   /** Where this session's statements run. */
   protected abstract place(): { readonly transaction?: NativeTransaction };
+
+  /** Hears of every statement that begins. */
+  protected abstract track(statement: Promise<unknown>): void;
 
   /** @throws VarveError when the session has ended */
   protected abstract usable(): Shared;

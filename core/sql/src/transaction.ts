@@ -1,7 +1,9 @@
 /**
  * A transaction, and the savepoints in it.
  *
- * Invariant: it answers while its function runs and no nested one does.
+ * Invariants
+ * 1. It answers while its function runs and no nested one does.
+ * 2. Nothing runs in it any more when it is committed or rolled back: what its function left running is waited for.
  */
 import { type SqlTransaction, unwrap, VarveError } from '@varve/interfaces';
 import type { NativeTransaction } from './native-face.js';
@@ -12,6 +14,7 @@ export class Transaction extends Session implements SqlTransaction {
   readonly #native: NativeTransaction;
   readonly #depth: number;
   #state: 'open' | 'nested' | 'ended' = 'open';
+  readonly #running = new Set<Promise<unknown>>();
 
   constructor(shared: Shared, native: NativeTransaction, depth = 0) {
     super(shared);
@@ -24,10 +27,17 @@ export class Transaction extends Session implements SqlTransaction {
       return await body(this);
     } finally {
       this.#state = 'ended';
+      await Promise.all(this.#running);
     }
   }
 
-  async transaction<T>(body: (transaction: SqlTransaction) => Promise<T>): Promise<T> {
+  transaction<T>(body: (transaction: SqlTransaction) => Promise<T>): Promise<T> {
+    const nested = this.#nest(body);
+    this.track(nested);
+    return nested;
+  }
+
+  async #nest<T>(body: (transaction: SqlTransaction) => Promise<T>): Promise<T> {
     this.usable();
     requireBody(body);
     const name = `varve_${this.#depth + 1}`;
@@ -51,6 +61,16 @@ export class Transaction extends Session implements SqlTransaction {
 
   protected override place(): { readonly transaction: NativeTransaction } {
     return { transaction: this.#native };
+  }
+
+  protected override track(statement: Promise<unknown>): void {
+    const settled = statement.then(
+      () => undefined,
+      // Whoever asked for it hears of it.
+      () => undefined,
+    );
+    this.#running.add(settled);
+    void settled.then(() => this.#running.delete(settled));
   }
 
   protected override usable(): Shared {

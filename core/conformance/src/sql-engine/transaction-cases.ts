@@ -42,6 +42,26 @@ export const transactionCases: readonly Case<SqlFactory>[] = [
       }),
   },
   {
+    name: 'what a transaction left running is part of it, whether it ends well or not',
+    run: (factory) =>
+      withDatabase(factory, async (db) => {
+        await createItems(db);
+        const started: Promise<unknown>[] = [];
+        await db.transaction(async (tx) => {
+          started.push(tx.query("INSERT INTO items VALUES (1, 'kept', 1)"));
+        });
+        same(await itemNames(db), ['kept']);
+        const failed = db.transaction(async (tx) => {
+          started.push(tx.append('items', { id: [2], name: ['lost'] }));
+          started.push(tx.transaction((inner) => inner.query("INSERT INTO items VALUES (3, 'lost', 3)")));
+          throw new Error('back');
+        });
+        await assert.rejects(failed, /back/);
+        await Promise.allSettled(started);
+        same(await itemNames(db), ['kept']);
+      }),
+  },
+  {
     name: 'a statement that fails does not end its transaction',
     run: (factory) =>
       withDatabase(factory, async (db) => {
