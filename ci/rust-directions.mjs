@@ -12,7 +12,15 @@ const allowed = new Map(
     varve_tiny: ['varve_types'],
     varve_table: ['varve_types', 'varve_files', 'varve_index'],
     varve_sql: ['varve_types', 'varve_table', 'varve_tiny'],
-    varve_napi: ['varve_types', 'varve_files', 'varve_index', 'varve_kv', 'varve_tiny', 'varve_table', 'varve_sql'],
+    varve_napi: [
+      'varve_types',
+      'varve_files',
+      'varve_index',
+      'varve_kv',
+      'varve_tiny',
+      'varve_table',
+      'varve_sql',
+    ],
     xtask: [],
   }),
 );

@@ -124,8 +124,8 @@ export class SqlDatabase extends Session implements SqlEngine {
   }
 
   async close(): Promise<void> {
-    this.#closing ??= this.shared.native.close().then((outcome) => void unwrap(outcome));
-    return this.#closing;
+    this.#closing ??= this.shared.native.close().then(unwrap);
+    await this.#closing;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -10,8 +10,8 @@
  * 3. those bytes: UTF-8 text, binary, decimals as two's complement of 16 or 32 bytes, and of any other type a whole IPC
  *    stream of one column with one row.
  *
- * A slot of a null column is not read. Measured on four columns, one of them text: 0.5 us per row here, against some
- * 25 us to decode the same row as IPC.
+ * A slot of a null column is not read. Measured on four columns, one of them text: 0.64 us to read a row and 0.16 us to
+ * write a key of one integer, against 98 us to decode the same row as IPC.
  */
 import { type DataType, DateUnit, type Field, Type, tableFromIPC } from '@uwdata/flechette';
 import { type SqlRow, type SqlValue, type ValueModes, VarveError } from '@varve/interfaces';

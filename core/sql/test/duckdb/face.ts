@@ -12,7 +12,7 @@ import {
   StatementType,
 } from '@duckdb/node-api';
 import * as arrow from '@uwdata/flechette';
-import type { ErrorCode, Failed } from '@varve/interfaces';
+import type { Failed } from '@varve/interfaces';
 import type {
   NativeDatabase,
   NativeHead,
@@ -27,11 +27,13 @@ import type {
   NativeTable,
   NativeTransaction,
 } from '@varve/sql';
-import { columnOf } from '../../src/arrow/columns.js';
 import { encodeColumns } from '../../src/arrow/encode.js';
-import { decodeSchema, IpcDecoder, schemaBytes } from '../../src/arrow/ipc.js';
+import { schemaBytes } from '../../src/arrow/ipc.js';
+import { insertOf, schemaOf } from './ipc.js';
 import { MirrorReader } from './mirror.js';
-import { arrowType, boundParam, jsValue, literal } from './values.js';
+import { failed, outcome } from './outcome.js';
+import { beginHere, Snapshot, Transaction } from './transaction.js';
+import { arrowType, bound, jsValue } from './values.js';
 
 const openDirectories = new Set<string>();
 
@@ -119,7 +121,10 @@ class Database implements NativeDatabase {
       await this.ready;
       const connection = await this.connect();
       await beginHere(connection);
-      const transaction = new Transaction(this, connection);
+      const transaction = new Transaction(
+        { ended: (transaction) => this.#endedTransaction(transaction) },
+        connection,
+      );
       this.#transactions.add(transaction);
       return transaction;
     });
@@ -129,8 +134,9 @@ class Database implements NativeDatabase {
     return transaction instanceof Transaction ? transaction : undefined;
   }
 
-  forget(transaction: Transaction): void {
+  async #endedTransaction(transaction: Transaction): Promise<void> {
     this.#transactions.delete(transaction);
+    await this.mirror();
   }
 
   snapshot(): NativeSnapshot {
@@ -252,68 +258,6 @@ const mirrored = new WeakMap<
   Map<string, { readonly table: NativeTable; readonly rows: readonly (readonly unknown[])[] }>
 >();
 
-class Snapshot implements NativeSnapshot {
-  readonly opened: Promise<DuckDBConnection>;
-  constructor(opened: Promise<DuckDBConnection>) {
-    this.opened = opened;
-  }
-  release(): void {
-    void this.opened.then((connection) => connection.closeSync());
-  }
-}
-
-class Transaction implements NativeTransaction {
-  readonly connection: DuckDBConnection;
-  readonly #database: Database;
-  #log: { readonly sql: string; readonly params: NativeParams }[] = [];
-  readonly #savepoints = new Map<string, number>();
-
-  constructor(database: Database, connection: DuckDBConnection) {
-    this.#database = database;
-    this.connection = connection;
-  }
-
-  /** Runs what only a transaction has. @returns false for anything else */
-  async command(sql: string): Promise<boolean> {
-    const [, verb, name = ''] = /^(SAVEPOINT|RELEASE SAVEPOINT|ROLLBACK TO SAVEPOINT) (\w+)$/.exec(sql) ?? [];
-    if (verb === 'SAVEPOINT') this.#savepoints.set(name, this.#log.length);
-    if (verb === 'ROLLBACK TO SAVEPOINT') {
-      this.#log = this.#log.slice(0, this.#savepoints.get(name));
-      await this.replay();
-    }
-    return verb !== undefined;
-  }
-
-  record(sql: string, params: NativeParams): void {
-    this.#log.push({ sql, params });
-  }
-
-  /** DuckDB ends a transaction whose statement failed: begin again, as it was. */
-  async replay(): Promise<void> {
-    await this.connection.run('ROLLBACK').catch(() => undefined);
-    await beginHere(this.connection);
-    for (const { sql, params } of this.#log) await this.connection.run(sql, ...bound(params));
-  }
-
-  async commit(): Promise<undefined | Failed> {
-    return outcome(async () => {
-      await this.connection.run('COMMIT');
-      await this.#end();
-      return undefined;
-    });
-  }
-
-  async rollback(): Promise<undefined> {
-    await this.connection.run('ROLLBACK').catch(() => undefined);
-    await this.#end();
-  }
-
-  async #end(): Promise<void> {
-    this.#database.forget(this);
-    await this.#database.mirror();
-  }
-}
-
 class Query implements NativeQuery {
   readonly #database: Database;
   readonly #sql: string;
@@ -432,75 +376,3 @@ class Query implements NativeQuery {
 }
 
 const whole: NativeHead = { schema: schemaOf([]), isWhole: true };
-
-async function beginHere(connection: DuckDBConnection): Promise<void> {
-  await connection.run('BEGIN');
-  // Reading anything makes DuckDB take its snapshot.
-  await connection.run('SELECT count(*) FROM information_schema.tables');
-}
-
-function schemaOf(fields: readonly arrow.Field[]): Uint8Array {
-  const columns = Object.fromEntries(fields.map(({ name }) => [name, []]));
-  const stream = encodeColumns(fields, columns, { from: 0, to: 0 });
-  return stream.slice(0, schemaBytes(stream));
-}
-
-function bound({ values, names }: NativeParams): [never, never] {
-  const pairs = values.map(boundParam);
-  if (names === undefined) return [pairs.map(([value]) => value), pairs.map(([, type]) => type)] as never;
-  const byName = (part: 0 | 1): unknown =>
-    Object.fromEntries(names.map((name, at) => [name, pairs[at]?.[part]]));
-  return [byName(0), byName(1)] as never;
-}
-
-/** The INSERT that stands for an IPC stream; undefined when it is none. */
-function insertOf(
-  table: string,
-  ipc: Uint8Array,
-): { readonly sql: string; readonly rows: number } | undefined {
-  try {
-    const begin = schemaBytes(ipc);
-    const fields = decodeSchema(ipc.slice(0, begin));
-    const { table: decoded } = new IpcDecoder(ipc.slice(0, begin)).decode(ipc.slice(begin));
-    const columns = decoded.children.map((column) => columnOf(column as never, { timestamp: 'bigint' }));
-    const rows = decoded.numRows;
-    const tuples = Array.from({ length: rows }, (_, row) => {
-      const cells = fields.map(({ type }, at) => literal((columns[at] as unknown[])[row], type));
-      return `(${cells.join(', ')})`;
-    });
-    const names = fields.map(({ name }) => `"${name}"`).join(', ');
-    return { sql: `INSERT INTO ${table} (${names}) VALUES ${tuples.join(', ')}`, rows };
-  } catch {
-    return undefined;
-  }
-}
-
-/** What DuckDB's messages begin with, and our codes. */
-const codes: readonly (readonly [RegExp, ErrorCode])[] = [
-  [/INTERRUPT|cancelled/, 'QUERY_CANCELLED'],
-  [/read-only mode/, 'STORE_READ_ONLY'],
-  [/[Cc]onflict/, 'TRANSACTION_CONFLICT'],
-  [/TransactionContext/, 'TRANSACTION_STATE'],
-  [/^Parser Error/, 'SQL_SYNTAX'],
-  [/^Constraint Error/, 'CONSTRAINT_VIOLATED'],
-  [/No files found/, 'FILE_MISSING'],
-  [/^Permission Error/, 'FILE_FORBIDDEN'],
-  [/^(?:Conversion|Out of Range) Error/, 'SQL_VALUE'],
-  [/^Binder Error.*(?:No function matches|Cannot|operator)/s, 'SQL_TYPE'],
-  [/^(?:Catalog|Binder) Error/, 'SQL_NAME'],
-  [/^Invalid Input Error|[Pp]arameter/, 'ARGUMENT_INVALID'],
-];
-
-async function outcome<T>(call: () => Promise<T>, onFailure?: () => Promise<void>): Promise<T | Failed> {
-  try {
-    return await call();
-  } catch (error) {
-    await onFailure?.();
-    const message = error instanceof Error ? error.message : String(error);
-    return failed(codes.find(([words]) => words.test(message))?.[1] ?? 'ENGINE_DEFECT', message);
-  }
-}
-
-function failed(code: ErrorCode, message: string): Failed {
-  return { failure: { code, message, hint: '' } };
-}

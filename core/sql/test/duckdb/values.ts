@@ -22,7 +22,7 @@ import {
   VARCHAR,
 } from '@duckdb/node-api';
 import * as arrow from '@uwdata/flechette';
-import type { NativeParam } from '@varve/sql';
+import type { NativeParam, NativeParams } from '@varve/sql';
 
 /** DuckDB's package drops a byte order mark from texts, so another character carries it. */
 const mark = '\uFEFF';
@@ -91,8 +91,7 @@ export function jsValue(value: DuckDBValue): unknown {
   return typeof value === 'string' ? value.replaceAll(standIn, mark) : value;
 }
 
-/** A parameter with its type. */
-export function boundParam(param: NativeParam): [DuckDBValue, DuckDBType] {
+function boundParam(param: NativeParam): [DuckDBValue, DuckDBType] {
   if (param === null) return [null, SQLNULL];
   if (typeof param === 'boolean') return [param, BOOLEAN];
   if (typeof param === 'string') return [param.replaceAll(mark, standIn), VARCHAR];
@@ -100,6 +99,15 @@ export function boundParam(param: NativeParam): [DuckDBValue, DuckDBType] {
   if (typeof param === 'number') return Number.isInteger(param) ? [BigInt(param), BIGINT] : [param, DOUBLE];
   if (param instanceof Uint8Array) return [new DuckDBBlobValue(param), BLOB];
   return [new DuckDBTimestampValue(param.micros), TIMESTAMP];
+}
+
+/** Parameters with their types, as DuckDB takes them. */
+export function bound({ values, names }: NativeParams): [never, never] {
+  const pairs = values.map(boundParam);
+  if (names === undefined) return [pairs.map(([value]) => value), pairs.map(([, type]) => type)] as never;
+  const byName = (part: 0 | 1): unknown =>
+    Object.fromEntries(names.map((name, at) => [name, pairs[at]?.[part]]));
+  return [byName(0), byName(1)] as never;
 }
 
 /** A value as SQL writes it. @param value as it is read with timestamps as bigints of microseconds */
@@ -111,7 +119,7 @@ export function literal(value: unknown, type: arrow.DataType): string {
     case arrow.Type.Date:
       return `DATE '${(value as Date).toISOString().slice(0, 10)}'`;
     case arrow.Type.Time:
-      return `TIME '${String(value)}'`;
+      return `TIME '${value as string}'`;
     case arrow.Type.List: {
       const [item] = type.children;
       return `[${(value as unknown[]).map((part) => literal(part, item.type)).join(', ')}]`;
@@ -120,7 +128,9 @@ export function literal(value: unknown, type: arrow.DataType): string {
       if (value instanceof Uint8Array)
         return `'\\x${[...value].map(hexByte).join('\\x')}'::BLOB`.replace("'\\x'", "''");
       if (typeof value === 'string') return quoted(value);
-      return typeof value === 'number' ? quoted(Object.is(value, -0) ? '-0' : String(value)) : String(value);
+      return typeof value === 'number'
+        ? quoted(Object.is(value, -0) ? '-0' : String(value))
+        : String(value as bigint | boolean);
   }
 }
 
