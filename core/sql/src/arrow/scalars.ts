@@ -1,16 +1,8 @@
 /** Single values between their stored integers and what JavaScript shows. All pure; integers in, values out. */
-import { type SqlTimeUnit, VarveError } from '@varve/interfaces';
+import { VarveError } from '@varve/interfaces';
 
 /** Units in a second, by `TimeUnit` of Arrow: seconds, milliseconds, microseconds, nanoseconds. */
 export const unitsPerSecond: readonly bigint[] = [1n, 1_000n, 1_000_000n, 1_000_000_000n];
-
-/** Arrow's number of a unit. */
-export const unitNumber: Readonly<Record<SqlTimeUnit, number>> = {
-  second: 0,
-  millisecond: 1,
-  microsecond: 2,
-  nanosecond: 3,
-};
 
 /** Milliseconds of a count of units, the finer part dropped towards the past. @param unit Arrow's number */
 export function millisecondsOf(count: bigint, unit: number): number {
