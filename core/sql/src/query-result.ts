@@ -26,7 +26,7 @@ import {
   endOfStream,
   IpcDecoder,
 } from './arrow/ipc.js';
-import { named, rowBuilder } from './arrow/rows.js';
+import { distinctNames, named, rowBuilder } from './arrow/rows.js';
 import { sqlFields } from './arrow/sql-types.js';
 import type { NativeHead, NativeQuery } from './native-face.js';
 import type { QuerySettings } from './options.js';
@@ -74,6 +74,7 @@ async function opened<R extends object>(
 
 class Result<R extends object> implements QueryResult<R> {
   readonly fields: readonly SqlField[];
+  readonly names: readonly string[];
   readonly rowsAffected: number | undefined;
   readonly #query: NativeQuery;
   readonly #watch: QueryWatch;
@@ -94,6 +95,7 @@ class Result<R extends object> implements QueryResult<R> {
     this.#first = head.first ?? undefined;
     this.#isWhole = head.isWhole;
     this.fields = sqlFields(this.#arrowFields);
+    this.names = distinctNames(this.fields.map(({ name }) => name));
     this.rowsAffected = head.rowsAffected ?? undefined;
   }
 

@@ -247,7 +247,12 @@ export const queryCases: readonly Case<SqlFactory>[] = [
       withDatabase(factory, async (db) => {
         await createItems(db, [[1, 'a', 1]]);
         const text = 'SELECT x.name, y.name FROM items x JOIN items y ON x.id = y.id';
+        same((await db.query(text)).names, ['name', 'name_2']);
         same(await db.query(text).rows(), [{ name: 'a', name_2: 'a' }]);
+        const result = await db.query('SELECT name AS "b", id AS "2", amount AS "1" FROM items');
+        same(result.names, ['b', '2', '1']);
+        const [row] = await result.rows();
+        same([row?.b, row?.['2'], row?.['1']], ['a', 1n, 1]);
         same(plain(await db.query(text).columns()), { name: ['a'], name_2: ['a'] });
       }),
   },

@@ -53,6 +53,8 @@ export interface RowBatch<R extends object = SqlRow> {
 export interface QueryResult<R extends object = SqlRow> extends AsyncDisposable {
   /** Names and types of the columns. */
   readonly fields: readonly SqlField[];
+  /** By which rows and columns have them, in the order of `fields`; objects keep no order of names such as `1`. */
+  readonly names: readonly string[];
   /** Rows that the statement changed; undefined for one that only reads. */
   readonly rowsAffected: number | undefined;
   /** All rows as objects. Cost: some 100 ns per value, on this thread: for thousands of rows, not millions. */
