@@ -27,6 +27,8 @@ export interface ShellOptions {
   readonly clock: Clock;
   /** Takes answers. */
   readonly write: (text: string) => Promise<void>;
+  /** Takes what is no part of an answer. */
+  readonly note: (text: string) => Promise<void>;
   /** Shows how far a query is, `''` to take it away again; absent where nobody watches. */
   readonly showProgress?: ((line: string) => void) | undefined;
   readonly mode: Mode;
@@ -114,7 +116,7 @@ export class Shell {
     if (!(await this.#transactionCommand(sql))) await this.#query(sql, signal);
     if (this.#timing) {
       const elapsedMs = this.#options.clock.monotonicMs() - begunMs;
-      await this.#options.write(`${elapsedMs.toFixed(elapsedMs < 10 ? 2 : 0)} ms\n`);
+      await this.#options.note(`${elapsedMs.toFixed(elapsedMs < 10 ? 2 : 0)} ms\n`);
     }
   }
 
@@ -131,15 +133,20 @@ export class Shell {
   async script(text: string, signal: AbortSignal): Promise<void> {
     let waiting = '';
     for (const line of text.split('\n')) {
-      if (waiting === '' && line.startsWith('.')) {
+      if (line.startsWith('.') && splitSql(waiting).rest === '') {
+        waiting = '';
         await this.command(line, signal);
         continue;
       }
-      const { statements, rest } = splitSql(`${waiting}${line}\n`);
+      waiting += `${line}\n`;
+      // Only a semicolon ends anything, and what is long is not looked through again for each of its lines.
+      if (!line.includes(';')) continue;
+      const { statements, rest } = splitSql(waiting);
       for (const sql of statements) await this.statement(sql, signal);
       waiting = rest === '' ? '' : `${rest}\n`;
     }
-    if (waiting !== '') await this.statement(waiting.trim(), signal);
+    const { rest } = splitSql(waiting);
+    if (rest !== '') await this.statement(rest, signal);
   }
 
   /** Rolls back what is open. */

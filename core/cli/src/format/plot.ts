@@ -147,6 +147,7 @@ function isFinitePoint({ x, y }: { readonly x: number; readonly y: number }): bo
 
 /** Six digits are what an axis has room for. */
 function figure(value: number): string {
+  if (Number.isNaN(value)) return '–';
   return Number.isInteger(value) && Math.abs(value) < 1e9
     ? String(value)
     : String(Number(value.toPrecision(6)));

@@ -20,12 +20,15 @@ export interface WriterOptions {
   readonly width?: number | undefined;
 }
 
+/** The columns of an answer, and the names by which rows have them. */
+export interface Columns {
+  readonly fields: readonly SqlField[];
+  readonly names: readonly string[];
+}
+
 /** A writer of one answer. */
-export function createWriter(
-  mode: Mode,
-  fields: readonly SqlField[],
-  options: WriterOptions = {},
-): RowWriter {
+export function createWriter(mode: Mode, columns: Columns, options: WriterOptions = {}): RowWriter {
+  const fields = columns.fields.map((field, at) => ({ ...field, name: columns.names[at] ?? field.name }));
   switch (mode) {
     case 'csv':
       return csvWriter(fields);
