@@ -63,6 +63,7 @@ export function formatTarget(target: Target): string {
 /** Three significant digits with a thousands mark or suffix. */
 export function short(value: number): string {
   const size = Math.abs(value);
+  if (size >= 1e9) return `${(value / 1e9).toPrecision(3)} G`;
   if (size >= 1e6) return `${(value / 1e6).toPrecision(3)} M`;
   if (size >= 1e4) return `${(value / 1e3).toPrecision(3)} k`;
   if (size >= 1000) return Math.round(value).toLocaleString('en');

@@ -69,6 +69,8 @@ describe('short', () => {
     [1234, '1,234'],
     [12_345, '12.3 k'],
     [2_000_000, '2.00 M'],
+    // Once `1.31e+3 M`.
+    [1_310_000_000, '1.31 G'],
   ];
   for (const [value, text] of rows) {
     it(`${value} is ${text}`, () => {
