@@ -198,6 +198,21 @@ const inModes: readonly (readonly [string, DataType, ValueModes, readonly unknow
     ['short times', timeSecond(), {}, ['9:05'], ['09:05:00']],
     ['maps from maps', map(utf8(), int32()), {}, [new Map([['a', 1]])], [[['a', 1]]]],
     ['lists from typed arrays', list(float64()), {}, [Float64Array.of(1, 2)], [[1, 2]]],
+    ['halves of a pair do not join', utf8(), {}, ['a\uD83E', '\uDD80b', 'é'], ['a\uFFFD', '\uFFFDb', 'é']],
+    [
+      'large and small texts',
+      largeUtf8(),
+      {},
+      ['é', null, 'x'.repeat(70_000)],
+      ['é', null, 'x'.repeat(70_000)],
+    ],
+    [
+      'microseconds near a millisecond',
+      timestamp(TimeUnit.MICROSECOND),
+      {},
+      [4_503_599_627_369_999n, -4_503_599_627_369_999n, 2n ** 62n + 999n],
+      [new Date(4_503_599_627_369), new Date(-4_503_599_627_370), new Date(4_611_686_018_427_388)],
+    ],
     ['undefined is null', utf8(), {}, [undefined, 'a'], [null, 'a']],
     ['floats from bigints', float64(), {}, [3n], [3]],
   ];

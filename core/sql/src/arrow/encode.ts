@@ -30,6 +30,7 @@ import {
 import { type AppendColumns, VarveError } from '@varve/interfaces';
 import { mapFields } from './sql-types.js';
 import { storedOf } from './stored.js';
+import { textColumn } from './text-column.js';
 
 /** A range of rows of columns. */
 export interface RowRange {
@@ -66,6 +67,7 @@ function encodeColumn(
     const value = values[row];
     part.push(value === null || value === undefined ? null : valueOf(value, row));
   }
+  if (stored.typeId === Type.Utf8) return textColumn(stored, part as (string | null)[]);
   return columnFromArray(part, stored);
 }
 
