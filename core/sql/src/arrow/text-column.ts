@@ -37,7 +37,9 @@ function offsetsOf(
 ): { offsets: Int32Array; byteCount: number } {
   const offsets = new Int32Array(texts.length + 1);
   let byteCount = 0;
-  for (const [at, text] of texts.entries()) {
+  // By index: an iterator makes garbage of every entry.
+  for (let at = 0; at < texts.length; at += 1) {
+    const text = texts[at] ?? null;
     if (text !== null) byteCount += isPlain ? text.length : Buffer.byteLength(text);
     offsets[at + 1] = byteCount;
   }
@@ -47,8 +49,8 @@ function offsetsOf(
 function validityOf(texts: readonly (string | null)[]): { validity: Uint8Array; nullCount: number } {
   let nullCount = 0;
   const validity = new Uint8Array(Math.ceil(texts.length / 8));
-  for (const [at, text] of texts.entries()) {
-    if (text === null) nullCount += 1;
+  for (let at = 0; at < texts.length; at += 1) {
+    if (texts[at] === null) nullCount += 1;
     else validity[at >> 3] = (validity[at >> 3] ?? 0) | (1 << (at & 7));
   }
   return nullCount === 0 ? { validity: new Uint8Array(0), nullCount } : { validity, nullCount };
