@@ -5,9 +5,8 @@
  * stored integers here and written as such, because Flechette's builders go by way of doubles.
  */
 import {
-  batchType,
   binary,
-  Column,
+  type Column,
   columnFromArray,
   type DataType,
   DateUnit,
@@ -28,6 +27,8 @@ import {
   Version,
 } from '@uwdata/flechette';
 import { type AppendColumns, VarveError } from '@varve/interfaces';
+import { builtColumn } from './built-column.js';
+import { isWrittenInPlace, numberColumn } from './number-column.js';
 import { mapFields } from './sql-types.js';
 import { storedOf } from './stored.js';
 import { textColumn } from './text-column.js';
@@ -59,9 +60,17 @@ function encodeColumn(
   { from, to }: RowRange,
 ): Column<unknown> {
   const stored = storedType(type);
-  if (ArrayBuffer.isView(values) && isStored(stored, values))
-    return direct(stored, values.subarray(from, to));
+  if (ArrayBuffer.isView(values) && isStored(stored, values)) {
+    const part = values.subarray(from, to);
+    return builtColumn(stored, {
+      length: part.length,
+      nullCount: 0,
+      validity: new Uint8Array(0),
+      values: part,
+    });
+  }
   const valueOf = storedOf(type, name);
+  if (isWrittenInPlace(type)) return numberColumn(stored, values, { from, to }, valueOf);
   const part: unknown[] = [];
   for (let row = from; row < to; row += 1) {
     const value = values[row];
@@ -77,14 +86,6 @@ type Numbers = Int32Array;
 function isStored(type: DataType, values: ArrayBufferView): values is Numbers {
   const isPlain = type.typeId === Type.Int || (type.typeId === Type.Float && type.precision > 0);
   return isPlain && (values as object).constructor === type.values;
-}
-
-function direct(type: DataType, values: Numbers): Column<unknown> {
-  const BatchType = batchType(type, { useBigInt: true }) as unknown as new (
-    parts: object,
-  ) => Column<unknown>['data'][0];
-  const parts = { length: values.length, nullCount: 0, type, validity: new Uint8Array(0), values };
-  return new Column([new BatchType(parts)], type);
 }
 
 /** The type without an encoding of its own. */

@@ -2,8 +2,9 @@
  * A column of texts, encoded as one: the texts are joined and turned to UTF-8 in a single call, which takes a tenth of
  * the time of one call per text.
  */
-import { batchType, Column, type DataType } from '@uwdata/flechette';
+import type { Column, DataType } from '@uwdata/flechette';
 import { VarveError } from '@varve/interfaces';
+import { builtColumn, validityOf } from './built-column.js';
 
 /** What one batch may hold; the longest string of JavaScript is not far above. */
 const unitsMax = 2 ** 28;
@@ -23,12 +24,8 @@ export function textColumn(type: DataType, texts: readonly (string | null)[]): C
   // Halves of a surrogate pair from two texts became one character: what each is by itself counts.
   const values =
     byteCount === joined.length ? joined : Buffer.concat(texts.map((text) => Buffer.from(text ?? '')));
-  const { validity, nullCount } = validityOf(texts);
-  const BatchType = batchType(type) as unknown as new (parts: object) => Column<unknown>['data'][0];
-  return new Column(
-    [new BatchType({ length: texts.length, nullCount, type, validity, offsets, values })],
-    type,
-  );
+  const length = texts.length;
+  return builtColumn(type, { length, ...validityOf(length, (at) => texts[at] === null), offsets, values });
 }
 
 function offsetsOf(
@@ -44,14 +41,4 @@ function offsetsOf(
     offsets[at + 1] = byteCount;
   }
   return { offsets, byteCount };
-}
-
-function validityOf(texts: readonly (string | null)[]): { validity: Uint8Array; nullCount: number } {
-  let nullCount = 0;
-  const validity = new Uint8Array(Math.ceil(texts.length / 8));
-  for (let at = 0; at < texts.length; at += 1) {
-    if (texts[at] === null) nullCount += 1;
-    else validity[at >> 3] = (validity[at >> 3] ?? 0) | (1 << (at & 7));
-  }
-  return nullCount === 0 ? { validity: new Uint8Array(0), nullCount } : { validity, nullCount };
 }
