@@ -271,6 +271,15 @@ describe('what a column refuses', () => {
 });
 
 describe('messages', () => {
+  it('of no rows hold the columns of every builder', () => {
+    const types = [int64(), utf8(), float64(), bool(), list(int8()), dateDay()];
+    const fields = types.map((type, at) => field(`c${at}`, type));
+    const columns = { c0: [], c1: [], c2: new Float64Array(), c3: [], c4: [], c5: [] };
+    const [schema, batches] = split(encodeColumns(fields, columns, { from: 0, to: 0 }));
+    expect(decodeSchema(schema)).toHaveLength(types.length);
+    expect(new IpcDecoder(schema).decode(batches).table.numRows).toBe(0);
+  });
+
   it('keeps dictionaries for later batches', () => {
     const words = ['a', 'b', 'a', null, 'b', 'b'];
     const table = tableFromArrays({ c: words }, {

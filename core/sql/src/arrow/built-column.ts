@@ -12,6 +12,8 @@ export interface BatchParts {
 
 /** Builds a column; the buffers are its own from then on. */
 export function builtColumn(type: DataType, parts: BatchParts): Column<unknown> {
+  // As Flechette's builders do, so that columns of one table agree in their batches.
+  if (parts.length === 0) return new Column([], type);
   const BatchType = batchType(type, { useBigInt: true }) as unknown as new (parts: object) => Batch<unknown>;
   return new Column([new BatchType({ ...parts, type })], type);
 }
