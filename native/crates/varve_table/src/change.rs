@@ -8,6 +8,7 @@ use varve_types::Result;
 
 use crate::definition::{Index, Table, View};
 use crate::ids::{IndexId, SegmentId, TableId};
+use crate::key::{KeyRun, keys_of};
 use crate::rows::RowSet;
 use crate::segment::Segment;
 use crate::version::{LiveSegment, TableVersion, Version};
@@ -44,6 +45,11 @@ pub(crate) enum Change {
         table: TableId,
         segment: Arc<Segment>,
     },
+    /// The run is of an index and of a segment of the table.
+    AddKeyRun {
+        table: TableId,
+        run: Arc<KeyRun>,
+    },
     RemoveSegment {
         table: TableId,
         segment: SegmentId,
@@ -64,6 +70,7 @@ impl Change {
             Self::AppendHot { .. }
                 | Self::Delete { .. }
                 | Self::AddSegment { .. }
+                | Self::AddKeyRun { .. }
                 | Self::RemoveSegment { .. }
                 | Self::DropHot { .. }
         )
@@ -88,9 +95,13 @@ impl Change {
             Self::DropView { schema, name } => {
                 Arc::make_mut(&mut version.views).retain(|view| (&view.schema, &view.name) != (schema, name));
             }
-            Self::PutIndex(index) => Arc::make_mut(&mut version.indexes).push(index.clone()),
-            Self::DropIndex { index, .. } => {
+            Self::PutIndex(index) => {
+                Arc::make_mut(&mut version.indexes).push(index.clone());
+                rekey(version, index.table)?;
+            }
+            Self::DropIndex { table, index } => {
                 Arc::make_mut(&mut version.indexes).retain(|other| other.id != *index);
+                rekey(version, *table)?;
             }
             Self::AppendHot { table, batch, .. } => {
                 if let Some(target) = table_mut(version, *table) {
@@ -104,7 +115,13 @@ impl Change {
             }
             Self::AddSegment { table, segment } => {
                 if let Some(target) = table_mut(version, *table) {
-                    target.segments.push(LiveSegment { segment: Arc::clone(segment), deleted: None });
+                    target.segments.push(LiveSegment::new(Arc::clone(segment)));
+                }
+            }
+            Self::AddKeyRun { table, run } => {
+                let segments = table_mut(version, *table).into_iter().flat_map(|target| &mut target.segments);
+                for live in segments.filter(|live| live.segment.id() == run.meta().segment) {
+                    live.keys.push(Arc::clone(run));
                 }
             }
             Self::RemoveSegment { table, segment } => {
@@ -114,7 +131,7 @@ impl Change {
             }
             Self::DropHot { table, end, .. } => {
                 if let Some(target) = table_mut(version, *table) {
-                    target.hot.drop_below(*end);
+                    target.hot.drop_below(*end)?;
                 }
             }
         }
@@ -128,11 +145,24 @@ fn table_mut(version: &mut Version, id: TableId) -> Option<&mut TableVersion> {
 
 /// A new table is empty; one that changed keeps its rows, in its new shape.
 fn put_table(version: &mut Version, table: &Arc<Table>) -> Result<()> {
+    let keys = keys_of(table, &version.indexes)?;
     if let Some(target) = table_mut(version, table.id) {
-        target.hot = target.hot.map(|batch| table.adapt_stored(batch))?;
+        target.hot = target.hot.map(keys, |batch| table.adapt_stored(batch))?;
         target.table = Arc::clone(table);
     } else {
-        version.tables.insert(table.id, Arc::new(TableVersion::empty(Arc::clone(table))));
+        version.tables.insert(table.id, Arc::new(TableVersion::empty(Arc::clone(table), keys)));
     }
+    Ok(())
+}
+
+/// The indexes of the table are others now.
+fn rekey(version: &mut Version, id: TableId) -> Result<()> {
+    let indexes = Arc::clone(&version.indexes);
+    let Some(target) = table_mut(version, id) else { return Ok(()) };
+    let keys = keys_of(&target.table, &indexes)?;
+    for live in &mut target.segments {
+        live.keys.retain(|run| keys.iter().any(|key| key.index == run.meta().index));
+    }
+    target.hot = target.hot.map(keys, |batch| Ok(batch.clone()))?;
     Ok(())
 }

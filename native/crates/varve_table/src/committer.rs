@@ -11,7 +11,7 @@ use varve_types::{ErrorCode, Result, VarveError};
 
 use crate::catalogue::{Catalogue, Commit};
 use crate::change::Change;
-use crate::segment::Segment;
+use crate::stored_file::StoredFile;
 use crate::version::Version;
 
 /// So many commits share a sync at most; a bound on the size of one SQLite transaction.
@@ -22,8 +22,8 @@ pub(crate) struct Job {
     pub changes: Vec<Change>,
     /// What the database holds after it.
     pub version: Arc<Version>,
-    /// Segments that it takes out of use.
-    pub retired: Vec<Arc<Segment>>,
+    /// Files that it takes out of use.
+    pub retired: Vec<Arc<StoredFile>>,
     /// Told when it is durable and readers see it.
     pub done: oneshot::Sender<Result<()>>,
 }
@@ -89,8 +89,8 @@ impl Loop {
 
     fn commit(&mut self, group: Vec<Job>) {
         if self.failure.is_none() {
-            for segment in group.iter().flat_map(|job| &job.changes).filter_map(added_segment) {
-                segment.keep();
+            for file in group.iter().flat_map(|job| &job.changes).filter_map(added_file) {
+                file.keep();
             }
             let commits: Vec<Commit<'_>> =
                 group.iter().map(|job| Commit { seq: job.version.seq, changes: &job.changes }).collect();
@@ -116,8 +116,8 @@ impl Loop {
             self.head.store(Arc::clone(&last.version));
         }
         for Job { changes, version, retired, done } in group {
-            for segment in &retired {
-                segment.retire();
+            for file in &retired {
+                file.retire();
             }
             // Whoever is told may look whether the files are gone.
             drop((changes, version, retired));
@@ -133,9 +133,10 @@ impl Loop {
     }
 }
 
-fn added_segment(change: &Change) -> Option<&Arc<Segment>> {
+fn added_file(change: &Change) -> Option<&Arc<StoredFile>> {
     match change {
-        Change::AddSegment { segment, .. } => Some(segment),
+        Change::AddSegment { segment, .. } => Some(segment.stored()),
+        Change::AddKeyRun { run, .. } => Some(run.stored()),
         _ => None,
     }
 }

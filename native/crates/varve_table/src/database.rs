@@ -1,26 +1,23 @@
 //! A database: one directory with a catalogue and segments, open for one process.
 
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::collections::HashSet;
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 use varve_files::{Files, Lock, RealFiles};
 use varve_types::{ErrorCode, Result, VarveError};
-use vortex::VortexSessionDefault;
-use vortex::io::runtime::Executor;
-use vortex::io::session::RuntimeSessionExt;
 use vortex::session::VortexSession;
 
 use crate::catalogue::{self, Catalogue, Loaded, LoadedTable};
 use crate::committer::Committer;
 use crate::error::{damaged, from_io};
-use crate::ids::{SegmentId, TableId};
-use crate::segment::{self, Segment};
+use crate::key::{self, KeyRun};
+use crate::segment::{self, Segment, SegmentStore};
 use crate::transaction::Transaction;
+use crate::upkeep::Upkeep;
 use crate::version::{LiveSegment, TableVersion, Version};
 
 /// The file whose lock keeps other processes out.
@@ -35,13 +32,15 @@ pub struct Options {
     pub create_if_missing: bool,
     /// Refuses a directory that has one.
     pub error_if_exists: bool,
+    /// Rewrites tables in the background after commits, as they need it.
+    pub upkeep: bool,
     /// How segments reach the disk. The catalogue is SQLite's and always on the real one.
     pub files: Arc<dyn Files>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { create_if_missing: true, error_if_exists: false, files: Arc::new(RealFiles) }
+        Self { create_if_missing: true, error_if_exists: false, upkeep: true, files: Arc::new(RealFiles) }
     }
 }
 
@@ -56,12 +55,8 @@ pub(crate) struct Inner {
     pub(crate) committer: Committer,
     head: Arc<ArcSwap<Version>>,
     writer: Arc<Mutex<Writer>>,
-    next_id: Arc<AtomicU64>,
-    pub(crate) segments: PathBuf,
-    pub(crate) files: Arc<dyn Files>,
-    pub(crate) session: VortexSession,
-    /// `session` holds it weakly.
-    _executor: Arc<dyn Executor>,
+    store: Arc<SegmentStore>,
+    pub(crate) upkeep: Upkeep,
     _lock: Box<dyn Lock>,
 }
 
@@ -89,32 +84,22 @@ impl Database {
             .map_err(|error| from_io(error, "locking", &lock_path))?
             .ok_or_else(|| locked(dir))?;
 
-        let executor: Arc<dyn Executor> = Arc::new(runtime.clone());
-        let session = <VortexSession as VortexSessionDefault>::default()
-            .with_handle(vortex::io::runtime::Handle::new(Arc::downgrade(&executor)));
         let (catalogue, loaded) = Catalogue::open(files.as_ref(), dir, !exists)?;
         if !exists {
             files.sync_dir(dir).map_err(|error| from_io(error, "syncing", dir))?;
         }
         let state = catalogue.state();
-        let version = Opening { files: &files, segments: &segments, session: &session }.version(loaded)?;
+        let store = SegmentStore::new(segments, files, runtime, state.next_id);
+        let version = Opening(&store).version(loaded)?;
         let version = Arc::new(Version { seq: state.seq, ..version });
         let head = Arc::new(ArcSwap::new(Arc::clone(&version)));
-        let next_id = Arc::new(AtomicU64::new(state.next_id));
-        let committer = Committer::start(catalogue, Arc::clone(&head), Arc::clone(&next_id))?;
+        let committer = Committer::start(catalogue, Arc::clone(&head), Arc::clone(&store.next_id))?;
         let writer = Arc::new(Mutex::new(Writer { version }));
-        let inner = Inner {
-            committer,
-            head,
-            writer,
-            next_id,
-            segments,
-            files,
-            session,
-            _executor: executor,
-            _lock: lock,
-        };
-        Ok(Self { inner: Arc::new(inner) })
+        let inner = Arc::new(Inner { committer, head, writer, store, upkeep: Upkeep::new(), _lock: lock });
+        if options.upkeep {
+            inner.upkeep.start(Arc::downgrade(&inner), runtime);
+        }
+        Ok(Self { inner })
     }
 
     /// What the database holds after the last durable commit. It never changes.
@@ -133,7 +118,24 @@ impl Database {
     /// Vortex's registry of encodings, types and expressions, and its way to threads.
     #[must_use]
     pub fn session(&self) -> &VortexSession {
-        &self.inner.session
+        &self.inner.store.session
+    }
+
+    /// Why the last upkeep in the background failed; `None` when it did not. Nothing is lost by it.
+    #[must_use]
+    pub fn upkeep_failure(&self) -> Option<Arc<VarveError>> {
+        self.inner.upkeep.failure()
+    }
+
+    /// Closes the database and waits until background work has let go of it: then it can be opened again, unless another
+    /// clone, or a transaction, is still held.
+    pub async fn close(self) {
+        self.inner.upkeep.stop().await;
+        let _last = tokio::task::spawn_blocking(move || drop(self)).await;
+    }
+
+    pub(crate) fn store(&self) -> &Arc<SegmentStore> {
+        &self.inner.store
     }
 
     pub(crate) fn inner(&self) -> &Inner {
@@ -141,15 +143,9 @@ impl Database {
     }
 }
 
-impl Inner {
-    /// A number that nothing else has.
-    pub(crate) fn next_id(&self) -> u64 {
-        self.next_id.fetch_add(1, Ordering::AcqRel)
-    }
-
-    /// A number for a new segment.
-    pub(crate) fn next_segment(&self) -> Result<SegmentId> {
-        crate::rows::segment_id(self.next_id())
+impl From<Arc<Inner>> for Database {
+    fn from(inner: Arc<Inner>) -> Self {
+        Self { inner }
     }
 }
 
@@ -202,15 +198,11 @@ fn locked(dir: &Path) -> VarveError {
 }
 
 /// Turns what the catalogue holds into a version.
-struct Opening<'o> {
-    files: &'o Arc<dyn Files>,
-    segments: &'o Path,
-    session: &'o VortexSession,
-}
+struct Opening<'o>(&'o Arc<SegmentStore>);
 
 impl Opening<'_> {
     fn version(&self, loaded: Loaded) -> Result<Version> {
-        let mut live = BTreeSet::new();
+        let mut live = HashSet::new();
         let mut version = Version {
             schemas: Arc::new(loaded.schemas),
             views: Arc::new(loaded.views),
@@ -218,7 +210,8 @@ impl Opening<'_> {
             ..Version::default()
         };
         for (id, loaded) in loaded.tables {
-            live.extend(loaded.segments.iter().map(|meta| meta.id));
+            live.extend(loaded.segments.iter().map(|meta| segment::file_name(meta.id)));
+            live.extend(loaded.key_runs.iter().map(|meta| key::file_name(meta.segment, meta.index)));
             version.tables.insert(id, Arc::new(self.table(loaded)?));
         }
         self.remove_orphans(&live)?;
@@ -226,11 +219,10 @@ impl Opening<'_> {
     }
 
     fn table(&self, loaded: LoadedTable) -> Result<TableVersion> {
-        let LoadedTable { table, segments, hot, mut deleted } = loaded;
+        let LoadedTable { table, segments, key_runs, hot, mut deleted } = loaded;
         let segments = segments.into_iter().map(|meta| {
             let rows = meta.rows;
-            let segment = Arc::new(Segment::open(self.files, self.segments, meta, self.session)?);
-            segment.keep();
+            let segment = Arc::new(Segment::open(self.0, meta)?);
             let positions = deleted.segments.remove(&segment.id()).map(Arc::new);
             if positions.as_ref().and_then(|set| set.max()).is_some_and(|last| u64::from(last) >= rows) {
                 return Err(damaged(format!(
@@ -238,28 +230,29 @@ impl Opening<'_> {
                     segment.id()
                 )));
             }
-            Ok(LiveSegment { segment, deleted: positions })
+            let runs = key_runs.iter().filter(|run| run.segment == segment.id());
+            let keys =
+                runs.map(|meta| Arc::new(KeyRun::new(&self.0.files, &self.0.folder, meta.clone()))).collect();
+            let live = LiveSegment { segment, deleted: positions, keys };
+            live.stored().for_each(|file| file.keep());
+            let is_keyed = hot.keys().iter().all(|key| live.key_run(key.index).is_some());
+            if is_keyed {
+                return Ok(live);
+            }
+            Err(damaged(format!("segment {} lacks a key run of table {}", live.segment.id(), table.name)))
         });
-        Ok(TableVersion { segments: segments.collect::<Result<_>>()?, hot, table: Arc::new(table) })
+        let segments = segments.collect::<Result<_>>()?;
+        Ok(TableVersion { segments, hot, table: Arc::new(table) })
     }
 
     /// Removes files of commits that never happened.
-    fn remove_orphans(&self, live: &BTreeSet<SegmentId>) -> Result<()> {
-        let names =
-            self.files.list(self.segments).map_err(|error| from_io(error, "listing", self.segments))?;
-        for name in names {
-            if segment::id_of_file(&name).is_some_and(|id| !live.contains(&id)) {
-                let path = self.segments.join(name);
-                self.files.remove(&path).map_err(|error| from_io(error, "removing", &path))?;
-            }
+    fn remove_orphans(&self, live: &HashSet<String>) -> Result<()> {
+        let SegmentStore { files, folder, .. } = self.0.as_ref();
+        let names = files.list(folder).map_err(|error| from_io(error, "listing", folder))?;
+        for name in names.iter().filter(|name| !live.contains(*name)) {
+            let path = folder.join(name);
+            files.remove(&path).map_err(|error| from_io(error, "removing", &path))?;
         }
         Ok(())
-    }
-}
-
-/// So that the number of a table can be made before the table.
-impl From<u64> for TableId {
-    fn from(number: u64) -> Self {
-        Self(number)
     }
 }

@@ -110,6 +110,12 @@ impl Table {
         self.columns.iter().find(|column| column.id == id)
     }
 
+    /// The same table with some of its columns only, in this order.
+    pub(crate) fn project(&self, columns: &[ColumnId]) -> Self {
+        let columns = columns.iter().filter_map(|id| self.column(*id)).cloned().collect();
+        Self { columns, ..self.clone() }
+    }
+
     /// The position of the column of this name in `columns`; exact spelling.
     #[must_use]
     pub fn position(&self, name: &str) -> Option<usize> {

@@ -1,6 +1,6 @@
 //! Hot rows: those that are not in a segment yet, in memory and as Arrow IPC in the catalogue.
 //!
-//! A table numbers its hot rows upwards for good. They lie in chunks that are merged as they come, each at least twice
+//! A table numbers its hot rows upwards, as long as it is open and has some. They lie in chunks that are merged as they come, each at least twice
 //! as large as the next, so that a table that grew row by row has few chunks and each row was copied O(log n) times.
 //! Chunks never change; a version of a table shares those of the version before.
 
@@ -13,6 +13,8 @@ use roaring::RoaringTreemap;
 use varve_types::Result;
 
 use crate::error::from_arrow;
+use crate::ids::IndexId;
+use crate::key::{KeyColumns, KeyRef, SortedKeys};
 
 /// Chunks of so many rows are left alone: scanning them costs nothing more, copying them would.
 const MERGED_ROWS_MAX: usize = 1 << 16;
@@ -24,9 +26,16 @@ pub struct HotChunk {
     pub first_row: u64,
     /// The rows, in stored form.
     pub batch: RecordBatch,
+    /// For each key of the table, the keys of the rows.
+    sorted: Vec<SortedKeys>,
 }
 
 impl HotChunk {
+    fn new(first_row: u64, batch: RecordBatch, keys: &[KeyColumns]) -> Result<Self> {
+        let sorted = keys.iter().map(|key| Ok(SortedKeys::sort(&[key.keys(&batch)?])));
+        Ok(Self { first_row, sorted: sorted.collect::<Result<_>>()?, batch })
+    }
+
     /// One past the number of its last row.
     #[must_use]
     pub fn end_row(&self) -> u64 {
@@ -40,13 +49,31 @@ pub struct HotRows {
     chunks: Vec<Arc<HotChunk>>,
     deleted: Arc<RoaringTreemap>,
     next_row: u64,
+    keys: Arc<[KeyColumns]>,
 }
 
 impl HotRows {
     /// No rows yet; the first one will have the number `next_row`.
     #[must_use]
-    pub(crate) fn starting_at(next_row: u64) -> Self {
-        Self { next_row, ..Self::default() }
+    pub(crate) fn starting_at(next_row: u64, keys: Arc<[KeyColumns]>) -> Self {
+        Self { next_row, keys, ..Self::default() }
+    }
+
+    /// The keys by which rows are found: the primary key and those of the indexes.
+    #[must_use]
+    pub fn keys(&self) -> &Arc<[KeyColumns]> {
+        &self.keys
+    }
+
+    /// The number of the newest row that has the key of `index` and is not deleted.
+    #[must_use]
+    pub fn find(&self, index: IndexId, key: KeyRef<'_>) -> Option<u64> {
+        let place = self.keys.iter().position(|columns| columns.index == index)?;
+        self.chunks.iter().rev().find_map(|chunk| {
+            let sorted = &chunk.sorted[place];
+            let rows = sorted.rows()[sorted.find(key)].iter().rev();
+            rows.map(|row| chunk.first_row + u64::from(*row)).find(|row| !self.deleted.contains(*row))
+        })
     }
 
     /// The chunks, in order; deleted rows are in them.
@@ -91,19 +118,18 @@ impl HotRows {
         if rows == 0 {
             return Ok(());
         }
-        let mut chunk = HotChunk { first_row: self.next_row, batch };
+        let (mut first_row, mut batch) = (self.next_row, batch);
         self.next_row += rows as u64;
         while let Some(last) = self.chunks.last() {
-            let (before, after) = (last.batch.num_rows(), chunk.batch.num_rows());
-            if before >= 2 * after || before + after > MERGED_ROWS_MAX || last.end_row() != chunk.first_row {
+            let (before, after) = (last.batch.num_rows(), batch.num_rows());
+            if before >= 2 * after || before + after > MERGED_ROWS_MAX || last.end_row() != first_row {
                 break;
             }
-            let batch =
-                concat(&last.batch, &chunk.batch).map_err(|error| from_arrow(error, "merging hot rows"))?;
-            chunk = HotChunk { first_row: last.first_row, batch };
+            batch = concat(&last.batch, &batch).map_err(|error| from_arrow(error, "merging hot rows"))?;
+            first_row = last.first_row;
             self.chunks.pop();
         }
-        self.chunks.push(Arc::new(chunk));
+        self.chunks.push(Arc::new(HotChunk::new(first_row, batch, &self.keys)?));
         Ok(())
     }
 
@@ -115,28 +141,34 @@ impl HotRows {
     }
 
     /// Forgets all rows below `end`, which a segment holds now. `end` is the end of a chunk or lies within one.
-    pub(crate) fn drop_below(&mut self, end: u64) {
+    pub(crate) fn drop_below(&mut self, end: u64) -> Result<()> {
         self.chunks.retain(|chunk| chunk.end_row() > end);
         if let Some(first) = self.chunks.first_mut()
             && first.first_row < end
         {
             let skip = (end - first.first_row) as usize;
             let batch = first.batch.slice(skip, first.batch.num_rows() - skip);
-            *first = Arc::new(HotChunk { first_row: end, batch });
+            *first = Arc::new(HotChunk::new(end, batch, &self.keys)?);
         }
         Arc::make_mut(&mut self.deleted).remove_range(..end);
+        Ok(())
     }
 
-    /// The same rows in another shape of the table.
-    pub(crate) fn map(&self, adapt: impl Fn(&RecordBatch) -> Result<RecordBatch>) -> Result<Self> {
+    /// The same rows in another shape of the table, or with other keys.
+    pub(crate) fn map(
+        &self,
+        keys: Arc<[KeyColumns]>,
+        adapt: impl Fn(&RecordBatch) -> Result<RecordBatch>,
+    ) -> Result<Self> {
         let chunks = self
             .chunks
             .iter()
-            .map(|chunk| Ok(Arc::new(HotChunk { first_row: chunk.first_row, batch: adapt(&chunk.batch)? })));
+            .map(|chunk| HotChunk::new(chunk.first_row, adapt(&chunk.batch)?, &keys).map(Arc::new));
         Ok(Self {
             chunks: chunks.collect::<Result<_>>()?,
             deleted: Arc::clone(&self.deleted),
             next_row: self.next_row,
+            keys,
         })
     }
 }
@@ -191,7 +223,7 @@ mod tests {
 
     #[test]
     fn rows_that_come_one_by_one_lie_in_few_chunks() {
-        let mut rows = HotRows::starting_at(10);
+        let mut rows = HotRows::starting_at(10, Arc::default());
         for number in 0..3_000 {
             rows.append(batch(number, 1)).expect("it fits");
         }
@@ -205,17 +237,17 @@ mod tests {
 
     #[test]
     fn dropped_rows_take_their_deletions_along() {
-        let mut rows = HotRows::starting_at(0);
+        let mut rows = HotRows::starting_at(0, Arc::default());
         for start in (0..100).step_by(10) {
             rows.append(batch(start, 10)).expect("it fits");
         }
         rows.delete(&(0..50).step_by(2).collect::<RoaringTreemap>());
         assert_eq!(rows.live_rows(), 75);
-        rows.drop_below(35);
+        rows.drop_below(35).expect("it fits");
         assert_eq!(numbers(&rows), (35..100).collect::<Vec<_>>());
         assert_eq!(rows.deleted().iter().collect::<Vec<_>>(), (36..50).step_by(2).collect::<Vec<_>>());
         assert_eq!(rows.chunks().first().map(|chunk| chunk.first_row), Some(35));
-        rows.drop_below(100);
+        rows.drop_below(100).expect("it fits");
         assert_eq!((rows.live_rows(), rows.next_row()), (0, 100));
     }
 }

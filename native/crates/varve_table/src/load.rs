@@ -9,8 +9,9 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use varve_types::{ErrorCode, Result, VarveError};
 
-use crate::database::Database;
-use crate::segment::{Segment, SegmentRows, write_segment};
+use crate::ids::{IndexId, SegmentId};
+use crate::key::{KeyColumns, KeyRun, Keys, SortedKeys, write_run};
+use crate::segment::{Segment, SegmentRows, SegmentStore};
 
 /// A segment that a load writes has so many rows at most: enough to compress well, few enough to rewrite.
 const SEGMENT_ROWS_MAX: usize = 1 << 22;
@@ -19,29 +20,45 @@ const WAITING_BATCHES_MAX: usize = 4;
 
 /// Writes rows into segments that are not live yet.
 pub(crate) struct Load {
-    database: Database,
+    store: Arc<SegmentStore>,
     schema: SchemaRef,
+    keys: Arc<[KeyColumns]>,
     open: Option<OpenSegment>,
-    done: Vec<Arc<Segment>>,
+    done: Vec<LoadedSegment>,
+}
+
+/// A segment that is written, with its key runs.
+pub(crate) struct LoadedSegment {
+    pub segment: Arc<Segment>,
+    pub keys: Vec<LoadedKeys>,
+}
+
+/// The keys of a segment, in memory and as a file.
+pub(crate) struct LoadedKeys {
+    pub sorted: SortedKeys,
+    pub run: Arc<KeyRun>,
 }
 
 struct OpenSegment {
+    id: SegmentId,
     rows: usize,
+    /// For each key of the table, those of the rows so far.
+    keys: Vec<Vec<Keys>>,
     batches: mpsc::Sender<Result<RecordBatch>>,
     writing: JoinHandle<Result<Segment>>,
 }
 
 impl Load {
-    /// `schema` is that of all batches: fields by stored name.
-    pub(crate) fn new(database: Database, schema: SchemaRef) -> Self {
-        Self { database, schema, open: None, done: Vec::new() }
+    /// `schema` is that of all batches: fields by stored name; `keys` are those of the table.
+    pub(crate) fn new(store: Arc<SegmentStore>, schema: SchemaRef, keys: Arc<[KeyColumns]>) -> Self {
+        Self { store, schema, keys, open: None, done: Vec::new() }
     }
 
     /// Writes all `rows`. Segments that nobody commits are removed when they are dropped.
     pub(crate) async fn run(
         &mut self,
         rows: impl Stream<Item = Result<RecordBatch>>,
-    ) -> Result<Vec<Arc<Segment>>> {
+    ) -> Result<Vec<LoadedSegment>> {
         let mut rows = std::pin::pin!(rows);
         while let Some(batch) = rows.next().await {
             let mut batch = match batch {
@@ -66,10 +83,14 @@ impl Load {
         }
         let Some(open) = &mut self.open else { return Ok(batch) };
         let fits = batch.num_rows().min(SEGMENT_ROWS_MAX - open.rows);
+        let part = batch.slice(0, fits);
+        for (columns, keys) in self.keys.iter().zip(&mut open.keys) {
+            keys.push(columns.keys(&part)?);
+        }
         open.rows += fits;
         let is_full = open.rows == SEGMENT_ROWS_MAX;
         // A writer that is gone has an error to tell.
-        let is_gone = open.batches.send(Ok(batch.slice(0, fits))).await.is_err();
+        let is_gone = open.batches.send(Ok(part)).await.is_err();
         if is_full || is_gone {
             self.close().await?;
         }
@@ -82,19 +103,22 @@ impl Load {
             waiting.recv().await.map(|batch| (batch, waiting))
         });
         let rows = SegmentRows { schema: Arc::clone(&self.schema), batches: waiting.boxed() };
-        let id = self.database.inner().next_segment()?;
-        let database = self.database.clone();
-        let writing = tokio::spawn(async move { database.write_segment(id, rows).await });
-        Ok(OpenSegment { rows: 0, batches, writing })
+        let id = self.store.next_segment()?;
+        let store = Arc::clone(&self.store);
+        let writing = tokio::spawn(async move { store.write_segment(id, rows).await });
+        let keys = self.keys.iter().map(|_| Vec::new()).collect();
+        Ok(OpenSegment { id, rows: 0, keys, batches, writing })
     }
 
     async fn close(&mut self) -> Result<()> {
-        if let Some(OpenSegment { batches, writing, .. }) = self.open.take() {
-            drop(batches);
-            let segment =
-                writing.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
-            self.done.push(Arc::new(segment));
+        let Some(OpenSegment { id, keys, batches, writing, .. }) = self.open.take() else { return Ok(()) };
+        drop(batches);
+        let segment = Arc::new(finished(writing).await?);
+        let mut runs = Vec::with_capacity(keys.len());
+        for (columns, keys) in self.keys.iter().zip(keys) {
+            runs.push(self.store.write_keys(id, columns.index, keys).await?);
         }
+        self.done.push(LoadedSegment { segment, keys: runs });
         Ok(())
     }
 
@@ -110,15 +134,25 @@ impl Load {
     }
 }
 
-impl Database {
-    /// Writes one segment, durable and verified but not live.
-    pub(crate) async fn write_segment(
-        &self,
-        id: crate::ids::SegmentId,
-        rows: SegmentRows,
-    ) -> Result<Segment> {
-        let inner = self.inner();
-        let strategy = crate::compression::strategy(&inner.session);
-        write_segment(&inner.files, &inner.segments, id, rows, strategy, &inner.session).await
+impl SegmentStore {
+    /// Sorts and writes the keys of a segment, durable and verified but not live.
+    pub(crate) async fn write_keys(
+        self: &Arc<Self>,
+        segment: SegmentId,
+        index: IndexId,
+        keys: Vec<Keys>,
+    ) -> Result<LoadedKeys> {
+        let store = Arc::clone(self);
+        let writing = tokio::task::spawn_blocking(move || {
+            let sorted = SortedKeys::sort(&keys);
+            let meta = write_run(store.files.as_ref(), &store.folder, (segment, index), &sorted)?;
+            Ok(LoadedKeys { sorted, run: Arc::new(KeyRun::new(&store.files, &store.folder, meta)) })
+        });
+        finished(writing).await
     }
+}
+
+/// What a task came to; its panic goes on here.
+async fn finished<T>(task: JoinHandle<Result<T>>) -> Result<T> {
+    task.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
 }

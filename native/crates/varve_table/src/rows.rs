@@ -99,9 +99,6 @@ impl FromIterator<RowAddress> for RowSet {
     }
 }
 
-/// The greatest number of rows of one segment: positions have 32 bits.
-pub const SEGMENT_ROWS_MAX: u64 = 1 << 32;
-
 /// The number of a new segment, if there is one left: addresses have 31 bits for it.
 pub(crate) fn segment_id(next: u64) -> Result<SegmentId> {
     if next < 1 << 31 {

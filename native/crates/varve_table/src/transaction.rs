@@ -18,10 +18,11 @@ use crate::definition::{Index, Table, View};
 use crate::error::from_arrow;
 use crate::ids::{CommitSeq, IndexId, TableId};
 use crate::ipc;
-use crate::load::Load;
+use crate::key::{Duplicate, KeyColumns, SortedKeys, check_unique, first_duplicate};
+use crate::load::{Load, LoadedKeys, LoadedSegment};
 use crate::rows::RowSet;
-use crate::segment::Segment;
-use crate::version::{TableVersion, Version};
+use crate::stored_file::StoredFile;
+use crate::version::{LiveSegment, TableVersion, Version};
 
 /// Batches that come together and have no more rows than this stay hot; others become a segment at once.
 const HOT_APPEND_ROWS_MAX: usize = 65_536;
@@ -34,7 +35,7 @@ pub struct Transaction {
     writer: OwnedMutexGuard<Writer>,
     version: Version,
     changes: Vec<Change>,
-    retired: Vec<Arc<Segment>>,
+    retired: Vec<Arc<StoredFile>>,
 }
 
 /// A point of a transaction to go back to.
@@ -60,7 +61,7 @@ impl Transaction {
     /// A number for a new table or index.
     #[must_use]
     pub fn next_id(&self) -> u64 {
-        self.database.inner().next_id()
+        self.database.store().next_id()
     }
 
     /// Adds an SQL schema.
@@ -81,7 +82,7 @@ impl Transaction {
     /// Drops a table with its rows and indexes.
     pub fn drop_table(&mut self, table: TableId) -> Result<()> {
         let segments = self.version.tables.get(&table).into_iter().flat_map(|version| &version.segments);
-        self.retired.extend(segments.map(|live| Arc::clone(&live.segment)));
+        self.retired.extend(segments.flat_map(|live| live.stored()).cloned());
         self.change(Change::DropTable(table))
     }
 
@@ -95,13 +96,22 @@ impl Transaction {
         self.change(Change::DropView { schema: schema.to_owned(), name: name.to_owned() })
     }
 
-    /// Adds an index.
-    pub fn put_index(&mut self, index: Index) -> Result<()> {
-        self.change(Change::PutIndex(index))
+    /// Adds an index and sorts the keys of all rows into it.
+    ///
+    /// # Errors
+    /// `CONSTRAINT_VIOLATED` when it is unique and two rows have the same key; the transaction then holds part of it: go
+    /// back to a savepoint or give it up.
+    pub async fn create_index(&mut self, index: Index) -> Result<()> {
+        let (table, id) = (index.table, index.id);
+        self.change(Change::PutIndex(index))?;
+        self.index_segments(table, id).await
     }
 
     /// Drops an index.
     pub fn drop_index(&mut self, table: TableId, index: IndexId) -> Result<()> {
+        let segments = self.version.tables.get(&table).into_iter().flat_map(|version| &version.segments);
+        let runs = segments.flat_map(|live| &live.keys).filter(|run| run.meta().index == index);
+        self.retired.extend(runs.map(|run| Arc::clone(run.stored())));
         self.change(Change::DropIndex { table, index })
     }
 
@@ -137,11 +147,18 @@ impl Transaction {
             }
         }
         let rows = futures::stream::iter(first.into_iter().map(Ok)).chain(rows);
-        let mut load = Load::new(self.database.clone(), definition.stored_schema());
-        let segments = load.run(rows).await?;
-        let appended = segments.iter().map(|segment| segment.meta().rows).sum();
-        for segment in segments {
+        let keys = Arc::clone(self.table(table)?.hot.keys());
+        let mut load = Load::new(Arc::clone(self.database.store()), definition.stored_schema(), keys);
+        let mut appended = 0;
+        for LoadedSegment { segment, keys } in load.run(rows).await? {
+            appended += segment.meta().rows;
+            for LoadedKeys { sorted, run } in &keys {
+                self.refuse_duplicates(table, run.meta().index, sorted, |_| false, None)?;
+            }
             self.change(Change::AddSegment { table, segment })?;
+            for LoadedKeys { run, .. } in keys {
+                self.change(Change::AddKeyRun { table, run })?;
+            }
         }
         Ok(appended)
     }
@@ -197,7 +214,11 @@ impl Transaction {
         self.database.inner().committer.submit(job);
         drop(self.writer);
         match durable.await {
-            Ok(result) => result.map(|()| seq),
+            Ok(result) => {
+                result?;
+                self.database.inner().upkeep.wake();
+                Ok(seq)
+            }
             Err(_) => Err(VarveError::new(ErrorCode::StoreClosed, "the database is closed", "")),
         }
     }
@@ -214,17 +235,101 @@ impl Transaction {
         Ok(())
     }
 
-    pub(crate) fn retire(&mut self, segment: Arc<Segment>) {
-        self.retired.push(segment);
+    /// A segment goes out of use with this commit.
+    pub(crate) fn retire(&mut self, live: &LiveSegment) {
+        self.retired.extend(live.stored().cloned());
+    }
+
+    async fn index_segments(&mut self, table: TableId, index: IndexId) -> Result<()> {
+        let version = Arc::clone(self.table(table)?);
+        let Some(columns) = version.hot.keys().iter().find(|key| key.index == index) else { return Ok(()) };
+        if let Some(first) = version.hot.chunks().first() {
+            let keys = version.hot.chunks().iter().map(|chunk| columns.keys(&chunk.batch));
+            let sorted = SortedKeys::sort(&keys.collect::<Result<Vec<_>>>()?);
+            let is_gone = |row: u32| version.hot.deleted().contains(first.first_row + u64::from(row));
+            if columns.unique
+                && let Some(at) = first_duplicate(&sorted, is_gone)
+            {
+                return Err(self.duplicate(columns, Duplicate { at, row: None }, None));
+            }
+        }
+        for live in &version.segments {
+            let mut rows = Box::pin(live.segment.read(&version.table, &columns.columns)?);
+            let mut keys = Vec::new();
+            while let Some(batch) = rows.next().await {
+                keys.push(columns.keys(&batch?)?);
+            }
+            let LoadedKeys { sorted, run } =
+                self.database.store().write_keys(live.segment.id(), index, keys).await?;
+            let is_gone = |row| live.deleted.as_ref().is_some_and(|deleted| deleted.contains(row));
+            self.refuse_duplicates(table, index, &sorted, is_gone, None)?;
+            self.change(Change::AddKeyRun { table, run })?;
+        }
+        Ok(())
+    }
+
+    /// Refuses `keys` when their index is unique and one of them, of a row that is not gone, is there already.
+    fn refuse_duplicates(
+        &self,
+        table: TableId,
+        index: IndexId,
+        keys: &SortedKeys,
+        is_gone: impl Fn(u32) -> bool,
+        batch: Option<&RecordBatch>,
+    ) -> Result<()> {
+        let version = self.table(table)?;
+        let unique = version.hot.keys().iter().find(|key| key.index == index && key.unique);
+        let Some(columns) = unique else { return Ok(()) };
+        match check_unique(version, columns, keys, is_gone)? {
+            None => Ok(()),
+            Some(duplicate) => {
+                let row = batch.map(|batch| (batch, keys.rows()[duplicate.at] as usize));
+                Err(self.duplicate(columns, duplicate, row))
+            }
+        }
+    }
+
+    /// The error of a duplicate key; it shows the key when the row is at hand.
+    fn duplicate(
+        &self,
+        columns: &KeyColumns,
+        duplicate: Duplicate,
+        row: Option<(&RecordBatch, usize)>,
+    ) -> VarveError {
+        let name = match self.version.indexes.iter().find(|index| index.id == columns.index) {
+            Some(index) => format!("unique index {}", index.name),
+            None => "the primary key".to_owned(),
+        };
+        let shown = row.map(|(batch, row)| show_key(columns, batch, row)).unwrap_or_default();
+        let place = if duplicate.row.is_some() { "a row has it already" } else { "it is there twice" };
+        VarveError::new(
+            ErrorCode::ConstraintViolated,
+            format!("{name} refuses the key{shown}: {place}"),
+            "give another key, or use ON CONFLICT",
+        )
     }
 
     fn append_hot(&mut self, table: TableId, batch: RecordBatch) -> Result<()> {
         if batch.num_rows() == 0 {
             return Ok(());
         }
-        let first_row = self.table(table)?.hot.next_row();
+        let hot = &self.table(table)?.hot;
+        let (first_row, keys) = (hot.next_row(), Arc::clone(hot.keys()));
+        for columns in keys.iter().filter(|columns| columns.unique) {
+            let sorted = SortedKeys::sort(&[columns.keys(&batch)?]);
+            self.refuse_duplicates(table, columns.index, &sorted, |_| false, Some(&batch))?;
+        }
         let ipc = ipc::encode(batch.schema_ref(), std::slice::from_ref(&batch))
             .map_err(|error| from_arrow(error, "encoding rows"))?;
         self.change(Change::AppendHot { table, first_row, batch, ipc: ipc.into() })
     }
+}
+
+/// The values of a key, as ` (1, a)`.
+fn show_key(columns: &KeyColumns, batch: &RecordBatch, row: usize) -> String {
+    let values = columns.columns.iter().map(|id| {
+        let column = batch.column_by_name(&format!("c{id}"))?;
+        arrow_cast::display::array_value_to_string(column, row).ok()
+    });
+    values.collect::<Option<Vec<_>>>().map(|values| format!(" ({})", values.join(", "))).unwrap_or_default()
 }

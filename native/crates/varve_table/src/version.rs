@@ -7,9 +7,11 @@ use roaring::RoaringBitmap;
 
 use crate::definition::{Index, Table, View};
 use crate::hot::HotRows;
-use crate::ids::{CommitSeq, SegmentId, TableId};
+use crate::ids::{CommitSeq, IndexId, SegmentId, TableId};
+use crate::key::{KeyColumns, KeyRun};
 use crate::rows::RowSet;
 use crate::segment::Segment;
+use crate::stored_file::StoredFile;
 
 /// A segment within a version of its table.
 #[derive(Clone, Debug)]
@@ -18,9 +20,27 @@ pub struct LiveSegment {
     pub segment: Arc<Segment>,
     /// Positions that are deleted in this version; `None` when none are.
     pub deleted: Option<Arc<RoaringBitmap>>,
+    /// Its part of each index of the table.
+    pub keys: Vec<Arc<KeyRun>>,
 }
 
 impl LiveSegment {
+    /// A segment that is new to its table.
+    pub(crate) fn new(segment: Arc<Segment>) -> Self {
+        Self { segment, deleted: None, keys: Vec::new() }
+    }
+
+    /// Its part of an index.
+    #[must_use]
+    pub fn key_run(&self, index: IndexId) -> Option<&KeyRun> {
+        self.keys.iter().find(|run| run.meta().index == index).map(Arc::as_ref)
+    }
+
+    /// Its files.
+    pub(crate) fn stored(&self) -> impl Iterator<Item = &Arc<StoredFile>> {
+        self.keys.iter().map(|run| run.stored()).chain([self.segment.stored()])
+    }
+
     /// Rows that are not deleted.
     #[must_use]
     pub fn live_rows(&self) -> u64 {
@@ -41,8 +61,8 @@ pub struct TableVersion {
 
 impl TableVersion {
     /// A table without rows.
-    pub(crate) fn empty(table: Arc<Table>) -> Self {
-        Self { table, segments: Vec::new(), hot: HotRows::default() }
+    pub(crate) fn empty(table: Arc<Table>, keys: Arc<[KeyColumns]>) -> Self {
+        Self { table, segments: Vec::new(), hot: HotRows::starting_at(0, keys) }
     }
 
     /// How many rows a reader sees.

@@ -1,6 +1,7 @@
 //! Reading the whole catalogue, when a database is opened.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use varve_types::Result;
 
@@ -10,6 +11,7 @@ use crate::definition::{Index, Table, View};
 use crate::error::{damaged, from_sqlite};
 use crate::hot::HotRows;
 use crate::ids::TableId;
+use crate::key::{KeyRunMeta, keys_of};
 use crate::rows::RowSet;
 use crate::seal::unseal;
 use crate::segment::SegmentMeta;
@@ -28,6 +30,7 @@ pub(crate) struct LoadedTable {
     pub table: Table,
     /// Oldest first.
     pub segments: Vec<SegmentMeta>,
+    pub key_runs: Vec<KeyRunMeta>,
     pub hot: HotRows,
     pub deleted: RowSet,
 }
@@ -77,11 +80,13 @@ impl Loaded {
             Kind::Index => self.indexes.push(payload::to_json(payload, "an index")?),
             Kind::Table => {
                 let table = payload::to_table(payload)?;
+                let keys = keys_of(&table, &self.indexes)?;
                 let loaded = LoadedTable {
-                    table,
                     segments: Vec::new(),
-                    hot: HotRows::default(),
+                    key_runs: Vec::new(),
+                    hot: HotRows::starting_at(0, keys),
                     deleted: RowSet::default(),
+                    table,
                 };
                 self.tables.insert(loaded.table.id, loaded);
             }
@@ -89,11 +94,15 @@ impl Loaded {
                 let meta = payload::to_json(payload, "a segment")?;
                 self.table(owner)?.segments.push(meta);
             }
+            Kind::KeyRun => {
+                let meta = payload::to_json(payload, "a key run")?;
+                self.table(owner)?.key_runs.push(meta);
+            }
             Kind::Hot => {
                 let (first_row, batches) = payload::to_hot(payload)?;
                 let target = self.table(owner)?;
                 if target.hot.stored_rows() == 0 {
-                    target.hot = HotRows::starting_at(first_row);
+                    target.hot = HotRows::starting_at(first_row, Arc::clone(target.hot.keys()));
                 }
                 if target.hot.next_row() != first_row {
                     return Err(damaged(format!(
@@ -127,7 +136,7 @@ impl Loaded {
 
     fn settle(&mut self) -> Result<()> {
         for loaded in self.tables.values_mut() {
-            let LoadedTable { segments, hot, deleted, table } = loaded;
+            let LoadedTable { segments, hot, deleted, table, .. } = loaded;
             if deleted.segments.keys().any(|id| !segments.iter().any(|segment| segment.id == *id)) {
                 return Err(damaged(format!(
                     "rows of a segment are deleted that table {} does not have",

@@ -42,13 +42,23 @@ enum Kind {
     View,
     Index,
     Segment,
+    KeyRun,
     Hot,
     Deletion,
 }
 
 impl Kind {
-    const ALL: [Self; 7] =
-        [Self::Schema, Self::Table, Self::View, Self::Index, Self::Segment, Self::Hot, Self::Deletion];
+    /// In the order in which they are loaded: what belongs to a record comes after it.
+    const ALL: [Self; 8] = [
+        Self::Schema,
+        Self::Index,
+        Self::Table,
+        Self::View,
+        Self::Segment,
+        Self::KeyRun,
+        Self::Hot,
+        Self::Deletion,
+    ];
 
     /// Its SQLite table.
     const fn table(self) -> &'static str {
@@ -58,6 +68,7 @@ impl Kind {
             Self::View => "views",
             Self::Index => "indexes",
             Self::Segment => "segments",
+            Self::KeyRun => "key_runs",
             Self::Hot => "hot",
             Self::Deletion => "deletions",
         }

@@ -10,6 +10,7 @@ use super::{Catalogue, Kind, State};
 use crate::change::Change;
 use crate::error::from_sqlite;
 use crate::ids::CommitSeq;
+use crate::key::KeyRunMeta;
 use crate::seal::{seal, unseal};
 
 /// A commit to be written.
@@ -48,6 +49,9 @@ impl Catalogue {
     }
 }
 
+/// What goes with a table.
+const OWNED: [Kind; 6] = [Kind::Table, Kind::Index, Kind::Segment, Kind::KeyRun, Kind::Hot, Kind::Deletion];
+
 /// Rows to look at: which table's, of which kind.
 struct Among {
     kind: Kind,
@@ -74,7 +78,7 @@ impl Writer<'_> {
                 self.insert(Kind::Table, id, id, &payload::of_table(table)?)
             }
             Change::DropTable(table) => {
-                for kind in [Kind::Table, Kind::Index, Kind::Segment, Kind::Hot, Kind::Deletion] {
+                for kind in OWNED {
                     self.remove(&Among { kind, owner: table.0 }, |_, _| Ok(true))?;
                 }
                 Ok(())
@@ -88,7 +92,8 @@ impl Writer<'_> {
                 self.insert(Kind::Index, index.id.0, index.table.0, &payload::of_json(index))
             }
             Change::DropIndex { table, index } => {
-                self.remove(&Among { kind: Kind::Index, owner: table.0 }, |id, _| Ok(id == index.0))
+                self.remove(&Among { kind: Kind::Index, owner: table.0 }, |id, _| Ok(id == index.0))?;
+                self.remove_key_runs(table.0, |run| run.index == *index)
             }
             Change::AppendHot { table, first_row, ipc, .. } => {
                 self.add(Kind::Hot, table.0, &payload::of_hot(*first_row, ipc))
@@ -108,8 +113,12 @@ impl Writer<'_> {
                 let meta = segment.meta();
                 self.insert(Kind::Segment, meta.id.0, table.0, &payload::of_json(meta))
             }
+            Change::AddKeyRun { table, run } => {
+                self.add(Kind::KeyRun, table.0, &payload::of_json(run.meta()))
+            }
             Change::RemoveSegment { table, segment } => {
                 let owner = table.0;
+                self.remove_key_runs(owner, |run| run.segment == *segment)?;
                 self.remove(&Among { kind: Kind::Segment, owner }, |id, _| Ok(id == segment.0))?;
                 self.remove(&Among { kind: Kind::Deletion, owner }, |_, stored| {
                     Ok(payload::deletion_target(stored)? == Some(*segment))
@@ -129,6 +138,12 @@ impl Writer<'_> {
                 self.add(Kind::Deletion, owner, &payload::of_deletion(&Deletion::Hot(deleted.clone())))
             }
         }
+    }
+
+    fn remove_key_runs(&mut self, owner: u64, is_gone: impl Fn(&KeyRunMeta) -> bool) -> Result<()> {
+        self.remove(&Among { kind: Kind::KeyRun, owner }, |_, stored| {
+            Ok(is_gone(&payload::to_json(stored, "a key run")?))
+        })
     }
 
     fn remove_view(&mut self, schema: &str, name: &str) -> Result<()> {

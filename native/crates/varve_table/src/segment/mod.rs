@@ -5,29 +5,31 @@
 //! against its checksum when it is first read.
 
 mod file;
+mod read;
 mod source;
+mod store;
 mod write;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use varve_files::{Access, Files};
+use varve_files::Access;
 use varve_types::{ErrorCode, Result, VarveError};
 use vortex::file::{OpenOptionsSessionExt, VortexFile};
 use vortex::layout::LayoutReader;
 use vortex::layout::scan::scan_builder::ScanBuilder;
-use vortex::session::VortexSession;
 
 use crate::error::{damaged, from_io};
 use crate::ids::SegmentId;
+use crate::stored_file::StoredFile;
 use source::VerifiedSource;
 
 pub(crate) use source::DAMAGE;
+pub(crate) use store::SegmentStore;
 
-pub(crate) use write::{SegmentRows, write_segment};
+pub(crate) use write::SegmentRows;
 
 /// The folder of a database that holds its segments.
 pub(crate) const FOLDER: &str = "segments";
@@ -52,13 +54,10 @@ pub struct SegmentMeta {
 /// A segment. It stays readable as long as somebody holds it; its file goes with the last holder unless a commit names it.
 pub struct Segment {
     meta: SegmentMeta,
-    path: PathBuf,
-    files: Arc<dyn Files>,
     file: VortexFile,
     reader: Arc<dyn LayoutReader>,
-    session: VortexSession,
-    /// Whether the file stays when the segment is dropped.
-    kept: AtomicBool,
+    store: Arc<SegmentStore>,
+    stored: Arc<StoredFile>,
 }
 
 impl Segment {
@@ -67,18 +66,13 @@ impl Segment {
     /// # Errors
     /// `STORE_DAMAGED` when length, footer or structure are not those that were written; `STORE_IO` and its kin when the
     /// file cannot be opened.
-    pub(crate) fn open(
-        files: &Arc<dyn Files>,
-        folder: &Path,
-        meta: SegmentMeta,
-        session: &VortexSession,
-    ) -> Result<Self> {
-        let path = folder.join(file_name(meta.id));
+    pub(crate) fn open(store: &Arc<SegmentStore>, meta: SegmentMeta) -> Result<Self> {
+        let path = store.folder.join(file_name(meta.id));
         let io = |doing: &'static str| {
             let path = path.clone();
             move |error| from_io(error, doing, &path)
         };
-        let file = files.open(&path, Access::Read).map_err(io("opening"))?;
+        let file = store.files.open(&path, Access::Read).map_err(io("opening"))?;
         let bytes = file.len().map_err(io("opening"))?;
         if bytes != meta.bytes {
             return Err(damaged(format!(
@@ -96,7 +90,7 @@ impl Segment {
         }
         let unreadable =
             |error| damaged(format!("segment {} cannot be read", path.display())).caused_by(error);
-        let file = session.open_options().open_buffer(map.clone()).map_err(unreadable)?;
+        let file = store.session.open_options().open_buffer(map.clone()).map_err(unreadable)?;
         let parts = file.footer().segment_map();
         if file.row_count() != meta.rows || parts.len() != meta.part_sums.len() {
             return Err(damaged(format!("segment {} is not the one that was written", path.display())));
@@ -104,15 +98,8 @@ impl Segment {
         let source = VerifiedSource::new(map, path.display().to_string(), Arc::clone(parts), &meta.part_sums);
         let file = file.with_segment_source(Arc::new(source));
         let reader = file.layout_reader().map_err(unreadable)?;
-        Ok(Self {
-            meta,
-            path: path.clone(),
-            files: Arc::clone(files),
-            file,
-            reader,
-            session: session.clone(),
-            kept: AtomicBool::new(false),
-        })
+        let stored = StoredFile::new(&store.files, path);
+        Ok(Self { meta, file, reader, store: Arc::clone(store), stored })
     }
 
     /// What the catalogue knows of it.
@@ -136,26 +123,12 @@ impl Segment {
     /// A scan over all of its rows, deleted ones too; fields are found by stored name.
     #[must_use]
     pub fn scan(&self) -> ScanBuilder<vortex::array::ArrayRef> {
-        ScanBuilder::new(self.session.clone(), Arc::clone(&self.reader))
+        ScanBuilder::new(self.store.session.clone(), Arc::clone(&self.reader))
     }
 
-    /// A commit names it: its file stays.
-    pub(crate) fn keep(&self) {
-        self.kept.store(true, Ordering::Release);
-    }
-
-    /// No commit names it any more: its file goes with its last holder.
-    pub(crate) fn retire(&self) {
-        self.kept.store(false, Ordering::Release);
-    }
-}
-
-impl Drop for Segment {
-    fn drop(&mut self) {
-        if !*self.kept.get_mut() {
-            // Left behind, it is removed when the database is next opened.
-            let _unreferenced = self.files.remove(&self.path);
-        }
+    /// The file that it is in.
+    pub(crate) fn stored(&self) -> &Arc<StoredFile> {
+        &self.stored
     }
 }
 
@@ -168,12 +141,6 @@ impl std::fmt::Debug for Segment {
 /// The name of the file of a segment.
 pub(crate) fn file_name(id: SegmentId) -> String {
     format!("{:08x}.vortex", id.0)
-}
-
-/// The number of the segment whose file has this name.
-pub(crate) fn id_of_file(name: &str) -> Option<SegmentId> {
-    let digits = name.strip_suffix(".vortex").filter(|digits| digits.len() == 8)?;
-    u64::from_str_radix(digits, 16).ok().map(SegmentId)
 }
 
 fn too_large(path: &Path) -> VarveError {

@@ -1,14 +1,13 @@
 //! Writing a segment: compress, write, sync, read back, verify.
 
 use std::backtrace::Backtrace;
-use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use futures::{Stream, StreamExt};
-use varve_files::{Access, Files};
+use varve_files::Access;
 use varve_types::Result;
 use vortex::array::stream::ArrayStreamAdapter;
 use vortex::error::VortexError;
@@ -18,7 +17,7 @@ use vortex::session::VortexSession;
 use vortex_arrow::ArrowSessionExt;
 
 use super::file::SegmentFile;
-use super::{Segment, SegmentMeta, file_name};
+use super::{Segment, SegmentMeta, SegmentStore, file_name};
 use crate::error::{damaged, from_io, from_vortex};
 use crate::ids::SegmentId;
 
@@ -30,35 +29,32 @@ pub(crate) struct SegmentRows {
     pub batches: Pin<Box<dyn Stream<Item = Result<RecordBatch>> + Send>>,
 }
 
-/// Writes `rows` as segment `id` and opens it: durable and verified, but not live before a commit says so.
-///
-/// # Errors
-/// The first error of `rows`; `STORE_FULL` and its kin of the file; `STORE_DAMAGED` when what is read back is not what
-/// was written. The file is removed again then, or when the database is next opened.
-pub(crate) async fn write_segment(
-    files: &Arc<dyn Files>,
-    folder: &Path,
-    id: SegmentId,
-    rows: SegmentRows,
-    strategy: Arc<dyn LayoutStrategy>,
-    session: &VortexSession,
-) -> Result<Segment> {
-    let path = folder.join(file_name(id));
-    let file = files.open(&path, Access::Create).map_err(|error| from_io(error, "creating", &path))?;
-    let written = stream_into(SegmentFile::new(file), rows, strategy, session).await;
-    let opened = match written {
-        Ok((file, footer)) => {
-            let (files, folder, session) = (Arc::clone(files), folder.to_owned(), session.clone());
-            tokio::task::spawn_blocking(move || settle(&files, &folder, id, file, &footer, &session))
-                .await
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+impl SegmentStore {
+    /// Writes `rows` as segment `id` and opens it: durable and verified, but not live before a commit says so.
+    ///
+    /// # Errors
+    /// The first error of `rows`; `STORE_FULL` and its kin of the file; `STORE_DAMAGED` when what is read back is not what
+    /// was written. The file is removed again then, or when the database is next opened.
+    pub(crate) async fn write_segment(self: &Arc<Self>, id: SegmentId, rows: SegmentRows) -> Result<Segment> {
+        let path = self.folder.join(file_name(id));
+        let file =
+            self.files.open(&path, Access::Create).map_err(|error| from_io(error, "creating", &path))?;
+        let strategy = crate::compression::strategy(&self.session);
+        let written = stream_into(SegmentFile::new(file), rows, strategy, &self.session).await;
+        let opened = match written {
+            Ok((file, footer)) => {
+                let store = Arc::clone(self);
+                tokio::task::spawn_blocking(move || settle(&store, id, file, &footer))
+                    .await
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+            }
+            Err(error) => Err(error),
+        };
+        if opened.is_err() {
+            let _unreferenced = self.files.remove(&path);
         }
-        Err(error) => Err(error),
-    };
-    if opened.is_err() {
-        let _unreferenced = files.remove(&path);
+        opened
     }
-    opened
 }
 
 async fn stream_into(
@@ -87,21 +83,15 @@ async fn stream_into(
 }
 
 /// Syncs file and name, reads everything back, and opens the segment by what was read.
-fn settle(
-    files: &Arc<dyn Files>,
-    folder: &Path,
-    id: SegmentId,
-    file: SegmentFile,
-    footer: &Footer,
-    session: &VortexSession,
-) -> Result<Segment> {
+fn settle(store: &Arc<SegmentStore>, id: SegmentId, file: SegmentFile, footer: &Footer) -> Result<Segment> {
+    let folder = &store.folder;
     let path = folder.join(file_name(id));
     let io = |doing: &'static str| {
         let path = &path;
         move |error| from_io(error, doing, path)
     };
     let (file, bytes, sum) = file.finish().map_err(io("writing"))?;
-    files.sync_dir(folder).map_err(io("syncing the folder of"))?;
+    store.files.sync_dir(folder).map_err(io("syncing the folder of"))?;
 
     let length = usize::try_from(bytes).map_err(|_| super::too_large(&path))?;
     let map = file.map(length).map_err(io("reading back"))?;
@@ -120,5 +110,5 @@ fn settle(
     let footer_sum = crc32c::crc32c(&map[footer_at as usize..]);
     let meta = SegmentMeta { id, rows: footer.row_count(), bytes, part_sums, footer_sum, footer_at };
     drop(map);
-    Segment::open(files, folder, meta, session)
+    Segment::open(store, meta)
 }

@@ -1,0 +1,222 @@
+//! Rewriting: rows of hot chunks and segments into new segments, without those that are deleted.
+//!
+//! The work is done on a snapshot, while others read and write. Only at the end is the writer taken: rows that were deleted
+//! meanwhile are deleted in the new segments too, and one commit replaces the old by the new. When the table was redefined
+//! meanwhile, nothing is changed.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use arrow_array::{BooleanArray, RecordBatch, UInt32Array};
+use arrow_schema::SortOptions;
+use futures::{Stream, StreamExt, TryStreamExt, stream};
+use roaring::RoaringBitmap;
+use varve_types::Result;
+
+use crate::change::Change;
+use crate::database::Database;
+use crate::error::from_arrow;
+use crate::ids::{ColumnId, SegmentId, TableId};
+use crate::load::{Load, LoadedSegment};
+use crate::rows::{Place, RowAddress, RowSet};
+use crate::transaction::Transaction;
+use crate::version::{LiveSegment, TableVersion};
+
+/// What is to be rewritten.
+#[derive(Clone, Debug, Default)]
+pub struct Rewrite {
+    /// All hot rows that are there when it begins.
+    pub hot: bool,
+    /// These segments.
+    pub segments: BTreeSet<SegmentId>,
+    /// The order of the rows in the new segments; as they were when empty. NULLs come last.
+    pub order: Vec<ColumnId>,
+}
+
+/// Rows and where they came from.
+struct Part {
+    batch: RecordBatch,
+    addresses: Vec<RowAddress>,
+}
+
+impl Database {
+    /// Rewrites part of a table; whether it did. It did not when there was nothing to do, or when the table or the
+    /// segments were changed by others meanwhile.
+    ///
+    /// # Errors
+    /// `STORE_DAMAGED` when rows cannot be read, `STORE_FULL` and its kin when they cannot be written; the table is then
+    /// as before.
+    /// Cost: reads and compresses the rows; sorts them in memory when an order is asked for.
+    pub async fn rewrite(&self, table: TableId, what: &Rewrite) -> Result<bool> {
+        let snapshot = self.snapshot();
+        let Some(before) = snapshot.tables.get(&table) else { return Ok(false) };
+        let inputs: Vec<&LiveSegment> =
+            before.segments.iter().filter(|live| what.segments.contains(&live.segment.id())).collect();
+        let hot_end = if what.hot { before.hot.next_row() } else { 0 };
+        if inputs.len() < what.segments.len() || (inputs.is_empty() && before.hot.stored_rows() == 0) {
+            return Ok(false);
+        }
+        let parts = read(before, &inputs, what.hot)?;
+        let (addresses, loaded) = if what.order.is_empty() {
+            self.write_in_order(before, parts).await?
+        } else {
+            self.write_sorted(before, parts, &what.order).await?
+        };
+        let replaced = Replaced { before: Arc::clone(before), inputs: what.segments.clone(), hot_end };
+        replaced.commit(self.begin().await, &addresses, loaded).await
+    }
+
+    async fn write_in_order(
+        &self,
+        before: &Arc<TableVersion>,
+        parts: impl Stream<Item = Result<Part>>,
+    ) -> Result<(Vec<RowAddress>, Vec<LoadedSegment>)> {
+        let mut addresses = Vec::new();
+        let rows = parts.map_ok(|part| {
+            addresses.extend(part.addresses);
+            part.batch
+        });
+        let loaded = self.load(before).run(rows).await?;
+        Ok((addresses, loaded))
+    }
+
+    async fn write_sorted(
+        &self,
+        before: &Arc<TableVersion>,
+        parts: impl Stream<Item = Result<Part>>,
+        order: &[ColumnId],
+    ) -> Result<(Vec<RowAddress>, Vec<LoadedSegment>)> {
+        let parts: Vec<Part> = parts.try_collect().await?;
+        let schema = before.table.stored_schema();
+        let doing = |error| from_arrow(error, "sorting rows");
+        let all = arrow_select::concat::concat_batches(&schema, parts.iter().map(|part| &part.batch))
+            .map_err(doing)?;
+        let unsorted: Vec<RowAddress> = parts.into_iter().flat_map(|part| part.addresses).collect();
+        let options = Some(SortOptions { descending: false, nulls_first: false });
+        let columns: Vec<_> = order
+            .iter()
+            .filter_map(|id| all.column_by_name(&format!("c{id}")))
+            .map(|values| arrow_ord::sort::SortColumn { values: Arc::clone(values), options })
+            .collect();
+        let places: UInt32Array = arrow_ord::sort::lexsort_to_indices(&columns, None).map_err(doing)?;
+        let addresses = places.values().iter().map(|place| unsorted[*place as usize]).collect();
+        const ROWS: usize = 1 << 16;
+        let batches = (0..places.len()).step_by(ROWS).map(|start| {
+            let places = places.slice(start, ROWS.min(places.len() - start));
+            arrow_select::take::take_record_batch(&all, &places).map_err(doing)
+        });
+        let loaded = self.load(before).run(stream::iter(batches)).await?;
+        Ok((addresses, loaded))
+    }
+
+    fn load(&self, before: &TableVersion) -> Load {
+        Load::new(Arc::clone(self.store()), before.table.stored_schema(), Arc::clone(before.hot.keys()))
+    }
+}
+
+/// The live rows of `inputs`, then the hot ones.
+fn read<'v>(
+    version: &'v TableVersion,
+    inputs: &[&'v LiveSegment],
+    hot: bool,
+) -> Result<impl Stream<Item = Result<Part>> + Send + use<'v>> {
+    let columns: Vec<ColumnId> = version.table.columns.iter().map(|column| column.id).collect();
+    let mut segments = Vec::with_capacity(inputs.len());
+    for live in inputs {
+        let first = RowAddress::of_segment(live.segment.id());
+        let deleted = live.deleted.clone();
+        let mut position = 0u64;
+        segments.push(live.segment.read(&version.table, &columns)?.map(move |batch| {
+            let batch = batch?;
+            let start = position;
+            position += batch.num_rows() as u64;
+            let is_live =
+                |row: u64| !deleted.as_ref().is_some_and(|deleted| deleted.contains((start + row) as u32));
+            keep(&batch, RowAddress(first.0 + start), is_live)
+        }));
+    }
+    let hot = version.hot.chunks().iter().filter(move |_| hot).map(|chunk| {
+        let is_live = |row| !version.hot.deleted().contains(chunk.first_row + row);
+        keep(&chunk.batch, RowAddress::of_hot(chunk.first_row), is_live)
+    });
+    Ok(stream::iter(segments).flatten().chain(stream::iter(hot)))
+}
+
+/// The rows of `batch` that are live, with their addresses, which count up from `first`.
+fn keep(batch: &RecordBatch, first: RowAddress, is_live: impl Fn(u64) -> bool) -> Result<Part> {
+    let rows = batch.num_rows() as u64;
+    let mask: BooleanArray = (0..rows).map(|row| Some(is_live(row))).collect();
+    let addresses: Vec<RowAddress> =
+        (0..rows).filter(|row| mask.value(*row as usize)).map(|row| RowAddress(first.0 + row)).collect();
+    let batch = if addresses.len() == batch.num_rows() {
+        batch.clone()
+    } else {
+        arrow_select::filter::filter_record_batch(batch, &mask)
+            .map_err(|error| from_arrow(error, "leaving deleted rows out"))?
+    };
+    Ok(Part { batch, addresses })
+}
+
+/// What was rewritten, as it was when that began.
+struct Replaced {
+    before: Arc<TableVersion>,
+    inputs: BTreeSet<SegmentId>,
+    hot_end: u64,
+}
+
+impl Replaced {
+    /// Puts the new segments, whose rows came from `addresses`, in the place of the old rows.
+    async fn commit(
+        &self,
+        mut transaction: Transaction,
+        addresses: &[RowAddress],
+        loaded: Vec<LoadedSegment>,
+    ) -> Result<bool> {
+        let table = self.before.table.id;
+        let snapshot = transaction.snapshot();
+        let Some(now) = snapshot.tables.get(&table) else { return Ok(false) };
+        let is_same = Arc::ptr_eq(&now.table, &self.before.table)
+            && Arc::ptr_eq(now.hot.keys(), self.before.hot.keys())
+            && self.inputs.iter().all(|id| now.segment(*id).is_some());
+        if !is_same {
+            return Ok(false);
+        }
+        for live in now.segments.iter().filter(|live| self.inputs.contains(&live.segment.id())) {
+            transaction.retire(live);
+            transaction.change(Change::RemoveSegment { table, segment: live.segment.id() })?;
+        }
+        if self.hot_end > 0 {
+            let mut deleted = now.hot.deleted().clone();
+            deleted.remove_range(..self.hot_end);
+            transaction.change(Change::DropHot { table, end: self.hot_end, deleted })?;
+        }
+        let mut rows = RowSet::default();
+        let mut addresses = addresses.iter();
+        for LoadedSegment { segment, keys } in loaded {
+            let own = addresses.by_ref().take(segment.meta().rows as usize).enumerate();
+            let gone: RoaringBitmap =
+                own.filter(|(_, from)| is_deleted(now, **from)).map(|(to, _)| to as u32).collect();
+            if !gone.is_empty() {
+                rows.segments.insert(segment.id(), gone);
+            }
+            transaction.change(Change::AddSegment { table, segment })?;
+            for keys in keys {
+                transaction.change(Change::AddKeyRun { table, run: keys.run })?;
+            }
+        }
+        if !rows.is_empty() {
+            transaction.change(Change::Delete { table, rows })?;
+        }
+        transaction.commit().await.map(|_| true)
+    }
+}
+
+fn is_deleted(version: &TableVersion, row: RowAddress) -> bool {
+    match row.place() {
+        Place::Hot(row) => version.hot.deleted().contains(row),
+        Place::Segment(segment, position) => version
+            .segment(segment)
+            .and_then(|live| live.deleted.as_ref())
+            .is_some_and(|deleted| deleted.contains(position)),
+    }
+}

@@ -1,0 +1,136 @@
+//! What is committed is there, also after reopening; what is not, is not.
+
+use futures::stream;
+use varve_table::{Database, Options, RowAddress, RowSet};
+use varve_types::{ErrorCode, VarveError};
+
+use crate::fixture::{Fixture, append, numbers, rows, table};
+
+#[test]
+fn what_is_committed_is_there_after_reopening() {
+    let fixture = Fixture::new();
+    let (database, id) = fixture.with_table();
+    fixture.runtime.block_on(async {
+        for start in 0..50 {
+            let mut transaction = database.begin().await;
+            append(&mut transaction, id, start..start + 1).await.expect("a row");
+            transaction.commit().await.expect("it commits");
+        }
+        let mut transaction = database.begin().await;
+        assert_eq!(append(&mut transaction, id, 50..200_000).await.expect("rows"), 199_950);
+        let seen = transaction.snapshot();
+        let segment = table(&seen).segments[0].segment.id();
+        let gone: RowSet =
+            [RowAddress::of_hot(7), RowAddress(RowAddress::of_segment(segment).0 + 50)].into_iter().collect();
+        assert_eq!(transaction.delete(id, gone.clone()).expect("rows"), 2);
+        assert_eq!(transaction.delete(id, gone).expect("no rows"), 0, "they are gone already");
+        assert_eq!(table(&database.snapshot()).live_rows(), 50, "readers do not see it yet");
+        transaction.commit().await.expect("it commits");
+    });
+    let expected: Vec<i64> = (0..200_000).filter(|number| *number != 7 && *number != 100).collect();
+    let check = |database: &Database| {
+        let snapshot = database.snapshot();
+        assert_eq!(table(&snapshot).live_rows(), expected.len() as u64);
+        assert_eq!(fixture.runtime.block_on(numbers(table(&snapshot))), expected);
+    };
+    check(&database);
+    fixture.close(database);
+    check(&fixture.open().expect("it opens again"));
+}
+
+#[test]
+fn what_is_not_committed_never_was() {
+    let fixture = Fixture::new();
+    let (database, id) = fixture.with_table();
+    fixture.runtime.block_on(async {
+        let mut transaction = database.begin().await;
+        append(&mut transaction, id, 0..10).await.expect("rows");
+        let savepoint = transaction.savepoint();
+        append(&mut transaction, id, 10..100_000).await.expect("rows");
+        assert_eq!(fixture.segment_files(), 1);
+        transaction.roll_back_to(&savepoint);
+        assert_eq!(fixture.segment_files(), 0, "the file of the segment is removed");
+        transaction.commit().await.expect("it commits");
+
+        let mut transaction = database.begin().await;
+        append(&mut transaction, id, 10..100_000).await.expect("rows");
+        drop(transaction);
+
+        let mut transaction = database.begin().await;
+        let failing =
+            [Ok(rows(0..100_000)), Err(VarveError::new(ErrorCode::FileMalformed, "a bad file", ""))];
+        let error = transaction.append(id, stream::iter(failing)).await.expect_err("it fails");
+        assert_eq!(error.code(), ErrorCode::FileMalformed, "{error}");
+        drop(transaction);
+        assert_eq!(fixture.segment_files(), 0);
+    });
+    fixture.close(database);
+    let database = fixture.open().expect("it opens again");
+    let snapshot = database.snapshot();
+    assert_eq!(fixture.runtime.block_on(numbers(table(&snapshot))), (0..10).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_dropped_table_takes_its_files_along_when_its_readers_are_gone() {
+    let fixture = Fixture::new();
+    let (database, id) = fixture.with_table();
+    fixture.runtime.block_on(async {
+        let mut transaction = database.begin().await;
+        append(&mut transaction, id, 0..100_000).await.expect("rows");
+        transaction.commit().await.expect("it commits");
+        let reader = database.snapshot();
+        let mut transaction = database.begin().await;
+        transaction.drop_table(id).expect("it is there");
+        transaction.commit().await.expect("it commits");
+        assert!(database.snapshot().table("main", "t").is_none());
+        assert_eq!(numbers(table(&reader)).await.len(), 100_000, "its reader still sees it");
+        assert_eq!(fixture.segment_files(), 1);
+        drop(reader);
+        assert_eq!(fixture.segment_files(), 0);
+    });
+}
+
+#[test]
+fn commits_that_wait_together_become_durable_together() {
+    let fixture = Fixture::new();
+    let (database, id) = fixture.with_table();
+    fixture.runtime.block_on(async {
+        let writers = (0..64).map(|number| {
+            let database = database.clone();
+            tokio::spawn(async move {
+                let mut transaction = database.begin().await;
+                append(&mut transaction, id, number..number + 1).await?;
+                transaction.commit().await
+            })
+        });
+        let mut seqs: Vec<u64> = Vec::new();
+        for writer in writers.collect::<Vec<_>>() {
+            seqs.push(writer.await.expect("it ends").expect("it commits").0);
+        }
+        seqs.sort_unstable();
+        assert_eq!(seqs, (2..66).collect::<Vec<_>>(), "numbers without gaps");
+    });
+    fixture.close(database);
+    let database = fixture.open().expect("it opens again");
+    let snapshot = database.snapshot();
+    assert_eq!(fixture.runtime.block_on(numbers(table(&snapshot))), (0..64).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_directory_is_opened_once() {
+    let fixture = Fixture::new();
+    let (database, _) = fixture.with_table();
+    let error = fixture.open().err().expect("it is open already");
+    assert_eq!(error.code(), ErrorCode::StoreLocked, "{error}");
+    fixture.close(database);
+    assert!(fixture.open().is_ok());
+    let options = Options { error_if_exists: true, ..Options::default() };
+    let error =
+        Database::open(fixture.dir.path(), &options, fixture.runtime.handle()).err().expect("it exists");
+    assert_eq!(error.code(), ErrorCode::StoreExists, "{error}");
+    let options = Options { create_if_missing: false, ..Options::default() };
+    let missing = fixture.dir.path().join("nowhere");
+    let error = Database::open(&missing, &options, fixture.runtime.handle()).err().expect("it is missing");
+    assert_eq!(error.code(), ErrorCode::StoreMissing, "{error}");
+    assert!(!missing.exists(), "nothing is left behind");
+}

@@ -1,0 +1,7 @@
+//! Databases as their users see them.
+
+mod commits;
+mod damage;
+mod fixture;
+mod history;
+mod keys;
