@@ -174,23 +174,23 @@ describe('Varve as an engine of the suite', () => {
   function standIn(asked: string[]): VarveSql {
     const result: VarveResult = {
       async *batches() {
-        yield new Uint8Array(3);
-        yield new Uint8Array(4);
+        yield { rowCount: 3 };
+        yield { rowCount: 4 };
       },
       arrow: () => Promise.resolve(new Uint8Array()),
       rows: () => Promise.resolve([]),
     };
-    const ask = (text: string): Promise<VarveResult> => {
+    const ask = (text: string): VarveResult => {
       asked.push(text);
-      return Promise.resolve(result);
+      return result;
     };
     return {
       open(_, options) {
         asked.push(`open ${JSON.stringify(options)}`);
         return Promise.resolve({
           query: ask,
-          prepare: (text) => ({ query: () => ask(text) }),
-          append: () => Promise.resolve(),
+          prepare: (text) => Promise.resolve({ query: () => ask(text) }),
+          append: () => Promise.resolve(0),
           get: () => undefined,
           adapt: () => Promise.resolve(),
           compact: () => Promise.resolve(void asked.push('compact')),
@@ -203,10 +203,10 @@ describe('Varve as an engine of the suite', () => {
   it('loads Parquet, makes the indexes, and leaves the database compacted and closed', async () => {
     const asked: string[] = [];
     const kind = varveKind(standIn(asked), 'varve', { g: ['id3', 'id1, id4'] });
-    await kind.load('folder', [{ name: 'g', file: "it's.parquet" }]);
+    await kind.load('folder', [{ name: 'g', file: "/data/it's.parquet" }]);
     expect(asked).toEqual([
-      'open {"threads":2}',
-      "create table g as select * from 'it''s.parquet'",
+      'open {"threads":2,"allowedFolders":["/data"]}',
+      "create table g as select * from '/data/it''s.parquet'",
       'create index g_1 on g (id3)',
       'create index g_2 on g (id1, id4)',
       'compact',

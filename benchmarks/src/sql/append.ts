@@ -85,12 +85,12 @@ function varve(sql: VarveSql): AppenderKind {
     name: 'varve',
     async open(folder) {
       const database = await sql.open(folder, { threads: threadCount });
-      await finish(await database.query(createTable));
+      await finish(database.query(createTable));
       return {
         name: 'varve',
         append: (batch) => database.append('a', { ...batch }),
         async check() {
-          const [found] = await (await database.query(sum)).rows();
+          const [found] = await database.query(sum).rows();
           return [Number(found?.['n']), Number(found?.['i'])];
         },
         close: () => database.close(),

@@ -71,12 +71,12 @@ function varve(sql: VarveSql): CommitterKind {
     name: 'varve',
     async open(folder) {
       const database = await sql.open(folder, { threads: threadCount });
-      await finish(await database.query(createTable));
-      const insert = database.prepare('insert into c values ($1, $2)');
+      await finish(database.query(createTable));
+      const insert = await database.prepare('insert into c values ($1, $2)');
       return {
-        commit: async (key) => finish(await insert.query([BigInt(key), valueOf(key)])),
+        commit: (key) => finish(insert.query([BigInt(key), valueOf(key)])),
         async count() {
-          const [found] = await (await database.query('select count(*) as n from c')).rows();
+          const [found] = await database.query('select count(*) as n from c').rows();
           return Number(found?.['n']);
         },
         close: () => database.close(),

@@ -25,7 +25,7 @@ export interface ParquetTable {
 
 export interface SqlEngine {
   readonly name: string;
-  /** Runs a query and takes in its whole result. @returns its rows, or its bytes where only those are at hand */
+  /** Runs a query and takes in its whole result. @returns number of rows */
   run(query: Query): Promise<number>;
   /** The result as values, piece by piece; untimed. */
   answer(query: Query): AsyncIterable<Piece>;

@@ -2,32 +2,40 @@
  * Varve's SQL. The package is looked for when the suite runs: without it the rivals are measured alone and every goal
  * stays unmeasured. What this file says of its calls is all that the suite knows of them.
  */
+import { dirname } from 'node:path';
+import type { AppendColumns, SqlParameter, SqlParameters, SqlRow } from '@varve/interfaces';
 import { type SqlEngine, type SqlEngineKind, threadCount } from './engine.js';
 import { piecesOfIpc } from './polars.js';
 
-/** A result: its batches as chunks of one stream of Arrow IPC, or all of it. */
+/** An answer, read once in one of its forms. */
 export interface VarveResult {
-  batches(): AsyncIterable<Uint8Array>;
+  batches(): AsyncIterable<{ readonly rowCount: number }>;
+  /** A stream of Arrow IPC. */
   arrow(): Promise<Uint8Array>;
-  rows(): Promise<Record<string, unknown>[]>;
+  rows(): Promise<SqlRow[]>;
 }
 
+/** What the suite asks of `SqlEngine`, and two calls that a tier may lack. */
 export interface VarveDatabase {
-  query(sql: string, params?: readonly unknown[]): Promise<VarveResult>;
-  prepare(sql: string): { query(params?: readonly unknown[]): Promise<VarveResult> };
-  append(table: string, columns: Readonly<Record<string, unknown>>): Promise<unknown>;
-  get(table: string, key: unknown): Record<string, unknown> | undefined;
+  query(sql: string, params?: SqlParameters): VarveResult;
+  prepare(sql: string): Promise<{ query(params?: SqlParameters): VarveResult }>;
+  append(table: string, columns: AppendColumns): Promise<number>;
+  get(table: string, key: SqlParameter): SqlRow | undefined;
   /** Lets adaptive compression and sorting do all that they find worth doing. */
-  adapt(): Promise<unknown>;
+  adapt?(): Promise<unknown>;
   /** Folds everything into segments and waits for it. */
-  compact(): Promise<unknown>;
+  compact?(): Promise<unknown>;
   close(): Promise<void>;
 }
 
 export interface VarveSql {
   open(
     folder: string,
-    options?: { readonly threads?: number; readonly memoryBytes?: number },
+    options?: {
+      readonly threads?: number;
+      readonly memoryBytes?: number;
+      readonly allowedFolders?: readonly string[];
+    },
   ): Promise<VarveDatabase>;
 }
 
@@ -61,16 +69,15 @@ export function varveKind(
     name,
     store: Object.keys(indexes).length === 0 ? 'varve' : 'varve, indexes',
     async load(folder, tables) {
-      const database = await sql.open(folder, { threads: threadCount });
+      const allowedFolders = [...new Set(tables.map((table) => dirname(table.file)))];
+      const database = await sql.open(folder, { threads: threadCount, allowedFolders });
       for (const table of tables) {
         const file = table.file.replaceAll("'", "''");
-        await finish(await database.query(`create table ${table.name} as select * from '${file}'`));
+        await finish(database.query(`create table ${table.name} as select * from '${file}'`));
         for (const [i, columns] of (indexes[table.name] ?? []).entries())
-          await finish(
-            await database.query(`create index ${table.name}_${i + 1} on ${table.name} (${columns})`),
-          );
+          await finish(database.query(`create index ${table.name}_${i + 1} on ${table.name} (${columns})`));
       }
-      await database.compact();
+      await database.compact?.();
       await database.close();
     },
     async open(folder, { memoryBytes } = {}) {
@@ -86,18 +93,18 @@ export function varveKind(
 function engine(name: string, database: VarveDatabase): SqlEngine {
   return {
     name,
-    run: async ({ sql }) => finish(await database.query(sql)),
+    run: ({ sql }) => finish(database.query(sql)),
     async *answer({ sql }) {
-      const { buffer, byteOffset, byteLength } = await (await database.query(sql)).arrow();
+      const { buffer, byteOffset, byteLength } = await database.query(sql).arrow();
       yield* piecesOfIpc(Buffer.from(buffer, byteOffset, byteLength));
     },
     close: () => database.close(),
   };
 }
 
-/** Takes in a whole result. @returns its bytes */
+/** Takes in a whole result. @returns its rows */
 export async function finish(result: VarveResult): Promise<number> {
-  let bytes = 0;
-  for await (const chunk of result.batches()) bytes += chunk.length;
-  return bytes;
+  let rows = 0;
+  for await (const { rowCount } of result.batches()) rows += rowCount;
+  return rows;
 }
