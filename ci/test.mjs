@@ -6,7 +6,7 @@
 //   node ci/test.mjs varve_index   the suites whose name contains a word
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { cratesOf, isAddon, manifests } from './lib/cargo.mjs';
+import { groupsOf, isAddon, manifests } from './lib/cargo.mjs';
 import { countCargo, countTap, countVitest, settle } from './lib/counts.mjs';
 import { failuresOfCargo, failuresOfTap, failuresOfVitest } from './lib/failures.mjs';
 import { root, stateFolder } from './lib/paths.mjs';
@@ -59,15 +59,17 @@ function vitestSuite() {
   };
 }
 
-/** One suite per crate, so that a crate without tests shows. @returns {Suite[]} */
+/** One suite per crate, so that a crate without tests shows, or per group of crates. @returns {Suite[]} */
 function cargoSuites() {
   return manifests().flatMap((manifest) =>
-    cratesOf(manifest)
-      .filter((crate) => !isAddon(crate))
-      .map(({ name }) => ({
-        name: `cargo ${name}`,
+    groupsOf(manifest)
+      .map((crates) => crates.filter((crate) => !isAddon(crate)).map(({ name }) => name))
+      .filter((names) => names.length > 0)
+      .map((names) => ({
+        name: `cargo ${names.join(' ')}`,
         async start(label) {
-          const args = ['test', '--no-fail-fast', '--locked', '--manifest-path', manifest, '-p', name];
+          const selection = names.flatMap((name) => ['-p', name]);
+          const args = ['test', '--no-fail-fast', '--locked', '--manifest-path', manifest, ...selection];
           const { code, output } = await run('cargo', args, { label, phase: cargoPhase, allowFailure: true });
           return { counts: settle(countCargo(output), code), failures: failuresOfCargo(output), output };
         },
