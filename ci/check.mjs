@@ -14,12 +14,13 @@ const steps = [
   ...cargoAll.map((path) =>
     command(`format: rustfmt ${path}`, 'cargo', ['fmt', '--check', '--all', '--manifest-path', path]),
   ),
+  // Before the linter, which sees other packages through what this writes.
+  command('types: tsc', 'npx', ['--no-install', 'tsc', '-b']),
   command('lint: oxlint, type-aware', 'npx', ['--no-install', 'oxlint', '--type-aware', '--deny-warnings']),
   command('directions: turbo boundaries', 'npx', ['--no-install', 'turbo', 'boundaries']),
   inProcess('directions: Rust crates', rustDirectionProblems),
   inProcess('repository rules', runTidy),
   command('generated files are fresh', process.execPath, ['capability-matrix/generate.mjs', '--check']),
-  command('types: tsc', 'npx', ['--no-install', 'tsc', '-b']),
   command('types: tests', 'npx', ['--no-install', 'tsc', '-p', 'tsconfig.test.json']),
   command('types: scripts', 'npx', ['--no-install', 'tsc', '-p', 'ci']),
   command('generated types of the addon are fresh', process.execPath, [
