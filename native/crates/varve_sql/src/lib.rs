@@ -1,1 +1,21 @@
-//! SQL.
+//! SQL over Varve's tables; the only crate that names DataFusion.
+//!
+//! An [`Engine`] owns threads, memory and, mostly, a database; a [`Session`] runs statements, each at one snapshot.
+//! DataFusion plans and runs queries; what changes data is rewritten to a query for row addresses and new values, whose
+//! answer goes to a transaction of varve_table. DataFusion's own INSERT, UPDATE and DELETE are never reached.
+
+mod catalogue;
+mod engine;
+mod error;
+mod output;
+mod planner;
+mod progress;
+mod scan;
+mod session;
+mod statement;
+mod types;
+
+pub use engine::{Engine, Options};
+pub use output::Output;
+pub use progress::Progress;
+pub use session::{Params, Session};

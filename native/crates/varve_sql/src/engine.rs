@@ -1,0 +1,165 @@
+//! The engine: threads, memory, a place to spill, and the database that sessions work on.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::{SessionState, SessionStateBuilder};
+use datafusion::prelude::SessionConfig;
+use tokio::runtime::{Handle, Runtime};
+use varve_table::{DEFAULT_SCHEMA, Database};
+use varve_types::{ErrorCode, Result, VarveError};
+
+use crate::error::from_datafusion;
+use crate::session::Session;
+use crate::types::VarveTypes;
+
+/// The catalogue that names without one are in.
+pub(crate) const CATALOGUE: &str = "varve";
+/// Consumers of memory that an error names.
+const CONSUMERS_SHOWN: NonZeroUsize = NonZeroUsize::new(3).expect("three is not zero");
+
+/// How an engine is opened.
+#[derive(Clone)]
+pub struct Options {
+    /// The directory of the database; `None` for queries over files only.
+    pub directory: Option<PathBuf>,
+    /// How the database is opened.
+    pub database: varve_table::Options,
+    /// Bytes that queries may hold together; operators that can spill do so before.
+    pub memory_bytes: usize,
+    /// Threads that queries run on, and streams that a scan is divided into.
+    pub threads: usize,
+    /// Where operators spill; the system's folder for temporary files when `None`.
+    pub spill_folder: Option<PathBuf>,
+    /// Folders that SQL may read and write files in.
+    pub allowed_folders: Vec<PathBuf>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            directory: None,
+            database: varve_table::Options::default(),
+            memory_bytes: 1 << 30,
+            threads: std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
+            spill_folder: None,
+            allowed_folders: Vec::new(),
+        }
+    }
+}
+
+/// An open engine. Cheap to clone; it closes with its last clone and session.
+#[derive(Clone)]
+pub struct Engine {
+    inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    /// Declared first: it closes while the runtime still runs.
+    database: Option<Database>,
+    /// What every statement begins with: functions, rules and settings.
+    state: SessionState,
+    threads: usize,
+    runtime: Option<Runtime>,
+}
+
+impl Engine {
+    /// Opens the engine and, if there is a directory, the database in it.
+    ///
+    /// # Errors
+    /// Those of [`Database::open`]; `STORE_IO` when threads or the spill folder cannot be made.
+    /// Cost: blocks; do not call it on a thread of a runtime.
+    pub fn open(options: &Options) -> Result<Self> {
+        let threads = options.threads.max(1);
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(threads)
+            .thread_name("varve-sql")
+            .enable_time()
+            .build()
+            .map_err(|error| VarveError::new(ErrorCode::StoreIo, "threads cannot be started", "").caused_by(error))?;
+        let database = options.directory.as_ref();
+        let database =
+            database.map(|dir| Database::open(dir, &options.database, runtime.handle())).transpose()?;
+        let state = state(options, threads)?;
+        Ok(Self { inner: Arc::new(Inner { database, state, threads, runtime: Some(runtime) }) })
+    }
+
+    /// A new session: a connection of one user.
+    #[must_use]
+    pub fn session(&self) -> Session {
+        Session::new(self.clone())
+    }
+
+    /// The threads that everything runs on.
+    #[must_use]
+    pub fn handle(&self) -> &Handle {
+        self.inner.runtime.as_ref().expect("it is there until the engine is dropped").handle()
+    }
+
+    /// The database.
+    ///
+    /// # Errors
+    /// `SQL_UNSUPPORTED` when the engine has none.
+    pub fn database(&self) -> Result<&Database> {
+        self.inner.database.as_ref().ok_or_else(|| {
+            VarveError::new(
+                ErrorCode::SqlUnsupported,
+                "this engine has no database, it only queries files",
+                "open it on a directory",
+            )
+        })
+    }
+
+    pub(crate) fn state(&self) -> &SessionState {
+        &self.inner.state
+    }
+
+    pub(crate) fn threads(&self) -> usize {
+        self.inner.threads
+    }
+}
+
+impl Drop for Inner {
+    /// Waiting for its threads is forbidden on a thread of another runtime.
+    fn drop(&mut self) {
+        self.database = None;
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+fn state(options: &Options, threads: usize) -> Result<SessionState> {
+    let mut config = SessionConfig::new()
+        .with_target_partitions(threads)
+        .with_create_default_catalog_and_schema(false)
+        .with_default_catalog_and_schema(CATALOGUE, DEFAULT_SCHEMA)
+        .with_information_schema(true);
+    let settings = config.options_mut();
+    settings.sql_parser.map_string_types_to_utf8view = true;
+    settings.execution.parquet.pushdown_filters = true;
+    let state = SessionStateBuilder::new()
+        .with_default_features()
+        .with_config(config)
+        .with_runtime_env(runtime_env(options)?)
+        .with_type_planner(Arc::new(VarveTypes))
+        .build();
+    Ok(state)
+}
+
+fn runtime_env(options: &Options) -> Result<Arc<RuntimeEnv>> {
+    let pool = TrackConsumersPool::new(FairSpillPool::new(options.memory_bytes), CONSUMERS_SHOWN);
+    let spill = match &options.spill_folder {
+        Some(folder) => DiskManagerMode::Directories(vec![folder.clone()]),
+        None => DiskManagerMode::OsTmpDirectory,
+    };
+    RuntimeEnvBuilder::new()
+        .with_memory_pool(Arc::new(pool))
+        .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(spill))
+        .build_arc()
+        .map_err(from_datafusion)
+}

@@ -1,0 +1,106 @@
+//! What a statement answers.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::{Schema, SchemaRef};
+use datafusion::execution::SendableRecordBatchStream;
+use futures::{Stream, StreamExt, TryStreamExt, stream};
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+use varve_types::Result;
+
+use crate::error::from_datafusion;
+use crate::progress::Progress;
+
+/// Batches that wait for a reader.
+const WAITING_BATCHES_MAX: usize = 2;
+
+/// The answer to a statement: a stream of record batches. Dropped, the statement stops.
+pub struct Output {
+    /// The columns of all batches; none for a statement that only changes things.
+    pub schema: SchemaRef,
+    /// Rows that the statement inserted, updated or deleted; `None` for one that only reads or defines.
+    pub rows_affected: Option<u64>,
+    /// How far it has come.
+    pub progress: Arc<Progress>,
+    batches: Pin<Box<dyn Stream<Item = Result<RecordBatch>> + Send>>,
+}
+
+impl Output {
+    /// An answer without rows.
+    pub(crate) fn done(rows_affected: Option<u64>) -> Self {
+        Self {
+            schema: Arc::new(Schema::empty()),
+            rows_affected,
+            progress: Arc::default(),
+            batches: stream::empty().boxed(),
+        }
+    }
+
+    /// Rows that are there already.
+    pub(crate) fn of_batches(schema: SchemaRef, batches: Vec<RecordBatch>) -> Self {
+        Self { schema, batches: stream::iter(batches.into_iter().map(Ok)).boxed(), ..Self::done(None) }
+    }
+
+    /// The rows of a plan, which runs on the engine's threads, a few batches ahead of the reader.
+    pub(crate) fn of_stream(mut rows: SendableRecordBatchStream, progress: Arc<Progress>, handle: &Handle) -> Self {
+        let schema = rows.schema();
+        let (sender, receiver) = mpsc::channel(WAITING_BATCHES_MAX);
+        let task = handle.spawn(async move {
+            while let Some(batch) = rows.next().await {
+                if sender.send(batch.map_err(from_datafusion)).await.is_err() {
+                    break;
+                }
+            }
+        });
+        let batches = Batches { receiver, _task: AbortOnDrop(task.abort_handle()) };
+        Self { schema, rows_affected: None, progress, batches: batches.boxed() }
+    }
+
+    pub(crate) fn with_rows_affected(self, rows: u64) -> Self {
+        Self { rows_affected: Some(rows), ..self }
+    }
+
+    /// All batches that are left.
+    ///
+    /// # Errors
+    /// The first error of the statement.
+    pub async fn collect(self) -> Result<Vec<RecordBatch>> {
+        self.batches.try_collect().await
+    }
+}
+
+impl Stream for Output {
+    type Item = Result<RecordBatch>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.batches.poll_next_unpin(context)
+    }
+}
+
+/// Batches that a task of the engine makes.
+struct Batches {
+    receiver: mpsc::Receiver<Result<RecordBatch>>,
+    _task: AbortOnDrop,
+}
+
+impl Stream for Batches {
+    type Item = Result<RecordBatch>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.receiver.poll_recv(context)
+    }
+}
+
+/// Ends a task when nobody wants its answer any more.
+pub(crate) struct AbortOnDrop(pub(crate) AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

@@ -1,0 +1,228 @@
+//! The source of a table's rows in a plan: segments minus deletions, then hot rows, all at one version of the table.
+//!
+//! Partitions pull pieces of work from one queue, so that none idles while another has rows left. Filters that Vortex
+//! understands are evaluated while it reads, by zone maps first; others, and all filters of hot rows, by DataFusion.
+//! Filters that a top-k, join or aggregate narrows while it runs are looked at again for each piece.
+//!
+//! Expressions inside a scan are over the stored form of the table: columns by stored name, at their position in the
+//! table, and the row address behind them.
+
+mod filters;
+mod hot;
+mod piece;
+mod reader;
+mod segment;
+mod statistics;
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{Result, Statistics};
+use datafusion::datasource::source::{DataSource, OpenArgs};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::projection::ProjectionExprs;
+use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr};
+use datafusion::physical_plan::DisplayFormatType;
+use datafusion::physical_plan::expressions::Column;
+use datafusion::physical_plan::filter_pushdown::{FilterPushdownPropagation, PushedDown};
+use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
+use varve_table::TableVersion;
+use vortex::session::VortexSession;
+
+use filters::Filter;
+use piece::Work;
+
+/// The name of the hidden column with the address of each row.
+pub(crate) const ROW_ADDRESS: &str = "__varve_row";
+
+/// Fewer rows than this per partition are not worth another one.
+const PARTITION_ROWS_MIN: u64 = 65_536;
+
+/// The columns of a table by the names that users see, and, if asked for, the address of the row behind them.
+pub(crate) fn visible_schema(table: &varve_table::Table, with_address: bool) -> SchemaRef {
+    with_row_address(&table.arrow_schema(), with_address)
+}
+
+fn with_row_address(schema: &SchemaRef, with_address: bool) -> SchemaRef {
+    if !with_address {
+        return Arc::clone(schema);
+    }
+    let address = Arc::new(Field::new(ROW_ADDRESS, DataType::UInt64, false));
+    let fields = schema.fields().iter().cloned().chain([address]);
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+/// A scan of one version of a table.
+#[derive(Clone)]
+pub(crate) struct TableScan {
+    version: Arc<TableVersion>,
+    session: VortexSession,
+    /// The stored form of the table, with the row address behind it.
+    stored: SchemaRef,
+    /// Positions in `stored` that come out, in this order.
+    columns: Vec<usize>,
+    /// What comes out: `columns` by the names that users see.
+    schema: SchemaRef,
+    filters: Vec<Filter>,
+    fetch: Option<usize>,
+    partitions: usize,
+    metrics: ExecutionPlanMetricsSet,
+}
+
+impl TableScan {
+    /// A scan that gives `columns`: positions in the table, its length for the row address.
+    pub(crate) fn new(
+        version: Arc<TableVersion>,
+        session: VortexSession,
+        columns: Vec<usize>,
+        threads: usize,
+    ) -> Result<Self> {
+        let stored = with_row_address(&version.table.stored_schema(), true);
+        let schema = Arc::new(visible_schema(&version.table, true).project(&columns)?);
+        let worthwhile = version.live_rows().div_ceil(PARTITION_ROWS_MIN).max(1);
+        let partitions = usize::try_from(worthwhile).unwrap_or(threads).min(threads).max(1);
+        Ok(Self {
+            version,
+            session,
+            stored,
+            columns,
+            schema,
+            filters: Vec::new(),
+            fetch: None,
+            partitions,
+            metrics: ExecutionPlanMetricsSet::new(),
+        })
+    }
+
+    /// The position of the row address in `stored`.
+    fn address_column(&self) -> usize {
+        self.stored.fields().len() - 1
+    }
+
+    /// `expr` over what comes out, as an expression over the stored form.
+    fn to_stored(&self, expr: Arc<dyn PhysicalExpr>) -> Result<Arc<dyn PhysicalExpr>> {
+        filters::map_columns(expr, |column| {
+            let position = self.columns[column.index()];
+            Arc::new(Column::new(self.stored.field(position).name(), position))
+        })
+    }
+}
+
+impl fmt::Debug for TableScan {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.fmt_as(DisplayFormatType::Default, out)
+    }
+}
+
+impl DataSource for TableScan {
+    fn open(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let alone = Arc::new(Work::new(self)?);
+        reader::stream(self.clone(), alone, partition, &context)
+    }
+
+    /// The work is divided anew for each execution.
+    fn create_sibling_state(&self, _config: &ConfigOptions) -> Option<Arc<dyn Any + Send + Sync>> {
+        Some(Arc::new(Work::new(self).map_err(Arc::new)))
+    }
+
+    fn open_with_args(&self, args: OpenArgs) -> Result<SendableRecordBatchStream> {
+        let shared = args.sibling_state.and_then(|state| state.downcast::<SharedWork>().ok());
+        match shared.as_deref() {
+            Some(Ok(work)) => reader::stream(self.clone(), Arc::new(work.clone()), args.partition, &args.context),
+            Some(Err(error)) => Err(datafusion::common::DataFusionError::Shared(Arc::clone(error))),
+            None => self.open(args.partition, args.context),
+        }
+    }
+
+    fn fmt_as(&self, _style: DisplayFormatType, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let table = &self.version.table;
+        let names: Vec<&str> = self.schema.fields().iter().map(|field| field.name().as_str()).collect();
+        write!(out, "table={}.{}, columns=[{}]", table.schema, table.name, names.join(", "))?;
+        if !self.filters.is_empty() {
+            let shown: Vec<String> =
+                self.filters.iter().map(|filter| filter.shown(table)).collect();
+            write!(out, ", filter={}", shown.join(" AND "))?;
+        }
+        if let Some(fetch) = self.fetch {
+            write!(out, ", fetch={fetch}")?;
+        }
+        Ok(())
+    }
+
+    fn output_partitioning(&self) -> Partitioning {
+        Partitioning::UnknownPartitioning(self.partitions)
+    }
+
+    fn eq_properties(&self) -> EquivalenceProperties {
+        EquivalenceProperties::new(Arc::clone(&self.schema))
+    }
+
+    fn partition_statistics(&self, partition: Option<usize>) -> Result<Arc<Statistics>> {
+        match partition {
+            None => statistics::of(self).map(Arc::new),
+            // Which partition gets which rows is not known before it runs.
+            Some(_) => Ok(Arc::new(Statistics::new_unknown(&self.schema))),
+        }
+    }
+
+    fn with_fetch(&self, fetch: Option<usize>) -> Option<Arc<dyn DataSource>> {
+        Some(Arc::new(Self { fetch, ..self.clone() }))
+    }
+
+    fn fetch(&self) -> Option<usize> {
+        self.fetch
+    }
+
+    fn metrics(&self) -> ExecutionPlanMetricsSet {
+        self.metrics.clone()
+    }
+
+    fn try_swapping_with_projection(&self, projection: &ProjectionExprs) -> Result<Option<Arc<dyn DataSource>>> {
+        let mut columns = Vec::new();
+        for item in projection.iter() {
+            match item.expr.downcast_ref::<Column>() {
+                Some(column) if column.name() == item.alias => columns.push(self.columns[column.index()]),
+                _ => return Ok(None),
+            }
+        }
+        let schema = Arc::new(projection.project_schema(&self.schema)?);
+        Ok(Some(Arc::new(Self { columns, schema, ..self.clone() })))
+    }
+
+    fn try_pushdown_filters(
+        &self,
+        filters: Vec<Arc<dyn PhysicalExpr>>,
+        _config: &ConfigOptions,
+    ) -> Result<FilterPushdownPropagation<Arc<dyn DataSource>>> {
+        // A filter above a limit may not change which rows the limit sees.
+        if filters.is_empty() || self.fetch.is_some() {
+            return Ok(FilterPushdownPropagation::with_parent_pushdown_result(vec![
+                PushedDown::No;
+                filters.len()
+            ]));
+        }
+        let mut scan = self.clone();
+        let mut answers = Vec::with_capacity(filters.len());
+        for expr in filters {
+            let filter = Filter::new(self.to_stored(expr)?);
+            // One that changes while the query runs is used to skip rows; its owner applies it anyway.
+            answers.push(if filter.is_dynamic() { PushedDown::No } else { PushedDown::Yes });
+            scan.filters.push(filter);
+        }
+        Ok(FilterPushdownPropagation::with_parent_pushdown_result(answers).with_updated_node(Arc::new(scan)))
+    }
+
+    fn apply_expressions(
+        &self,
+        visit: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        datafusion::physical_plan::apply_expression_roots(self.filters.iter().map(Filter::expr), visit)
+    }
+}
+
+/// What the partitions of one execution share.
+type SharedWork = std::result::Result<Work, Arc<datafusion::common::DataFusionError>>;

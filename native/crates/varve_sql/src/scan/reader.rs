@@ -1,0 +1,124 @@
+//! One partition of a scan: takes pieces and gives their rows until none is left.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::common::Result;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_plan::metrics::{BaselineMetrics, Count, MetricBuilder};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+
+use super::piece::{Piece, Work};
+use super::segment::{Assembly, PreparedReader, SegmentReader, SegmentRows};
+use super::{TableScan, filters, hot};
+use crate::error::{from_vortex, into_datafusion};
+use crate::progress::Progress;
+
+/// The rows of one partition.
+pub(super) fn stream(
+    scan: TableScan,
+    work: Arc<Work>,
+    partition: usize,
+    context: &TaskContext,
+) -> Result<SendableRecordBatchStream> {
+    let schema = Arc::clone(&scan.schema);
+    let reader = Reader {
+        baseline: BaselineMetrics::new(&scan.metrics, partition),
+        rows_scanned: MetricBuilder::new(&scan.metrics).counter("rows_scanned", partition),
+        progress: context.session_config().get_extension::<Progress>(),
+        segment: None,
+        pending: VecDeque::new(),
+        piece_rows: 0,
+        scan,
+        work,
+    };
+    let batches = futures::stream::try_unfold(reader, async move |mut reader| {
+        Ok(reader.next().await?.map(|batch| (batch, reader)))
+    });
+    Ok(Box::pin(RecordBatchStreamAdapter::new(schema, Box::pin(batches))))
+}
+
+/// The reader of the segment that pieces came from last, and which state of the filters it knows.
+struct Current {
+    at: usize,
+    generation: u64,
+    reader: PreparedReader,
+}
+
+struct Reader {
+    scan: TableScan,
+    work: Arc<Work>,
+    segment: Option<Current>,
+    /// Parts of the piece that is being read.
+    pending: VecDeque<(SegmentRows, Arc<Assembly>)>,
+    piece_rows: u64,
+    baseline: BaselineMetrics,
+    rows_scanned: Count,
+    progress: Option<Arc<Progress>>,
+}
+
+impl Reader {
+    /// The next batch that is not empty.
+    async fn next(&mut self) -> Result<Option<RecordBatch>> {
+        loop {
+            let batch = if let Some((rows, assembly)) = self.pending.pop_front() {
+                let _timer = self.baseline.elapsed_compute().clone();
+                let started = std::time::Instant::now();
+                let rows = rows.await.map_err(|error| into_datafusion(from_vortex(error)))?;
+                let batch = rows.map(|rows| assembly.batch(rows)).transpose()?;
+                self.baseline.elapsed_compute().add_duration(started.elapsed());
+                if self.pending.is_empty() {
+                    self.scanned(batch.as_ref());
+                }
+                batch
+            } else {
+                match self.work.take() {
+                    None => return Ok(None),
+                    Some(Piece::Hot { at }) => {
+                        let chunk = &self.scan.version.hot.chunks()[at];
+                        self.piece_rows = chunk.batch.num_rows() as u64;
+                        let batch = hot::read(&self.scan, chunk)?;
+                        self.scanned(Some(&batch));
+                        Some(batch)
+                    }
+                    Some(Piece::Segment { at, rows }) => {
+                        self.piece_rows = rows.end - rows.start;
+                        let reader = self.reader_of(at)?;
+                        let assembly = Arc::clone(reader.assembly());
+                        let parts = reader.read(rows)?;
+                        self.pending.extend(parts.into_iter().map(|part| (part, Arc::clone(&assembly))));
+                        if self.pending.is_empty() {
+                            self.scanned(None);
+                        }
+                        None
+                    }
+                }
+            };
+            let Some(batch) = batch.filter(|batch| batch.num_rows() > 0) else { continue };
+            let granted = self.work.grant(batch.num_rows());
+            if granted == 0 {
+                return Ok(None);
+            }
+            self.baseline.record_output(granted);
+            return Ok(Some(if granted < batch.num_rows() { batch.slice(0, granted) } else { batch }));
+        }
+    }
+
+    /// A reader of this segment that knows the filters as they are now.
+    fn reader_of(&mut self, at: usize) -> Result<&PreparedReader> {
+        let generation = filters::generation(&self.scan.filters);
+        let current = match self.segment.take() {
+            Some(current) if current.at == at && current.generation == generation => current,
+            _ => Current { at, generation, reader: SegmentReader::new(&self.scan, at)?.prepare()? },
+        };
+        Ok(&self.segment.insert(current).reader)
+    }
+
+    fn scanned(&self, batch: Option<&RecordBatch>) {
+        self.rows_scanned.add(usize::try_from(self.piece_rows).unwrap_or(usize::MAX));
+        if let Some(progress) = &self.progress {
+            progress.scanned(self.piece_rows, batch.map_or(0, |batch| batch.get_array_memory_size() as u64));
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Reading a segment: which columns, which rows, and what becomes of the arrays.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
+use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
+use datafusion::common::{Result, ScalarValue};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::utils::{collect_columns, reassign_expr_columns};
+use datafusion::physical_plan::expressions::{Column, Literal};
+use datafusion::physical_plan::filter::batch_filter;
+use futures::future::BoxFuture;
+use varve_table::{LiveSegment, RowAddress};
+use vortex::array::VortexSessionExecute;
+use vortex::arrow::ArrowSessionExt;
+use vortex::buffer::Buffer;
+use vortex::dtype::Nullability;
+use vortex::error::VortexResult;
+use vortex::expr::{get_item, pack, root};
+use vortex::layout::layouts::row_idx::row_idx;
+use vortex::layout::scan::repeated_scan::RepeatedScan;
+use vortex::layout::scan::scan_builder::ScanBuilder;
+use vortex::scan::selection::Selection;
+use vortex::scan::strict_sorted_buffer::StrictSortedBuffer;
+use vortex::session::VortexSession;
+
+use super::filters::{self, Split};
+use super::{ROW_ADDRESS, TableScan};
+use crate::error::{from_vortex, into_datafusion};
+
+/// How one segment is read for one scan, with the filters as they were when it was made.
+pub(super) struct SegmentReader {
+    builder: ScanBuilder<vortex::array::ArrayRef>,
+    assembly: Arc<Assembly>,
+}
+
+/// Rows of a segment that may come; `None` when filters left none.
+pub(super) type SegmentRows = BoxFuture<'static, VortexResult<Option<vortex::array::ArrayRef>>>;
+
+/// A reader whose plan is made.
+pub(super) struct PreparedReader {
+    scan: RepeatedScan<vortex::array::ArrayRef>,
+    assembly: Arc<Assembly>,
+}
+
+impl SegmentReader {
+    /// For the segment at this place in the table.
+    pub(super) fn new(scan: &TableScan, at: usize) -> Result<Self> {
+        let live = &scan.version.segments[at];
+        let dtype = live.segment.file().dtype();
+        let stored = |position: usize| {
+            let name = scan.stored.field(position).name();
+            position == scan.address_column() || dtype.as_struct_fields_opt().is_some_and(|fields| fields.find(name).is_some())
+        };
+        let missing = |position: usize| -> Result<ScalarValue> {
+            let value = scan.version.table.columns[position].missing_values(1).map_err(into_datafusion)?;
+            ScalarValue::try_from_array(&value, 0)
+        };
+        let Split { native, residual } = filters::split(&scan.filters, &scan.stored, &scan.session, |column| {
+            if stored(column.index()) {
+                return None;
+            }
+            missing(column.index()).ok().map(|value| Arc::new(Literal::new(value)) as Arc<dyn PhysicalExpr>)
+        })?;
+
+        let mut needed = scan.columns.clone();
+        needed.extend(residual.iter().flat_map(collect_columns).map(|column| column.index()));
+        needed.sort_unstable();
+        needed.dedup();
+        let (read, constant): (Vec<usize>, Vec<usize>) = needed.into_iter().partition(|position| stored(*position));
+        let constant = constant.into_iter().map(|position| Ok((position, missing(position)?)));
+        let assembly = Assembly::new(scan, read, constant.collect::<Result<_>>()?, residual)?;
+
+        let projection = assembly.read.iter().map(|position| {
+            if *position == scan.address_column() {
+                return (ROW_ADDRESS.to_owned(), row_idx());
+            }
+            let name = scan.stored.field(*position).name();
+            (name.clone(), get_item(name.as_str(), root()))
+        });
+        let bind = |expression: vortex::expr::Expression| {
+            let bound = expression.bind(dtype).and_then(|bound| bound.optimize_recursive());
+            bound.map_err(|error| into_datafusion(from_vortex(error)))
+        };
+        let builder = live
+            .segment
+            .scan()
+            .with_projection(bind(pack(projection.collect::<Vec<_>>(), Nullability::NonNullable))?)
+            .with_some_filter(native.map(bind).transpose()?)
+            .with_selection(selection(live)?)
+            .with_row_offset(RowAddress::of_segment(live.segment.id()).0);
+        Ok(Self { builder, assembly: Arc::new(assembly) })
+    }
+
+    /// Where the segment may be divided; ascending, from 0 to its rows.
+    pub(super) fn splits(&self) -> Result<Vec<u64>> {
+        self.builder.full_file_splits().map_err(|error| into_datafusion(from_vortex(error)))
+    }
+
+    pub(super) fn prepare(self) -> Result<PreparedReader> {
+        let scan = self.builder.prepare().map_err(|error| into_datafusion(from_vortex(error)))?;
+        Ok(PreparedReader { scan, assembly: self.assembly })
+    }
+}
+
+impl PreparedReader {
+    /// The rows of a range, in parts.
+    pub(super) fn read(&self, rows: Range<u64>) -> Result<Vec<SegmentRows>> {
+        self.scan.execute(Some(rows)).map_err(|error| into_datafusion(from_vortex(error)))
+    }
+
+    pub(super) fn assembly(&self) -> &Arc<Assembly> {
+        &self.assembly
+    }
+}
+
+/// Rows that are not deleted.
+fn selection(live: &LiveSegment) -> Result<Selection> {
+    let Some(deleted) = &live.deleted else { return Ok(Selection::All) };
+    let positions = Buffer::from_iter(deleted.iter().map(u64::from));
+    let sorted = StrictSortedBuffer::try_new(positions).map_err(|error| into_datafusion(from_vortex(error)))?;
+    Ok(Selection::ExcludeByIndex(sorted))
+}
+
+/// What makes rows of a table out of what was read.
+pub(super) struct Assembly {
+    session: VortexSession,
+    /// Positions in the stored form that are read, ascending.
+    read: Vec<usize>,
+    /// What was read, as one Arrow field.
+    target: Field,
+    /// Values of columns that the segment does not have.
+    constant: Vec<(usize, ScalarValue)>,
+    /// Read columns, then constant ones.
+    gathered: SchemaRef,
+    residual: Option<Arc<dyn PhysicalExpr>>,
+    /// Where in `gathered` each column that comes out is.
+    output: Vec<usize>,
+    schema: SchemaRef,
+}
+
+impl Assembly {
+    fn new(
+        scan: &TableScan,
+        read: Vec<usize>,
+        constant: Vec<(usize, ScalarValue)>,
+        residual: Option<Arc<dyn PhysicalExpr>>,
+    ) -> Result<Self> {
+        let fields = |positions: &mut dyn Iterator<Item = usize>| -> Vec<Field> {
+            positions.map(|position| scan.stored.field(position).clone()).collect()
+        };
+        let read_fields = fields(&mut read.iter().copied());
+        let mut all = read_fields.clone();
+        all.extend(fields(&mut constant.iter().map(|(position, _)| *position)));
+        let gathered = Arc::new(Schema::new(all));
+        let order: Vec<usize> = read.iter().copied().chain(constant.iter().map(|(position, _)| *position)).collect();
+        let place = |position: &usize| order.iter().position(|other| other == position).unwrap_or(0);
+        Ok(Self {
+            session: scan.session.clone(),
+            target: Field::new_struct("", read_fields, false),
+            constant,
+            residual: residual.map(|expr| reassign_expr_columns(expr, &gathered)).transpose()?,
+            gathered,
+            output: scan.columns.iter().map(place).collect(),
+            schema: Arc::clone(&scan.schema),
+            read,
+        })
+    }
+
+    /// Rows as they come out; those that DataFusion's filters refuse are gone.
+    pub(super) fn batch(&self, rows: vortex::array::ArrayRef) -> Result<RecordBatch> {
+        let count = rows.len();
+        let mut context = self.session.create_execution_ctx();
+        let array = self.session.arrow().execute_arrow(rows, Some(&self.target), &mut context);
+        let array = array.map_err(|error| into_datafusion(from_vortex(error)))?;
+        let mut columns: Vec<ArrayRef> = array.as_struct().columns().to_vec();
+        for (_, value) in &self.constant {
+            columns.push(value.to_array_of_size(count)?);
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(count));
+        let mut batch = RecordBatch::try_new_with_options(Arc::clone(&self.gathered), columns, &options)?;
+        if let Some(residual) = &self.residual {
+            batch = batch_filter(&batch, residual)?;
+        }
+        let columns = self.output.iter().map(|place| Arc::clone(batch.column(*place))).collect();
+        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        Ok(RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?)
+    }
+}

@@ -1,0 +1,107 @@
+//! What a scan knows of its rows before it runs: how many there are, and the bounds of their columns.
+
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::stats::Precision;
+use datafusion::common::{ColumnStatistics, Result, ScalarValue, Statistics};
+use datafusion::physical_expr::{AnalysisContext, analyze};
+use varve_table::{LiveSegment, TableVersion};
+use vortex::array::stats::StatsSet;
+use vortex::dtype::{DType, PType};
+use vortex::expr::stats::{Precision as VortexPrecision, Stat};
+use vortex::scalar::Scalar;
+use vortex_datafusion::convert::TryToDataFusion;
+
+use super::{TableScan, filters};
+
+/// The share of rows that a filter is thought to keep when nothing is known.
+const SELECTIVITY_UNKNOWN: f64 = 0.2;
+
+/// Statistics of what comes out of a scan.
+pub(super) fn of(scan: &TableScan) -> Result<Statistics> {
+    let rows = usize::try_from(scan.version.live_rows()).unwrap_or(usize::MAX);
+    let table: Vec<ColumnStatistics> = (0..scan.stored.fields().len())
+        .map(|position| column(&scan.version, position, scan.stored.field(position).data_type()))
+        .collect();
+    let mut columns: Vec<ColumnStatistics> = scan.columns.iter().map(|position| table[*position].clone()).collect();
+    let mut num_rows = Precision::Exact(rows);
+    if let Some(filter) = filters::required(&scan.filters) {
+        let selectivity = AnalysisContext::try_from_statistics(&scan.stored, &table)
+            .and_then(|context| analyze(&filter, context, &scan.stored))
+            .ok()
+            .and_then(|context| context.selectivity)
+            .unwrap_or(SELECTIVITY_UNKNOWN);
+        num_rows = Precision::Inexact((rows as f64 * selectivity).ceil() as usize);
+        columns = columns.into_iter().map(ColumnStatistics::to_inexact).collect();
+    }
+    if let Some(fetch) = scan.fetch {
+        columns = columns.into_iter().map(ColumnStatistics::to_inexact).collect();
+        num_rows = match num_rows {
+            Precision::Exact(rows) => Precision::Exact(rows.min(fetch)),
+            Precision::Inexact(rows) => Precision::Inexact(rows.min(fetch)),
+            Precision::Absent => Precision::Absent,
+        };
+    }
+    let bytes = scan.schema.fields().iter().map(|field| width(field.data_type())).sum::<usize>();
+    let total_byte_size = num_rows.multiply(&Precision::Inexact(bytes)).to_inexact();
+    Ok(Statistics { num_rows, total_byte_size, column_statistics: columns })
+}
+
+/// A guess at the bytes of one value in memory.
+fn width(data_type: &DataType) -> usize {
+    data_type.primitive_width().unwrap_or(32)
+}
+
+/// Statistics of one column over all segments; unknown when rows are hot, for those keep none.
+fn column(version: &TableVersion, position: usize, data_type: &DataType) -> ColumnStatistics {
+    let Some(definition) = version.table.columns.get(position) else { return ColumnStatistics::new_unknown() };
+    if version.hot.stored_rows() > 0 || version.segments.is_empty() {
+        return ColumnStatistics::new_unknown();
+    }
+    let name = definition.stored_name();
+    let mut parts = version.segments.iter().map(|live| segment_column(live, &name, data_type));
+    let Some(mut whole) = parts.next() else { return ColumnStatistics::new_unknown() };
+    for part in parts {
+        whole = ColumnStatistics {
+            null_count: whole.null_count.add(&part.null_count),
+            min_value: whole.min_value.min(&part.min_value),
+            max_value: whole.max_value.max(&part.max_value),
+            ..ColumnStatistics::new_unknown()
+        };
+    }
+    whole
+}
+
+fn segment_column(live: &LiveSegment, name: &str, data_type: &DataType) -> ColumnStatistics {
+    let file = live.segment.file();
+    let at = file.dtype().as_struct_fields_opt().and_then(|fields| fields.find(name));
+    let Some((at, stats)) = at.zip(file.file_stats()) else { return ColumnStatistics::new_unknown() };
+    let (stats, dtype) = stats.get(at);
+    let known = ColumnStatistics {
+        null_count: precision(stats.get_as::<usize>(Stat::NullCount, &PType::U64.into())),
+        min_value: bound(stats, Stat::Min, dtype, data_type),
+        max_value: bound(stats, Stat::Max, dtype, data_type),
+        ..ColumnStatistics::new_unknown()
+    };
+    if live.deleted.is_some() { known.to_inexact() } else { known }
+}
+
+/// The least or greatest value, if it is known and no NaN can hide beside it.
+fn bound(stats: &StatsSet, stat: Stat, dtype: &DType, data_type: &DataType) -> Precision<ScalarValue> {
+    let nan_count = stats.get_as::<u64>(Stat::NaNCount, &PType::U64.into());
+    if dtype.is_float() && nan_count != VortexPrecision::Exact(0) {
+        return Precision::Absent;
+    }
+    let value = stats.get(stat).and_then(|value| {
+        let scalar = Scalar::try_new(stat.dtype(dtype)?, Some(value)).ok()?;
+        scalar.try_to_df().ok()?.cast_to(data_type).ok()
+    });
+    precision(value)
+}
+
+fn precision<T: std::fmt::Debug + Clone + PartialEq + Eq + PartialOrd>(value: VortexPrecision<T>) -> Precision<T> {
+    match value {
+        VortexPrecision::Exact(value) => Precision::Exact(value),
+        VortexPrecision::Inexact(value) => Precision::Inexact(value),
+        VortexPrecision::Absent => Precision::Absent,
+    }
+}
