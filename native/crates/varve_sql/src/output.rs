@@ -1,5 +1,6 @@
 //! What a statement answers.
 
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -7,13 +8,13 @@ use std::task::{Context, Poll};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::execution::SendableRecordBatchStream;
-use futures::{Stream, StreamExt, TryStreamExt, stream};
+use futures::{FutureExt, Stream, StreamExt, TryStreamExt, stream};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use varve_types::Result;
 
-use crate::error::from_datafusion;
+use crate::error::{defect, from_datafusion};
 use crate::progress::Progress;
 
 /// Batches that wait for a reader.
@@ -50,11 +51,18 @@ impl Output {
     pub(crate) fn of_stream(mut rows: SendableRecordBatchStream, progress: Arc<Progress>, handle: &Handle) -> Self {
         let schema = rows.schema();
         let (sender, receiver) = mpsc::channel(WAITING_BATCHES_MAX);
-        let task = handle.spawn(async move {
+        let forwarded = sender.clone();
+        let forward = async move {
             while let Some(batch) = rows.next().await {
-                if sender.send(batch.map_err(from_datafusion)).await.is_err() {
+                if forwarded.send(batch.map_err(from_datafusion)).await.is_err() {
                     break;
                 }
+            }
+        };
+        let task = handle.spawn(async move {
+            // A stream that ends early must not look like one that is complete.
+            if AssertUnwindSafe(forward).catch_unwind().await.is_err() {
+                let _reader_gone = sender.send(Err(defect("a query panicked".into()))).await;
             }
         });
         let batches = Batches { receiver, _task: AbortOnDrop(task.abort_handle()) };

@@ -1,0 +1,168 @@
+//! The database at one snapshot, as DataFusion sees it: tables, and their names for information_schema.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::arrow::datatypes::{Schema, SchemaRef};
+use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, Session, TableProvider};
+use datafusion::common::{Constraint, Constraints, Result};
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::logical_expr::{Expr, TableType};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
+use varve_table::{TableVersion, Version};
+use vortex::session::VortexSession;
+
+use crate::engine::CATALOGUE;
+use crate::scan::{TableScan, visible_schema};
+
+/// One version of a table.
+pub(crate) struct StoredTable {
+    version: Arc<TableVersion>,
+    session: VortexSession,
+    schema: SchemaRef,
+    constraints: Constraints,
+    threads: usize,
+}
+
+impl StoredTable {
+    /// `with_address` adds the address of each row as a last column.
+    pub(crate) fn new(version: Arc<TableVersion>, session: VortexSession, threads: usize, with_address: bool) -> Self {
+        let table = &version.table;
+        let key = table.primary_key.iter();
+        let key: Vec<usize> =
+            key.filter_map(|id| table.columns.iter().position(|column| column.id == *id)).collect();
+        let key = (!key.is_empty()).then_some(Constraint::PrimaryKey(key));
+        Self {
+            schema: visible_schema(table, with_address),
+            constraints: Constraints::new_unverified(key.into_iter().collect()),
+            version,
+            session,
+            threads,
+        }
+    }
+}
+
+impl fmt::Debug for StoredTable {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "StoredTable({}.{})", self.version.table.schema, self.version.table.name)
+    }
+}
+
+#[async_trait]
+impl TableProvider for StoredTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn constraints(&self) -> Option<&Constraints> {
+        Some(&self.constraints)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    /// Filters come later, as physical expressions; so does the limit.
+    async fn scan(
+        &self,
+        _state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        _filters: &[Expr],
+        _limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let columns = projection.cloned().unwrap_or_else(|| (0..self.schema.fields().len()).collect());
+        let scan = TableScan::new(Arc::clone(&self.version), self.session.clone(), columns, self.threads)?;
+        Ok(DataSourceExec::from_data_source(scan))
+    }
+}
+
+/// The names of everything in a snapshot; its tables have columns but no rows. Read by information_schema.
+#[derive(Debug)]
+pub(crate) struct Names(pub(crate) Arc<Version>);
+
+impl CatalogProviderList for Names {
+    fn register_catalog(&self, _: String, _: Arc<dyn CatalogProvider>) -> Option<Arc<dyn CatalogProvider>> {
+        None
+    }
+
+    fn catalog_names(&self) -> Vec<String> {
+        vec![CATALOGUE.to_owned()]
+    }
+
+    fn catalog(&self, name: &str) -> Option<Arc<dyn CatalogProvider>> {
+        (name == CATALOGUE).then(|| Arc::new(Self(Arc::clone(&self.0))) as _)
+    }
+}
+
+impl CatalogProvider for Names {
+    fn schema_names(&self) -> Vec<String> {
+        self.0.schemas.to_vec()
+    }
+
+    fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
+        let is_there = self.0.schemas.iter().any(|schema| schema == name);
+        is_there.then(|| Arc::new(SchemaNames { version: Arc::clone(&self.0), schema: name.to_owned() }) as _)
+    }
+}
+
+#[derive(Debug)]
+struct SchemaNames {
+    version: Arc<Version>,
+    schema: String,
+}
+
+#[async_trait]
+impl SchemaProvider for SchemaNames {
+    fn table_names(&self) -> Vec<String> {
+        let tables = self.version.tables.values().map(|version| &version.table);
+        let tables = tables.filter(|table| table.schema == self.schema).map(|table| table.name.clone());
+        let views = self.version.views.iter().filter(|view| view.schema == self.schema);
+        tables.chain(views.map(|view| view.name.clone())).collect()
+    }
+
+    async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+        if let Some(version) = self.version.table(&self.schema, name) {
+            return Ok(Some(Arc::new(Named { schema: version.table.arrow_schema(), definition: None })));
+        }
+        let view = self.version.view(&self.schema, name);
+        Ok(view.map(|view| Arc::new(Named { schema: Arc::new(Schema::empty()), definition: Some(view.sql.clone()) }) as _))
+    }
+
+    fn table_exist(&self, name: &str) -> bool {
+        self.version.table(&self.schema, name).is_some() || self.version.view(&self.schema, name).is_some()
+    }
+}
+
+/// What information_schema shows of a table or view.
+#[derive(Debug)]
+struct Named {
+    schema: SchemaRef,
+    definition: Option<String>,
+}
+
+#[async_trait]
+impl TableProvider for Named {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        if self.definition.is_some() { TableType::View } else { TableType::Base }
+    }
+
+    fn get_table_definition(&self) -> Option<&str> {
+        self.definition.as_deref()
+    }
+
+    async fn scan(
+        &self,
+        _state: &dyn Session,
+        _projection: Option<&Vec<usize>>,
+        _filters: &[Expr],
+        _limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(Arc::new(EmptyExec::new(Arc::clone(&self.schema))))
+    }
+}

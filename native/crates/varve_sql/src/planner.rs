@@ -1,0 +1,212 @@
+//! Planning one statement at one snapshot: what names mean, and what parameters are.
+
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{DataType, Field, SchemaRef};
+use datafusion::catalog::information_schema::InformationSchemaProvider;
+use datafusion::catalog::{SchemaProvider, TableFunctionArgs, TableProvider};
+use datafusion::catalog::cte_worktable::CteWorkTable;
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::metadata::ScalarAndMetadata;
+use datafusion::common::{DFSchema, DataFusionError, ParamValues, Result, TableReference, plan_datafusion_err, plan_err};
+use datafusion::datasource::{ViewTable, provider_as_source};
+use datafusion::execution::{FunctionRegistry, SessionState};
+use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner, RelationPlanner, TypePlanner};
+use datafusion::logical_expr::{AggregateUDF, Expr, HigherOrderUDF, LogicalPlan, ScalarUDF, TableSource, WindowUDF};
+use datafusion::sql::planner::{PlannerContext, SqlToRel};
+use datafusion::sql::sqlparser::ast;
+use futures::FutureExt;
+use varve_table::{DEFAULT_SCHEMA, TableId, Version};
+use vortex::session::VortexSession;
+
+use crate::catalogue::{Names, StoredTable};
+use crate::engine::{CATALOGUE, Engine};
+use crate::session::Params;
+use crate::statement::parse;
+use crate::types::VarveTypes;
+
+/// The schema that DML finds its target in, by number, with the addresses of its rows. No statement can name it.
+pub(crate) const TARGETS: &str = "\u{1}targets";
+/// Views may stand on views, so deep.
+const VIEW_DEPTH_MAX: usize = 32;
+
+/// What a statement is planned with.
+pub(crate) struct Planner<'e> {
+    pub(crate) state: SessionState,
+    pub(crate) version: Arc<Version>,
+    pub(crate) params: &'e Params,
+    session: Option<VortexSession>,
+    threads: usize,
+    view_depth: usize,
+}
+
+impl<'e> Planner<'e> {
+    pub(crate) fn new(engine: &Engine, version: Arc<Version>, params: &'e Params) -> Self {
+        let mut state = engine.state().clone();
+        state.mark_start_execution(Arc::clone(state.config_options()));
+        Self {
+            state,
+            version,
+            params,
+            session: engine.database().ok().map(|database| database.session().clone()),
+            threads: engine.threads(),
+            view_depth: 0,
+        }
+    }
+
+    /// The plan of a query or EXPLAIN, with its parameters put in.
+    pub(crate) fn plan(&self, statement: ast::Statement) -> Result<LogicalPlan> {
+        let mut context = self.context();
+        let plan = SqlToRel::new(self).sql_statement_to_plan_with_context(statement, &mut context)?;
+        self.bind(plan)
+    }
+
+    /// An expression over `schema`, with its parameters put in.
+    pub(crate) fn expr(&self, expr: ast::Expr, schema: &DFSchema) -> Result<Expr> {
+        SqlToRel::new(self).sql_to_expr(expr, schema, &mut self.context())
+    }
+
+    fn context(&self) -> PlannerContext {
+        let types = self.params.values.iter().map(|value| {
+            (!value.is_null()).then(|| Arc::new(Field::new("", value.data_type(), true)))
+        });
+        PlannerContext::new().with_prepare_param_data_types(types.collect())
+    }
+
+    fn bind(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
+        let wanted = plan.get_parameter_names()?.len();
+        if wanted == 0 {
+            return Ok(plan);
+        }
+        let values = self.params.values.iter().cloned().map(ScalarAndMetadata::from).collect();
+        plan.with_param_values(ParamValues::List(values))
+    }
+
+    fn stored(&self, version: &Arc<varve_table::TableVersion>, with_address: bool) -> Result<Arc<dyn TableProvider>> {
+        let session = self.session.clone().ok_or_else(|| plan_datafusion_err!("this engine has no database"))?;
+        Ok(Arc::new(StoredTable::new(Arc::clone(version), session, self.threads, with_address)))
+    }
+
+    fn view(&self, view: &varve_table::View) -> Result<Arc<dyn TableProvider>> {
+        if self.view_depth == VIEW_DEPTH_MAX {
+            return plan_err!("view {} stands on more than {VIEW_DEPTH_MAX} others", view.name);
+        }
+        let no_params = Params::default();
+        let inner = Planner {
+            state: self.state.clone(),
+            version: Arc::clone(&self.version),
+            params: &no_params,
+            session: self.session.clone(),
+            threads: self.threads,
+            view_depth: self.view_depth + 1,
+        };
+        let statement = parse::one(&view.sql).map_err(crate::error::into_datafusion)?;
+        Ok(Arc::new(ViewTable::new(inner.plan(statement)?, Some(view.sql.clone()))))
+    }
+
+    fn provider(&self, name: &TableReference) -> Result<Arc<dyn TableProvider>> {
+        let not_found = || plan_datafusion_err!("table '{name}' not found");
+        if name.catalog().is_some_and(|catalogue| catalogue != CATALOGUE) {
+            return Err(not_found());
+        }
+        let (schema, table) = (name.schema().unwrap_or(DEFAULT_SCHEMA), name.table());
+        if schema == TARGETS {
+            let id = table.parse().map(TableId).map_err(|_| not_found())?;
+            return self.stored(self.version.tables.get(&id).ok_or_else(not_found)?, true);
+        }
+        if schema == "information_schema" {
+            let provider = InformationSchemaProvider::new(Arc::new(Names(Arc::clone(&self.version))));
+            let found = provider.table(table).now_or_never();
+            return found.and_then(|found| found.transpose()).unwrap_or_else(|| Err(not_found()));
+        }
+        if let Some(version) = self.version.table(schema, table) {
+            return self.stored(version, false);
+        }
+        self.view(self.version.view(schema, table).ok_or_else(not_found)?)
+    }
+}
+
+impl ContextProvider for Planner<'_> {
+    fn get_table_source(&self, name: TableReference) -> Result<Arc<dyn TableSource>> {
+        Ok(provider_as_source(self.provider(&name)?))
+    }
+
+    fn get_table_function_source(&self, name: &str, args: Vec<Expr>) -> Result<Arc<dyn TableSource>> {
+        let function = self.state.table_functions().get(name);
+        let function = function.ok_or_else(|| plan_datafusion_err!("table function '{name}' not found"))?;
+        let args: Vec<Expr> = args.into_iter().map(|arg| self.constant(arg)).collect::<Result<_>>()?;
+        let provider = function.create_table_provider_with_args(TableFunctionArgs::new(&args, &self.state))?;
+        Ok(provider_as_source(provider))
+    }
+
+    fn create_cte_work_table(&self, name: &str, schema: SchemaRef) -> Result<Arc<dyn TableSource>> {
+        Ok(provider_as_source(Arc::new(CteWorkTable::new(name, schema))))
+    }
+
+    fn get_expr_planners(&self) -> &[Arc<dyn ExprPlanner>] {
+        self.state.expr_planners()
+    }
+
+    fn get_relation_planners(&self) -> &[Arc<dyn RelationPlanner>] {
+        self.state.relation_planners()
+    }
+
+    fn get_type_planner(&self) -> Option<Arc<dyn TypePlanner>> {
+        Some(Arc::new(VarveTypes))
+    }
+
+    fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
+        self.state.scalar_functions().get(name).cloned()
+    }
+
+    fn get_higher_order_meta(&self, name: &str) -> Option<Arc<HigherOrderUDF>> {
+        self.state.higher_order_functions().get(name).cloned()
+    }
+
+    fn get_aggregate_meta(&self, name: &str) -> Option<Arc<AggregateUDF>> {
+        self.state.aggregate_functions().get(name).cloned()
+    }
+
+    fn get_window_meta(&self, name: &str) -> Option<Arc<WindowUDF>> {
+        self.state.window_functions().get(name).cloned()
+    }
+
+    fn get_variable_type(&self, _names: &[String]) -> Option<DataType> {
+        None
+    }
+
+    fn options(&self) -> &ConfigOptions {
+        self.state.config_options()
+    }
+
+    fn udf_names(&self) -> Vec<String> {
+        self.state.udfs().into_iter().collect()
+    }
+
+    fn higher_order_function_names(&self) -> Vec<String> {
+        self.state.higher_order_functions().keys().cloned().collect()
+    }
+
+    fn udaf_names(&self) -> Vec<String> {
+        self.state.udafs().into_iter().collect()
+    }
+
+    fn udwf_names(&self) -> Vec<String> {
+        self.state.udwfs().into_iter().collect()
+    }
+}
+
+impl Planner<'_> {
+    /// An argument of a table function as a literal.
+    fn constant(&self, arg: Expr) -> Result<Expr, DataFusionError> {
+        use datafusion::logical_expr::simplify::SimplifyContext;
+        use datafusion::optimizer::simplify_expressions::ExprSimplifier;
+
+        let context = SimplifyContext::builder()
+            .with_config_options(Arc::clone(self.state.config_options()))
+            .with_query_execution_start_time(self.state.execution_props().query_execution_start_time)
+            .build();
+        let simplifier = ExprSimplifier::new(context);
+        simplifier.coerce(arg, &DFSchema::empty()).and_then(|arg| simplifier.simplify(arg))
+    }
+}

@@ -1,0 +1,159 @@
+//! A session: statements of one user, one after the other, with at most one open transaction.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::execute_stream;
+use datafusion::prelude::SessionConfig;
+use tokio::sync::Mutex;
+use varve_table::{Savepoint, Transaction, Version};
+use varve_types::{ErrorCode, Result, VarveError};
+
+use crate::engine::Engine;
+use crate::error::{defect, from_datafusion};
+use crate::output::{AbortOnDrop, Output};
+use crate::planner::Planner;
+use crate::progress::Progress;
+use crate::statement;
+
+/// Parameters of a statement, by position: `$1` or the first `?` is the first.
+#[derive(Clone, Debug, Default)]
+pub struct Params {
+    /// The values.
+    pub values: Vec<ScalarValue>,
+}
+
+/// A connection of one user. Cheap to clone; clones share the transaction.
+#[derive(Clone)]
+pub struct Session {
+    engine: Engine,
+    open: Arc<Mutex<Option<OpenTransaction>>>,
+}
+
+/// A transaction that BEGIN began.
+pub(crate) struct OpenTransaction {
+    pub(crate) transaction: Transaction,
+    pub(crate) savepoints: Vec<(String, Savepoint)>,
+    /// Where a statement that has not ended began.
+    unfinished: Option<Savepoint>,
+}
+
+impl Session {
+    pub(crate) fn new(engine: Engine) -> Self {
+        Self { engine, open: Arc::default() }
+    }
+
+    /// Runs statements that `;` divides; the answer is that of the last. A statement that fails changes nothing, and
+    /// leaves an open transaction as it was before it.
+    ///
+    /// # Errors
+    /// `SQL_*`, `CONSTRAINT_VIOLATED`, `TRANSACTION_STATE` and those of the database.
+    /// Cost: waits for the writer when it changes data. Dropping the future or the answer stops it.
+    pub async fn execute(&self, sql: &str, params: Params) -> Result<Output> {
+        let (session, sql) = (self.clone(), sql.to_owned());
+        let task = self.engine.handle().spawn(async move { session.run(&sql, &params).await });
+        let _abort = AbortOnDrop(task.abort_handle());
+        match task.await {
+            Ok(answer) => answer,
+            Err(error) if error.is_panic() => Err(defect("a statement panicked".into())),
+            Err(_) => Err(VarveError::new(ErrorCode::QueryCancelled, "the statement was cancelled", "")),
+        }
+    }
+
+    async fn run(&self, sql: &str, params: &Params) -> Result<Output> {
+        let mut output = Output::done(None);
+        for statement in statement::parse::all(sql)? {
+            output.collect().await?;
+            output = self.run_one(statement, params).await?;
+        }
+        Ok(output)
+    }
+
+    async fn run_one(&self, statement: statement::Parsed, params: &Params) -> Result<Output> {
+        let mut open = self.open.lock().await;
+        if let Some(left) = open.as_mut().and_then(|open| Some((open.unfinished.take()?, open))) {
+            left.1.transaction.roll_back_to(&left.0);
+        }
+        if statement::control::is_control(&statement) {
+            return statement::control::run(&self.engine, &mut open, statement).await;
+        }
+        if !statement::changes(&statement) {
+            let version = match open.as_ref() {
+                Some(open) => open.transaction.snapshot(),
+                None => self.snapshot(),
+            };
+            drop(open);
+            return Run { engine: &self.engine, params }.query(version, statement).await;
+        }
+        let run = Run { engine: &self.engine, params };
+        match open.as_mut() {
+            Some(open) => {
+                open.unfinished = Some(open.transaction.savepoint());
+                let answer = statement::apply(&run, &mut open.transaction, statement).await;
+                if let Some(before) = open.unfinished.take()
+                    && answer.is_err()
+                {
+                    open.transaction.roll_back_to(&before);
+                }
+                answer
+            }
+            None => {
+                drop(open);
+                let mut transaction = self.engine.database()?.begin().await;
+                let answer = statement::apply(&run, &mut transaction, statement).await?;
+                transaction.commit().await?;
+                Ok(answer)
+            }
+        }
+    }
+
+    fn snapshot(&self) -> Arc<Version> {
+        self.engine.database().map_or_else(|_| Arc::default(), |database| database.snapshot())
+    }
+}
+
+impl OpenTransaction {
+    pub(crate) fn new(transaction: Transaction) -> Self {
+        Self { transaction, savepoints: Vec::new(), unfinished: None }
+    }
+}
+
+/// What a statement runs with.
+pub(crate) struct Run<'r> {
+    pub(crate) engine: &'r Engine,
+    pub(crate) params: &'r Params,
+}
+
+impl<'r> Run<'r> {
+    pub(crate) fn planner(&self, version: Arc<Version>) -> Planner<'r> {
+        Planner::new(self.engine, version, self.params)
+    }
+
+    /// Answers a statement that only reads.
+    async fn query(&self, version: Arc<Version>, statement: statement::Parsed) -> Result<Output> {
+        let planner = self.planner(version);
+        let plan = planner.plan(statement).map_err(from_datafusion)?;
+        self.stream(&planner, plan).await
+    }
+
+    /// Runs a plan.
+    pub(crate) async fn stream(&self, planner: &Planner<'_>, plan: LogicalPlan) -> Result<Output> {
+        if matches!(plan, LogicalPlan::Dml(_) | LogicalPlan::Ddl(_) | LogicalPlan::Copy(_) | LogicalPlan::Statement(_)) {
+            return Err(crate::error::unsupported("this statement is not there yet"));
+        }
+        let progress = Arc::new(Progress::default());
+        let config: SessionConfig = planner.state.config().clone().with_extension(Arc::clone(&progress));
+        let physical = planner.state.create_physical_plan(&plan).await.map_err(from_datafusion)?;
+        let mut state = planner.state.clone();
+        *state.config_mut() = config;
+        let rows = execute_stream(physical, state.task_ctx()).map_err(from_datafusion)?;
+        Ok(Output::of_stream(rows, progress, self.engine.handle()))
+    }
+
+    /// All rows of a plan.
+    pub(crate) async fn collect(&self, planner: &Planner<'_>, plan: LogicalPlan) -> Result<Vec<RecordBatch>> {
+        self.stream(planner, plan).await?.collect().await
+    }
+}

@@ -1,0 +1,69 @@
+//! Statements that do not only read: what they change, and how.
+
+pub(crate) mod control;
+mod define;
+mod delete;
+mod insert;
+mod names;
+pub(crate) mod parse;
+mod rows;
+mod update;
+
+use datafusion::sql::sqlparser::ast::{ObjectType, Statement};
+use varve_table::Transaction;
+use varve_types::Result;
+
+use crate::error::unsupported;
+use crate::output::Output;
+use crate::session::Run;
+
+/// A statement as it was parsed.
+pub(crate) type Parsed = Statement;
+
+/// Whether a statement changes the database. EXPLAIN does not, whatever it explains.
+pub(crate) fn changes(statement: &Parsed) -> bool {
+    !matches!(
+        statement,
+        Statement::Query(_)
+            | Statement::Explain { .. }
+            | Statement::ExplainTable { .. }
+            | Statement::ShowTables { .. }
+            | Statement::ShowColumns { .. }
+            | Statement::ShowFunctions { .. }
+            | Statement::ShowVariable { .. }
+    )
+}
+
+/// Runs a statement that changes the database.
+pub(crate) async fn apply(run: &Run<'_>, transaction: &mut Transaction, statement: Parsed) -> Result<Output> {
+    match statement {
+        Statement::Insert(insert) => insert::run(run, transaction, insert).await,
+        Statement::Update(update) => update::run(run, transaction, update).await,
+        Statement::Delete(delete) => delete::run(run, transaction, delete).await,
+        Statement::CreateTable(table) => define::create_table(run, transaction, table).await,
+        Statement::CreateView(view) => define::create_view(run, transaction, view),
+        Statement::CreateSchema { schema_name, if_not_exists, .. } => {
+            define::create_schema(transaction, &schema_name, if_not_exists)
+        }
+        Statement::CreateIndex(index) => define::create_index(transaction, index),
+        Statement::AlterTable(alter) => define::alter_table(run, transaction, alter),
+        Statement::Drop { object_type, if_exists, names, cascade, .. } => {
+            let drop = match object_type {
+                ObjectType::Table => define::drop_table,
+                ObjectType::View => define::drop_view,
+                ObjectType::Schema => define::drop_schema,
+                ObjectType::Index => define::drop_index,
+                other => return Err(unsupported(format!("DROP {other} is not there"))),
+            };
+            for name in names {
+                drop(transaction, &name, define::Dropping { if_exists, cascade })?;
+            }
+            Ok(Output::done(None))
+        }
+        other => {
+            let text = other.to_string();
+            let verb = text.split_whitespace().next().unwrap_or_default();
+            Err(unsupported(format!("the statement {verb} is not there")))
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Names: what users write, and what it stands for.
+
+use std::sync::Arc;
+
+use datafusion::sql::sqlparser::ast::{Ident, ObjectName};
+use varve_table::{DEFAULT_SCHEMA, TableVersion, Version};
+use varve_types::Result;
+
+use crate::engine::CATALOGUE;
+use crate::error::{unknown, unsupported};
+
+/// A name within a schema.
+#[derive(Clone, Debug)]
+pub(super) struct Name {
+    pub schema: String,
+    pub name: String,
+}
+
+/// Names without quotes are in lower case.
+pub(super) fn ident(ident: &Ident) -> String {
+    if ident.quote_style.is_some() { ident.value.clone() } else { ident.value.to_lowercase() }
+}
+
+/// `name`, `schema.name` or `varve.schema.name`.
+pub(super) fn object(name: &ObjectName) -> Result<Name> {
+    let parts: Option<Vec<String>> = name.0.iter().map(|part| part.as_ident().map(ident)).collect();
+    let (schema, name) = match parts.as_deref() {
+        Some([name]) => (DEFAULT_SCHEMA.to_owned(), name.clone()),
+        Some([schema, name]) => (schema.clone(), name.clone()),
+        Some([catalogue, schema, name]) if catalogue == CATALOGUE => (schema.clone(), name.clone()),
+        _ => return Err(unsupported(format!("{name} is no name of a table here"))),
+    };
+    Ok(Name { schema, name })
+}
+
+/// The last part of a column's name.
+pub(super) fn column(name: &ObjectName) -> Result<String> {
+    let last = name.0.last().and_then(|part| part.as_ident()).map(ident);
+    last.ok_or_else(|| unsupported(format!("{name} is no name of a column")))
+}
+
+/// The table of this name.
+pub(super) fn table(version: &Version, name: &ObjectName) -> Result<Arc<TableVersion>> {
+    let Name { schema, name } = object(name)?;
+    let found = version.table(&schema, &name).cloned();
+    found.ok_or_else(|| match version.view(&schema, &name) {
+        Some(_) => unsupported(format!("{name} is a view, and views cannot be changed")),
+        None => unknown("table", &name),
+    })
+}
+
+/// `name` as SQL that means exactly it.
+pub(super) fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}

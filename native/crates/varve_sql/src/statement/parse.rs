@@ -1,0 +1,124 @@
+//! SQL text to statements, within limits: what is too long or too deep is refused before anything recurses over it.
+
+use datafusion::sql::sqlparser::ast::{Expr, VisitMut, VisitorMut, Value};
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::parser::{Parser, ParserError};
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
+use std::ops::ControlFlow;
+use varve_types::{ErrorCode, Result, VarveError};
+
+use super::Parsed;
+
+/// Bytes of one SQL text.
+const TEXT_BYTES_MAX: usize = 4 << 20;
+/// Brackets within brackets.
+const BRACKETS_MAX: usize = 100;
+/// Operators and set operations between two commas or brackets: each may nest the tree by one more level.
+const CHAIN_MAX: usize = 1_000;
+/// Levels that the parser goes down.
+const RECURSION_MAX: usize = 300;
+
+/// All statements of a text.
+pub(crate) fn all(sql: &str) -> Result<Vec<Parsed>> {
+    let mut statements = parser(sql)?.parse_statements().map_err(syntax)?;
+    for statement in &mut statements {
+        let numbered = statement.visit(&mut Numbering { next: 1 });
+        debug_assert!(numbered.is_continue(), "numbering goes through the whole statement");
+    }
+    Ok(statements)
+}
+
+/// The only statement of a text that we wrote or checked before.
+pub(crate) fn one(sql: &str) -> Result<Parsed> {
+    let mut statements = all(sql)?;
+    match (statements.pop(), statements.is_empty()) {
+        (Some(statement), true) => Ok(statement),
+        _ => Err(VarveError::new(ErrorCode::SqlSyntax, "one statement is wanted", "")),
+    }
+}
+
+/// An expression.
+pub(crate) fn expression(sql: &str) -> Result<Expr> {
+    parser(sql)?.parse_expr().map_err(syntax)
+}
+
+fn parser(sql: &str) -> Result<Parser<'static>> {
+    if sql.len() > TEXT_BYTES_MAX {
+        return Err(limit(format!("the SQL text has {} bytes, the limit is {TEXT_BYTES_MAX}", sql.len())));
+    }
+    let tokens = Tokenizer::new(&GenericDialect {}, sql)
+        .tokenize_with_location()
+        .map_err(|error| syntax(ParserError::TokenizerError(error.to_string())))?;
+    check_nesting(&tokens)?;
+    Ok(Parser::new(&GenericDialect {}).with_recursion_limit(RECURSION_MAX).with_tokens_with_locations(tokens))
+}
+
+fn check_nesting(tokens: &[TokenWithSpan]) -> Result<()> {
+    // For each open bracket, the length of the chain that it stands in.
+    let mut outer: Vec<usize> = Vec::new();
+    let mut chain = 0usize;
+    let mut cases = 0usize;
+    for token in tokens {
+        match &token.token {
+            Token::LParen | Token::LBracket | Token::LBrace => {
+                outer.push(chain);
+                chain = 0;
+                if outer.len() > BRACKETS_MAX {
+                    return Err(limit(format!("brackets are nested more than {BRACKETS_MAX} deep")));
+                }
+            }
+            Token::RParen | Token::RBracket | Token::RBrace => chain = outer.pop().unwrap_or(0) + 1,
+            Token::Comma | Token::SemiColon => chain = 0,
+            Token::Word(word) => match word.keyword {
+                Keyword::CASE => {
+                    cases += 1;
+                    chain += 1;
+                }
+                Keyword::END => cases = cases.saturating_sub(1),
+                Keyword::AND | Keyword::OR | Keyword::NOT | Keyword::LIKE | Keyword::IS | Keyword::BETWEEN
+                | Keyword::IN | Keyword::UNION | Keyword::EXCEPT | Keyword::INTERSECT | Keyword::JOIN
+                | Keyword::COLLATE | Keyword::EXPLAIN => chain += 1,
+                _ => {}
+            },
+            Token::Whitespace(_) | Token::Number(..) | Token::SingleQuotedString(_) | Token::Placeholder(_) => {}
+            _ => chain += 1,
+        }
+        if chain > CHAIN_MAX || cases > BRACKETS_MAX {
+            return Err(limit(format!("an expression has more than {CHAIN_MAX} operators in a row")));
+        }
+    }
+    Ok(())
+}
+
+fn limit(message: String) -> VarveError {
+    VarveError::new(ErrorCode::SqlLimit, message, "divide the statement, or use IN (...) and parameters")
+}
+
+fn syntax(error: ParserError) -> VarveError {
+    match error {
+        ParserError::RecursionLimitExceeded => limit(format!("the statement is nested more than {RECURSION_MAX} deep")),
+        ParserError::TokenizerError(message) | ParserError::ParserError(message) => {
+            VarveError::new(ErrorCode::SqlSyntax, message, "")
+        }
+    }
+}
+
+/// `?` becomes `$1`, `$2`, in the order of the text.
+struct Numbering {
+    next: usize,
+}
+
+impl VisitorMut for Numbering {
+    type Break = ();
+
+    fn pre_visit_value(&mut self, value: &mut datafusion::sql::sqlparser::ast::ValueWithSpan) -> ControlFlow<()> {
+        if let Value::Placeholder(name) = &mut value.value
+            && name == "?"
+        {
+            *name = format!("${}", self.next);
+            self.next += 1;
+        }
+        ControlFlow::Continue(())
+    }
+}

@@ -1,0 +1,86 @@
+//! Rows on their way into a table: cast to its types, and checked.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Array, RecordBatch, RecordBatchOptions};
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::common::DFSchema;
+use datafusion::common::cast::as_boolean_array;
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder};
+use datafusion::physical_expr::PhysicalExpr;
+use futures::{Stream, StreamExt};
+use varve_table::{Check, Table};
+use varve_types::{ErrorCode, Result, VarveError};
+
+use super::parse;
+use crate::error::from_datafusion;
+use crate::planner::Planner;
+
+/// `plan` with its columns as `values` says, each cast to the type of the column of `table` at its place.
+pub(super) fn cast(plan: LogicalPlan, values: Vec<Expr>, table: &Table) -> Result<LogicalPlan> {
+    let schema = Arc::clone(plan.schema());
+    let values = values.into_iter().zip(&table.columns).map(|(value, column)| {
+        Ok(value.cast_to(&column.data_type, &schema)?.alias(column.name.clone()))
+    });
+    values
+        .collect::<datafusion::common::Result<Vec<_>>>()
+        .and_then(|values| LogicalPlanBuilder::from(plan).project(values)?.build())
+        .map_err(from_datafusion)
+}
+
+/// The CHECK constraints of a table, ready to run.
+pub(super) struct Checks {
+    table: String,
+    schema: SchemaRef,
+    checks: Vec<(Check, Arc<dyn PhysicalExpr>)>,
+}
+
+impl Checks {
+    pub(super) fn new(planner: &Planner<'_>, table: &Table) -> Result<Self> {
+        let schema = table.arrow_schema();
+        let columns = DFSchema::try_from(Arc::clone(&schema)).map_err(from_datafusion)?;
+        let checks = table.checks.iter().map(|check| {
+            let condition = parse::expression(&check.expression)?;
+            let condition = planner
+                .expr(condition, &columns)
+                .and_then(|condition| planner.state.create_physical_expr(condition, &columns))
+                .map_err(from_datafusion)?;
+            Ok((check.clone(), condition))
+        });
+        Ok(Self { table: table.name.clone(), schema, checks: checks.collect::<Result<_>>()? })
+    }
+
+    /// Refuses rows for which a condition is false. NULL passes, as the standard has it.
+    pub(super) fn check(&self, rows: &RecordBatch) -> Result<()> {
+        if self.checks.is_empty() {
+            return Ok(());
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
+        // The rows may still break NOT NULL, which is looked at later.
+        let nullable = self.schema.fields().iter().map(|field| field.as_ref().clone().with_nullable(true));
+        let nullable = Arc::new(datafusion::arrow::datatypes::Schema::new(nullable.collect::<Vec<_>>()));
+        let rows = RecordBatch::try_new_with_options(nullable, rows.columns().to_vec(), &options)
+            .map_err(|error| from_datafusion(error.into()))?;
+        for (check, condition) in &self.checks {
+            let holds = condition.evaluate(&rows).and_then(|value| value.into_array(rows.num_rows()));
+            let holds = holds.map_err(from_datafusion)?;
+            let holds = as_boolean_array(&holds).map_err(from_datafusion)?;
+            if holds.iter().any(|holds| holds == Some(false)) {
+                let message = format!("a row breaks CHECK {} ({}) of table {}", check.name, check.expression, self.table);
+                return Err(VarveError::new(ErrorCode::ConstraintViolated, message, "change the row or the constraint"));
+            }
+        }
+        Ok(())
+    }
+
+    /// `rows`, checked as they pass.
+    pub(super) fn checked(
+        self,
+        rows: impl Stream<Item = Result<RecordBatch>> + Send + 'static,
+    ) -> impl Stream<Item = Result<RecordBatch>> + Send + 'static {
+        rows.map(move |batch| {
+            let batch = batch?;
+            self.check(&batch).map(|()| batch)
+        })
+    }
+}
