@@ -11,7 +11,7 @@ use datafusion::datasource::source::DataSourceExec;
 use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
-use varve_table::{TableVersion, Version};
+use varve_table::{DEFAULT_SCHEMA, TableVersion, Version};
 use vortex::session::VortexSession;
 
 use crate::engine::CATALOGUE;
@@ -78,6 +78,12 @@ impl TableProvider for StoredTable {
     }
 }
 
+/// All schemas; the one that is always there needs no record.
+pub(crate) fn schemas(version: &Version) -> impl Iterator<Item = &str> {
+    let recorded = version.schemas.iter().map(String::as_str).filter(|schema| *schema != DEFAULT_SCHEMA);
+    std::iter::once(DEFAULT_SCHEMA).chain(recorded)
+}
+
 /// The names of everything in a snapshot; its tables have columns but no rows. Read by information_schema.
 #[derive(Debug)]
 pub(crate) struct Names(pub(crate) Arc<Version>);
@@ -98,11 +104,11 @@ impl CatalogProviderList for Names {
 
 impl CatalogProvider for Names {
     fn schema_names(&self) -> Vec<String> {
-        self.0.schemas.to_vec()
+        schemas(&self.0).map(str::to_owned).collect()
     }
 
     fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
-        let is_there = self.0.schemas.iter().any(|schema| schema == name);
+        let is_there = schemas(&self.0).any(|schema| schema == name);
         is_there.then(|| Arc::new(SchemaNames { version: Arc::clone(&self.0), schema: name.to_owned() }) as _)
     }
 }

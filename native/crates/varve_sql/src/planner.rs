@@ -43,7 +43,7 @@ pub(crate) struct Planner<'e> {
 impl<'e> Planner<'e> {
     pub(crate) fn new(engine: &Engine, version: Arc<Version>, params: &'e Params) -> Self {
         let mut state = engine.state().clone();
-        state.mark_start_execution(Arc::clone(state.config_options()));
+        state.mark_start_execution();
         Self {
             state,
             version,

@@ -3,12 +3,12 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
+use datafusion::arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
 use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::utils::{collect_columns, reassign_expr_columns};
-use datafusion::physical_plan::expressions::{Column, Literal};
+use datafusion::physical_plan::expressions::Literal;
 use datafusion::physical_plan::filter::batch_filter;
 use futures::future::BoxFuture;
 use varve_table::{LiveSegment, RowAddress};

@@ -16,6 +16,7 @@ use varve_types::{ErrorCode, Result, VarveError};
 
 use super::names::{self, Name};
 use super::{parse, rows};
+use crate::catalogue::schemas;
 use crate::error::{exists, from_datafusion, unknown, unsupported};
 use crate::output::Output;
 use crate::planner::Planner;
@@ -98,7 +99,7 @@ async fn fill(
 }
 
 fn check_free(version: &Version, schema: &str, name: &str) -> Result<()> {
-    if !version.schemas.iter().any(|other| other == schema) {
+    if !schemas(version).any(|other| other == schema) {
         return Err(unknown("schema", schema));
     }
     if version.table(schema, name).is_some() {
@@ -232,7 +233,7 @@ pub(super) fn create_view(run: &Run<'_>, transaction: &mut Transaction, create: 
 pub(super) fn create_schema(transaction: &mut Transaction, name: &SchemaName, if_not_exists: bool) -> Result<Output> {
     let SchemaName::Simple(name) = name else { return Err(unsupported("AUTHORIZATION is not there")) };
     let name = names::object(name)?.name;
-    if transaction.snapshot().schemas.contains(&name) || name == "information_schema" {
+    if schemas(&transaction.snapshot()).any(|other| other == name) || name == "information_schema" {
         return if if_not_exists { Ok(Output::done(None)) } else { Err(exists("schema", &name)) };
     }
     transaction.create_schema(&name)?;
@@ -419,7 +420,7 @@ pub(super) fn drop_index(transaction: &mut Transaction, name: &ObjectName, dropp
 pub(super) fn drop_schema(transaction: &mut Transaction, name: &ObjectName, dropping: Dropping) -> Result<()> {
     let name = names::object(name)?.name;
     let version = transaction.snapshot();
-    if !version.schemas.contains(&name) {
+    if !schemas(&version).any(|other| other == name) {
         return if dropping.if_exists { Ok(()) } else { Err(unknown("schema", &name)) };
     }
     let tables: Vec<TableId> =
