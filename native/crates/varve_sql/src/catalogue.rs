@@ -28,7 +28,12 @@ pub(crate) struct StoredTable {
 
 impl StoredTable {
     /// `with_address` adds the address of each row as a last column.
-    pub(crate) fn new(version: Arc<TableVersion>, session: VortexSession, threads: usize, with_address: bool) -> Self {
+    pub(crate) fn new(
+        version: Arc<TableVersion>,
+        session: VortexSession,
+        threads: usize,
+        with_address: bool,
+    ) -> Self {
         let table = &version.table;
         let key = table.primary_key.iter();
         let key: Vec<usize> =
@@ -133,7 +138,9 @@ impl SchemaProvider for SchemaNames {
             return Ok(Some(Arc::new(Named { schema: version.table.arrow_schema(), definition: None })));
         }
         let view = self.version.view(&self.schema, name);
-        Ok(view.map(|view| Arc::new(Named { schema: Arc::new(Schema::empty()), definition: Some(view.sql.clone()) }) as _))
+        Ok(view.map(|view| {
+            Arc::new(Named { schema: Arc::new(Schema::empty()), definition: Some(view.sql.clone()) }) as _
+        }))
     }
 
     fn table_exist(&self, name: &str) -> bool {

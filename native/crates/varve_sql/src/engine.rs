@@ -80,7 +80,9 @@ impl Engine {
             .thread_name("varve-sql")
             .enable_time()
             .build()
-            .map_err(|error| VarveError::new(ErrorCode::StoreIo, "threads cannot be started", "").caused_by(error))?;
+            .map_err(|error| {
+                VarveError::new(ErrorCode::StoreIo, "threads cannot be started", "").caused_by(error)
+            })?;
         let database = options.directory.as_ref();
         let database =
             database.map(|dir| Database::open(dir, &options.database, runtime.handle())).transpose()?;

@@ -54,7 +54,9 @@ fn from_external(error: Box<dyn std::error::Error + Send + Sync>) -> VarveError 
     };
     match error.downcast::<VortexError>() {
         Ok(inner) => from_vortex(*inner),
-        Err(error) => VarveError::new(ErrorCode::SqlValue, error.to_string(), "see the cause").caused_by(error),
+        Err(error) => {
+            VarveError::new(ErrorCode::SqlValue, error.to_string(), "see the cause").caused_by(error)
+        }
     }
 }
 
@@ -96,12 +98,20 @@ pub(crate) fn defect(message: String) -> VarveError {
 
 /// The statement names something that is not there.
 pub(crate) fn unknown(what: &str, name: &str) -> VarveError {
-    VarveError::new(ErrorCode::SqlName, format!("there is no {what} {name}"), "check the spelling and the schema")
+    VarveError::new(
+        ErrorCode::SqlName,
+        format!("there is no {what} {name}"),
+        "check the spelling and the schema",
+    )
 }
 
 /// The statement makes something that is there already.
 pub(crate) fn exists(what: &str, name: &str) -> VarveError {
-    VarveError::new(ErrorCode::SqlName, format!("there is a {what} {name} already"), "use IF NOT EXISTS or another name")
+    VarveError::new(
+        ErrorCode::SqlName,
+        format!("there is a {what} {name} already"),
+        "use IF NOT EXISTS or another name",
+    )
 }
 
 /// The statement asks for something that is well formed but not there.
@@ -157,9 +167,10 @@ fn classify_arrow(error: &ArrowError) -> (ErrorCode, &'static str) {
         ArrowError::NotYetImplemented(_) => (ErrorCode::SqlUnsupported, ""),
         ArrowError::SchemaError(_) => (ErrorCode::SqlType, ""),
         ArrowError::MemoryError(_) => (ErrorCode::MemoryExceeded, "ask for less at once"),
-        ArrowError::ParquetError(_) | ArrowError::CsvError(_) | ArrowError::JsonError(_) | ArrowError::IpcError(_) => {
-            (ErrorCode::FileMalformed, "")
-        }
+        ArrowError::ParquetError(_)
+        | ArrowError::CsvError(_)
+        | ArrowError::JsonError(_)
+        | ArrowError::IpcError(_) => (ErrorCode::FileMalformed, ""),
         ArrowError::IoError(..) => (ErrorCode::StoreIo, "see the cause"),
         _ => (ErrorCode::SqlValue, ""),
     }

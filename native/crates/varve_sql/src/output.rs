@@ -48,7 +48,11 @@ impl Output {
     }
 
     /// The rows of a plan, which runs on the engine's threads, a few batches ahead of the reader.
-    pub(crate) fn of_stream(mut rows: SendableRecordBatchStream, progress: Arc<Progress>, handle: &Handle) -> Self {
+    pub(crate) fn of_stream(
+        mut rows: SendableRecordBatchStream,
+        progress: Arc<Progress>,
+        handle: &Handle,
+    ) -> Self {
         let schema = rows.schema();
         let (sender, receiver) = mpsc::channel(WAITING_BATCHES_MAX);
         let forwarded = sender.clone();

@@ -3,16 +3,20 @@
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, SchemaRef};
+use datafusion::catalog::cte_worktable::CteWorkTable;
 use datafusion::catalog::information_schema::InformationSchemaProvider;
 use datafusion::catalog::{SchemaProvider, TableFunctionArgs, TableProvider};
-use datafusion::catalog::cte_worktable::CteWorkTable;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::metadata::ScalarAndMetadata;
-use datafusion::common::{DFSchema, DataFusionError, ParamValues, Result, TableReference, plan_datafusion_err, plan_err};
+use datafusion::common::{
+    DFSchema, DataFusionError, ParamValues, Result, TableReference, plan_datafusion_err, plan_err,
+};
 use datafusion::datasource::{ViewTable, provider_as_source};
 use datafusion::execution::{FunctionRegistry, SessionState};
 use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner, RelationPlanner, TypePlanner};
-use datafusion::logical_expr::{AggregateUDF, Expr, HigherOrderUDF, LogicalPlan, ScalarUDF, TableSource, WindowUDF};
+use datafusion::logical_expr::{
+    AggregateUDF, Expr, HigherOrderUDF, LogicalPlan, ScalarUDF, TableSource, WindowUDF,
+};
 use datafusion::sql::planner::{PlannerContext, SqlToRel};
 use datafusion::sql::sqlparser::ast;
 use futures::FutureExt;
@@ -67,9 +71,11 @@ impl<'e> Planner<'e> {
     }
 
     fn context(&self) -> PlannerContext {
-        let types = self.params.values.iter().map(|value| {
-            (!value.is_null()).then(|| Arc::new(Field::new("", value.data_type(), true)))
-        });
+        let types = self
+            .params
+            .values
+            .iter()
+            .map(|value| (!value.is_null()).then(|| Arc::new(Field::new("", value.data_type(), true))));
         PlannerContext::new().with_prepare_param_data_types(types.collect())
     }
 
@@ -82,8 +88,13 @@ impl<'e> Planner<'e> {
         plan.with_param_values(ParamValues::List(values))
     }
 
-    fn stored(&self, version: &Arc<varve_table::TableVersion>, with_address: bool) -> Result<Arc<dyn TableProvider>> {
-        let session = self.session.clone().ok_or_else(|| plan_datafusion_err!("this engine has no database"))?;
+    fn stored(
+        &self,
+        version: &Arc<varve_table::TableVersion>,
+        with_address: bool,
+    ) -> Result<Arc<dyn TableProvider>> {
+        let session =
+            self.session.clone().ok_or_else(|| plan_datafusion_err!("this engine has no database"))?;
         Ok(Arc::new(StoredTable::new(Arc::clone(version), session, self.threads, with_address)))
     }
 
@@ -135,7 +146,8 @@ impl ContextProvider for Planner<'_> {
         let function = self.state.table_functions().get(name);
         let function = function.ok_or_else(|| plan_datafusion_err!("table function '{name}' not found"))?;
         let args: Vec<Expr> = args.into_iter().map(|arg| self.constant(arg)).collect::<Result<_>>()?;
-        let provider = function.create_table_provider_with_args(TableFunctionArgs::new(&args, &self.state))?;
+        let provider =
+            function.create_table_provider_with_args(TableFunctionArgs::new(&args, &self.state))?;
         Ok(provider_as_source(provider))
     }
 

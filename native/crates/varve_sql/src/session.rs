@@ -140,7 +140,10 @@ impl<'r> Run<'r> {
 
     /// Runs a plan.
     pub(crate) async fn stream(&self, planner: &Planner<'_>, plan: LogicalPlan) -> Result<Output> {
-        if matches!(plan, LogicalPlan::Dml(_) | LogicalPlan::Ddl(_) | LogicalPlan::Copy(_) | LogicalPlan::Statement(_)) {
+        if matches!(
+            plan,
+            LogicalPlan::Dml(_) | LogicalPlan::Ddl(_) | LogicalPlan::Copy(_) | LogicalPlan::Statement(_)
+        ) {
             return Err(crate::error::unsupported("this statement is not there yet"));
         }
         let progress = Arc::new(Progress::default());

@@ -22,7 +22,8 @@ fn records(text: &str) -> Vec<Record> {
         if head.trim().is_empty() {
             continue;
         }
-        let mut record = Record { line: at + 1, head: head.to_owned(), sql: String::new(), expected: Vec::new() };
+        let mut record =
+            Record { line: at + 1, head: head.to_owned(), sql: String::new(), expected: Vec::new() };
         let mut is_answer = false;
         while let Some((_, line)) = lines.next_if(|(_, line)| !line.trim().is_empty()) {
             if line == "----" {
@@ -46,7 +47,9 @@ fn rows(batches: &[RecordBatch]) -> Vec<String> {
         let columns: Vec<_> = batch
             .columns()
             .iter()
-            .map(|column| ArrayFormatter::try_new(column.as_ref(), &options).expect("every type can be shown"))
+            .map(|column| {
+                ArrayFormatter::try_new(column.as_ref(), &options).expect("every type can be shown")
+            })
             .collect();
         for row in 0..batch.num_rows() {
             let values: Vec<String> = columns.iter().map(|column| column.value(row).to_string()).collect();

@@ -87,9 +87,8 @@ pub(super) fn split(
         } else {
             Arc::clone(&filter.expr)
         };
-        let current = map_columns(current, |column| {
-            adapt(column).unwrap_or_else(|| Arc::new(column.clone()))
-        })?;
+        let current =
+            map_columns(current, |column| adapt(column).unwrap_or_else(|| Arc::new(column.clone())))?;
         for part in split_conjunction(&current) {
             match converter.try_convert(part, stored) {
                 Ok(Some(expression)) => native.push(expression),

@@ -132,7 +132,9 @@ impl DataSource for TableScan {
     fn open_with_args(&self, args: OpenArgs) -> Result<SendableRecordBatchStream> {
         let shared = args.sibling_state.and_then(|state| state.downcast::<SharedWork>().ok());
         match shared.as_deref() {
-            Some(Ok(work)) => reader::stream(self.clone(), Arc::new(work.clone()), args.partition, &args.context),
+            Some(Ok(work)) => {
+                reader::stream(self.clone(), Arc::new(work.clone()), args.partition, &args.context)
+            }
             Some(Err(error)) => Err(datafusion::common::DataFusionError::Shared(Arc::clone(error))),
             None => self.open(args.partition, args.context),
         }
@@ -143,8 +145,7 @@ impl DataSource for TableScan {
         let names: Vec<&str> = self.schema.fields().iter().map(|field| field.name().as_str()).collect();
         write!(out, "table={}.{}, columns=[{}]", table.schema, table.name, names.join(", "))?;
         if !self.filters.is_empty() {
-            let shown: Vec<String> =
-                self.filters.iter().map(|filter| filter.shown(table)).collect();
+            let shown: Vec<String> = self.filters.iter().map(|filter| filter.shown(table)).collect();
             write!(out, ", filter={}", shown.join(" AND "))?;
         }
         if let Some(fetch) = self.fetch {
@@ -181,7 +182,10 @@ impl DataSource for TableScan {
         self.metrics.clone()
     }
 
-    fn try_swapping_with_projection(&self, projection: &ProjectionExprs) -> Result<Option<Arc<dyn DataSource>>> {
+    fn try_swapping_with_projection(
+        &self,
+        projection: &ProjectionExprs,
+    ) -> Result<Option<Arc<dyn DataSource>>> {
         let mut columns = Vec::new();
         for item in projection.iter() {
             match item.expr.downcast_ref::<Column>() {

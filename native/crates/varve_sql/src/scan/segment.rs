@@ -51,24 +51,29 @@ impl SegmentReader {
         let dtype = live.segment.file().dtype();
         let stored = |position: usize| {
             let name = scan.stored.field(position).name();
-            position == scan.address_column() || dtype.as_struct_fields_opt().is_some_and(|fields| fields.find(name).is_some())
+            position == scan.address_column()
+                || dtype.as_struct_fields_opt().is_some_and(|fields| fields.find(name).is_some())
         };
         let missing = |position: usize| -> Result<ScalarValue> {
             let value = scan.version.table.columns[position].missing_values(1).map_err(into_datafusion)?;
             ScalarValue::try_from_array(&value, 0)
         };
-        let Split { native, residual } = filters::split(&scan.filters, &scan.stored, &scan.session, |column| {
-            if stored(column.index()) {
-                return None;
-            }
-            missing(column.index()).ok().map(|value| Arc::new(Literal::new(value)) as Arc<dyn PhysicalExpr>)
-        })?;
+        let Split { native, residual } =
+            filters::split(&scan.filters, &scan.stored, &scan.session, |column| {
+                if stored(column.index()) {
+                    return None;
+                }
+                missing(column.index())
+                    .ok()
+                    .map(|value| Arc::new(Literal::new(value)) as Arc<dyn PhysicalExpr>)
+            })?;
 
         let mut needed = scan.columns.clone();
         needed.extend(residual.iter().flat_map(collect_columns).map(|column| column.index()));
         needed.sort_unstable();
         needed.dedup();
-        let (read, constant): (Vec<usize>, Vec<usize>) = needed.into_iter().partition(|position| stored(*position));
+        let (read, constant): (Vec<usize>, Vec<usize>) =
+            needed.into_iter().partition(|position| stored(*position));
         let constant = constant.into_iter().map(|position| Ok((position, missing(position)?)));
         let assembly = Assembly::new(scan, read, constant.collect::<Result<_>>()?, residual)?;
 
@@ -119,7 +124,8 @@ impl PreparedReader {
 fn selection(live: &LiveSegment) -> Result<Selection> {
     let Some(deleted) = &live.deleted else { return Ok(Selection::All) };
     let positions = Buffer::from_iter(deleted.iter().map(u64::from));
-    let sorted = StrictSortedBuffer::try_new(positions).map_err(|error| into_datafusion(from_vortex(error)))?;
+    let sorted =
+        StrictSortedBuffer::try_new(positions).map_err(|error| into_datafusion(from_vortex(error)))?;
     Ok(Selection::ExcludeByIndex(sorted))
 }
 
@@ -154,7 +160,8 @@ impl Assembly {
         let mut all = read_fields.clone();
         all.extend(fields(&mut constant.iter().map(|(position, _)| *position)));
         let gathered = Arc::new(Schema::new(all));
-        let order: Vec<usize> = read.iter().copied().chain(constant.iter().map(|(position, _)| *position)).collect();
+        let order: Vec<usize> =
+            read.iter().copied().chain(constant.iter().map(|(position, _)| *position)).collect();
         let place = |position: &usize| order.iter().position(|other| other == position).unwrap_or(0);
         Ok(Self {
             session: scan.session.clone(),

@@ -22,7 +22,8 @@ pub(super) fn of(scan: &TableScan) -> Result<Statistics> {
     let table: Vec<ColumnStatistics> = (0..scan.stored.fields().len())
         .map(|position| column(&scan.version, position, scan.stored.field(position).data_type()))
         .collect();
-    let mut columns: Vec<ColumnStatistics> = scan.columns.iter().map(|position| table[*position].clone()).collect();
+    let mut columns: Vec<ColumnStatistics> =
+        scan.columns.iter().map(|position| table[*position].clone()).collect();
     let mut num_rows = Precision::Exact(rows);
     if let Some(filter) = filters::required(&scan.filters) {
         let selectivity = AnalysisContext::try_from_statistics(&scan.stored, &table)
@@ -53,7 +54,9 @@ fn width(data_type: &DataType) -> usize {
 
 /// Statistics of one column over all segments; unknown when rows are hot, for those keep none.
 fn column(version: &TableVersion, position: usize, data_type: &DataType) -> ColumnStatistics {
-    let Some(definition) = version.table.columns.get(position) else { return ColumnStatistics::new_unknown() };
+    let Some(definition) = version.table.columns.get(position) else {
+        return ColumnStatistics::new_unknown();
+    };
     if version.hot.stored_rows() > 0 || version.segments.is_empty() {
         return ColumnStatistics::new_unknown();
     }
@@ -98,7 +101,9 @@ fn bound(stats: &StatsSet, stat: Stat, dtype: &DType, data_type: &DataType) -> P
     precision(value)
 }
 
-fn precision<T: std::fmt::Debug + Clone + PartialEq + Eq + PartialOrd>(value: VortexPrecision<T>) -> Precision<T> {
+fn precision<T: std::fmt::Debug + Clone + PartialEq + Eq + PartialOrd>(
+    value: VortexPrecision<T>,
+) -> Precision<T> {
     match value {
         VortexPrecision::Exact(value) => Precision::Exact(value),
         VortexPrecision::Inexact(value) => Precision::Inexact(value),

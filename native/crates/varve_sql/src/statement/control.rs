@@ -29,7 +29,10 @@ pub(crate) async fn run(
     match statement {
         Statement::StartTransaction { .. } => {
             if open.is_some() {
-                return Err(state("a transaction is open already", "COMMIT or ROLLBACK it, or use SAVEPOINT"));
+                return Err(state(
+                    "a transaction is open already",
+                    "COMMIT or ROLLBACK it, or use SAVEPOINT",
+                ));
             }
             *open = Some(OpenTransaction::new(engine.database()?.begin().await));
         }

@@ -8,10 +8,12 @@ use datafusion::common::DFSchema;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::planner::SqlToRel;
 use datafusion::sql::sqlparser::ast::{
-    AlterTable, AlterTableOperation, ColumnDef, ColumnOption, CreateIndex, CreateTable, CreateView, Expr, ObjectName,
-    RenameTableNameKind, SchemaName, Statement, TableConstraint,
+    AlterTable, AlterTableOperation, ColumnDef, ColumnOption, CreateIndex, CreateTable, CreateView, Expr,
+    ObjectName, RenameTableNameKind, SchemaName, Statement, TableConstraint,
 };
-use varve_table::{Check, Column, ColumnId, DEFAULT_SCHEMA, Index, IndexId, Table, TableId, Transaction, Version, View};
+use varve_table::{
+    Check, Column, ColumnId, DEFAULT_SCHEMA, Index, IndexId, Table, TableId, Transaction, Version, View,
+};
 use varve_types::{ErrorCode, Result, VarveError};
 
 use super::names::{self, Name};
@@ -29,7 +31,11 @@ pub(super) struct Dropping {
     pub cascade: bool,
 }
 
-pub(super) async fn create_table(run: &Run<'_>, transaction: &mut Transaction, create: CreateTable) -> Result<Output> {
+pub(super) async fn create_table(
+    run: &Run<'_>,
+    transaction: &mut Transaction,
+    create: CreateTable,
+) -> Result<Output> {
     if create.temporary || create.external || create.like.is_some() {
         return Err(unsupported("TEMPORARY and EXTERNAL tables and LIKE are not there"));
     }
@@ -46,7 +52,10 @@ pub(super) async fn create_table(run: &Run<'_>, transaction: &mut Transaction, c
     }
     check_free(&transaction.snapshot(), &schema, &name)?;
     let planner = run.planner(version);
-    let query = create.query.map(|query| planner.plan(Statement::Query(query)).map_err(from_datafusion)).transpose()?;
+    let query = create
+        .query
+        .map(|query| planner.plan(Statement::Query(query)).map_err(from_datafusion))
+        .transpose()?;
     let mut table = Table {
         id: TableId::from(transaction.next_id()),
         schema,
@@ -132,7 +141,9 @@ fn add_column(planner: &Planner<'_>, table: &mut Table, definition: &ColumnDef) 
                 column.nullable = false;
                 table.primary_key.push(column.id);
             }
-            ColumnOption::Check(check) => add_check(table, check.name.as_ref().map(names::ident), &check.expr),
+            ColumnOption::Check(check) => {
+                add_check(table, check.name.as_ref().map(names::ident), &check.expr)
+            }
             ColumnOption::Comment(_) => {}
             other => return Err(unsupported(format!("the column option {other} is not there"))),
         }
@@ -202,7 +213,11 @@ fn key_column(table: &Table, part: &Expr) -> Result<usize> {
     table.position(&name).ok_or_else(|| unknown("column", &name))
 }
 
-pub(super) fn create_view(run: &Run<'_>, transaction: &mut Transaction, create: CreateView) -> Result<Output> {
+pub(super) fn create_view(
+    run: &Run<'_>,
+    transaction: &mut Transaction,
+    create: CreateView,
+) -> Result<Output> {
     if create.materialized || create.temporary {
         return Err(unsupported("MATERIALIZED and TEMPORARY views are not there"));
     }
@@ -222,7 +237,8 @@ pub(super) fn create_view(run: &Run<'_>, transaction: &mut Transaction, create: 
     let sql = if create.columns.is_empty() {
         query
     } else {
-        let columns: Vec<String> = create.columns.iter().map(|column| names::quoted(&names::ident(&column.name))).collect();
+        let columns: Vec<String> =
+            create.columns.iter().map(|column| names::quoted(&names::ident(&column.name))).collect();
         format!("SELECT * FROM ({query}) AS {} ({})", names::quoted(&name), columns.join(", "))
     };
     run.planner(version).plan(parse::one(&sql)?).map_err(from_datafusion)?;
@@ -230,7 +246,11 @@ pub(super) fn create_view(run: &Run<'_>, transaction: &mut Transaction, create: 
     Ok(Output::done(None))
 }
 
-pub(super) fn create_schema(transaction: &mut Transaction, name: &SchemaName, if_not_exists: bool) -> Result<Output> {
+pub(super) fn create_schema(
+    transaction: &mut Transaction,
+    name: &SchemaName,
+    if_not_exists: bool,
+) -> Result<Output> {
     let SchemaName::Simple(name) = name else { return Err(unsupported("AUTHORIZATION is not there")) };
     let name = names::object(name)?.name;
     if schemas(&transaction.snapshot()).any(|other| other == name) || name == "information_schema" {
@@ -317,7 +337,9 @@ pub(super) fn alter_table(run: &Run<'_>, transaction: &mut Transaction, alter: A
 
 /// What rows that are older than the last column hold in it: its DEFAULT as it is now.
 fn fill_older_rows(planner: &Planner<'_>, table: &mut Table, has_rows: bool) -> Result<()> {
-    if !table.primary_key.is_empty() && table.primary_key.last() == table.columns.last().map(|column| &column.id) {
+    if !table.primary_key.is_empty()
+        && table.primary_key.last() == table.columns.last().map(|column| &column.id)
+    {
         return Err(unsupported("a primary key cannot be added to a table"));
     }
     let Some(column) = table.columns.last_mut() else { return Ok(()) };
@@ -337,7 +359,8 @@ fn fill_older_rows(planner: &Planner<'_>, table: &mut Table, has_rows: bool) -> 
         column.missing = Some(value.slice(0, 1));
     }
     if has_rows && !column.nullable && column.missing.is_none() {
-        let message = format!("column {} is NOT NULL, and the rows that are there have no value for it", column.name);
+        let message =
+            format!("column {} is NOT NULL, and the rows that are there have no value for it", column.name);
         return Err(VarveError::new(ErrorCode::ConstraintViolated, message, "give it a DEFAULT"));
     }
     Ok(())
@@ -348,8 +371,10 @@ fn drop_column(version: &Version, table: &mut Table, name: &str, if_exists: bool
         return if if_exists { Ok(()) } else { Err(unknown("column", name)) };
     };
     let id = table.columns[position].id;
-    let is_indexed = version.indexes.iter().any(|index| index.table == table.id && index.columns.contains(&id));
-    if table.primary_key.contains(&id) || is_indexed || checks_name(table, name)? || table.columns.len() == 1 {
+    let is_indexed =
+        version.indexes.iter().any(|index| index.table == table.id && index.columns.contains(&id));
+    if table.primary_key.contains(&id) || is_indexed || checks_name(table, name)? || table.columns.len() == 1
+    {
         let message = format!("column {name} is part of a key, an index or a CHECK, or the last one");
         return Err(VarveError::new(ErrorCode::ConstraintViolated, message, "drop that first"));
     }
@@ -378,7 +403,9 @@ fn checks_name(table: &Table, name: &str) -> Result<bool> {
         let condition = parse::expression(&check.expression)?;
         let found = visit_expressions(&condition, |expr| match expr {
             Expr::Identifier(column) if names::ident(column) == name => ControlFlow::Break(()),
-            Expr::CompoundIdentifier(parts) if parts.last().is_some_and(|column| names::ident(column) == name) => {
+            Expr::CompoundIdentifier(parts)
+                if parts.last().is_some_and(|column| names::ident(column) == name) =>
+            {
                 ControlFlow::Break(())
             }
             _ => ControlFlow::Continue(()),
@@ -417,18 +444,30 @@ pub(super) fn drop_index(transaction: &mut Transaction, name: &ObjectName, dropp
     }
 }
 
-pub(super) fn drop_schema(transaction: &mut Transaction, name: &ObjectName, dropping: Dropping) -> Result<()> {
+pub(super) fn drop_schema(
+    transaction: &mut Transaction,
+    name: &ObjectName,
+    dropping: Dropping,
+) -> Result<()> {
     let name = names::object(name)?.name;
     let version = transaction.snapshot();
     if !schemas(&version).any(|other| other == name) {
         return if dropping.if_exists { Ok(()) } else { Err(unknown("schema", &name)) };
     }
-    let tables: Vec<TableId> =
-        version.tables.values().filter(|version| version.table.schema == name).map(|version| version.table.id).collect();
+    let tables: Vec<TableId> = version
+        .tables
+        .values()
+        .filter(|version| version.table.schema == name)
+        .map(|version| version.table.id)
+        .collect();
     let views: Vec<View> = version.views.iter().filter(|view| view.schema == name).cloned().collect();
     if name == DEFAULT_SCHEMA || (!dropping.cascade && (!tables.is_empty() || !views.is_empty())) {
         let message = format!("schema {name} is {DEFAULT_SCHEMA} or not empty");
-        return Err(VarveError::new(ErrorCode::ConstraintViolated, message, "drop what is in it, or use CASCADE"));
+        return Err(VarveError::new(
+            ErrorCode::ConstraintViolated,
+            message,
+            "drop what is in it, or use CASCADE",
+        ));
     }
     for table in tables {
         transaction.drop_table(table)?;

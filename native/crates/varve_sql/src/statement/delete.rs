@@ -17,7 +17,11 @@ use crate::scan::ROW_ADDRESS;
 use crate::session::Run;
 
 pub(super) async fn run(run: &Run<'_>, transaction: &mut Transaction, delete: Delete) -> Result<Output> {
-    if delete.returning.is_some() || delete.limit.is_some() || !delete.order_by.is_empty() || !delete.tables.is_empty() {
+    if delete.returning.is_some()
+        || delete.limit.is_some()
+        || !delete.order_by.is_empty()
+        || !delete.tables.is_empty()
+    {
         return Err(unsupported("DELETE with RETURNING, ORDER BY, LIMIT or several tables is not there"));
     }
     let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) = &delete.from;

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use datafusion::common::DFSchema;
+use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{Expr as Logical, LogicalPlan, LogicalPlanBuilder, lit};
 use datafusion::sql::sqlparser::ast::{Expr, Insert, Query, SetExpr, Statement, TableObject, Value};
-use datafusion::common::ScalarValue;
 use varve_table::{Column, Table, Transaction};
 use varve_types::{ErrorCode, Result, VarveError};
 
@@ -59,11 +59,17 @@ fn targets(table: &Table, given: &[String]) -> Result<Vec<usize>> {
     Ok(targets)
 }
 
-fn source(planner: &Planner<'_>, table: &Table, targets: &[usize], mut query: Box<Query>) -> Result<LogicalPlan> {
+fn source(
+    planner: &Planner<'_>,
+    table: &Table,
+    targets: &[usize],
+    mut query: Box<Query>,
+) -> Result<LogicalPlan> {
     if let SetExpr::Values(values) = query.body.as_mut() {
         for row in &mut values.rows {
             for (value, target) in row.content.iter_mut().zip(targets) {
-                if matches!(value, Expr::Identifier(word) if word.quote_style.is_none() && word.value.eq_ignore_ascii_case("default")) {
+                if matches!(value, Expr::Identifier(word) if word.quote_style.is_none() && word.value.eq_ignore_ascii_case("default"))
+                {
                     *value = default_of(&table.columns[*target])?;
                 }
             }
@@ -81,18 +87,30 @@ pub(super) fn default_of(column: &Column) -> Result<Expr> {
 }
 
 /// The source with a value for each column of the table.
-fn in_table_order(planner: &Planner<'_>, table: &Table, targets: &[usize], source: LogicalPlan) -> Result<LogicalPlan> {
+fn in_table_order(
+    planner: &Planner<'_>,
+    table: &Table,
+    targets: &[usize],
+    source: LogicalPlan,
+) -> Result<LogicalPlan> {
     let given = source.schema().columns();
     if given.len() != targets.len() && !given.is_empty() {
-        let message = format!("{} values are given for {} columns of {}", given.len(), targets.len(), table.name);
-        return Err(VarveError::new(ErrorCode::SqlType, message, "name the columns, or give a value for each"));
+        let message =
+            format!("{} values are given for {} columns of {}", given.len(), targets.len(), table.name);
+        return Err(VarveError::new(
+            ErrorCode::SqlType,
+            message,
+            "name the columns, or give a value for each",
+        ));
     }
     let mut values = Vec::with_capacity(table.columns.len());
     for (position, column) in table.columns.iter().enumerate() {
         let place = targets.iter().position(|target| *target == position).and_then(|place| given.get(place));
         values.push(match (place, &column.default) {
             (Some(given), _) => Logical::Column(given.clone()),
-            (None, Some(_)) => planner.expr(default_of(column)?, &DFSchema::empty()).map_err(from_datafusion)?,
+            (None, Some(_)) => {
+                planner.expr(default_of(column)?, &DFSchema::empty()).map_err(from_datafusion)?
+            }
             (None, None) => lit(ScalarValue::Null),
         });
     }

@@ -1,6 +1,6 @@
 //! SQL text to statements, within limits: what is too long or too deep is refused before anything recurses over it.
 
-use datafusion::sql::sqlparser::ast::{Expr, VisitMut, VisitorMut, Value};
+use datafusion::sql::sqlparser::ast::{Expr, Value, VisitMut, VisitorMut};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
@@ -76,12 +76,25 @@ fn check_nesting(tokens: &[TokenWithSpan]) -> Result<()> {
                     chain += 1;
                 }
                 Keyword::END => cases = cases.saturating_sub(1),
-                Keyword::AND | Keyword::OR | Keyword::NOT | Keyword::LIKE | Keyword::IS | Keyword::BETWEEN
-                | Keyword::IN | Keyword::UNION | Keyword::EXCEPT | Keyword::INTERSECT | Keyword::JOIN
-                | Keyword::COLLATE | Keyword::EXPLAIN => chain += 1,
+                Keyword::AND
+                | Keyword::OR
+                | Keyword::NOT
+                | Keyword::LIKE
+                | Keyword::IS
+                | Keyword::BETWEEN
+                | Keyword::IN
+                | Keyword::UNION
+                | Keyword::EXCEPT
+                | Keyword::INTERSECT
+                | Keyword::JOIN
+                | Keyword::COLLATE
+                | Keyword::EXPLAIN => chain += 1,
                 _ => {}
             },
-            Token::Whitespace(_) | Token::Number(..) | Token::SingleQuotedString(_) | Token::Placeholder(_) => {}
+            Token::Whitespace(_)
+            | Token::Number(..)
+            | Token::SingleQuotedString(_)
+            | Token::Placeholder(_) => {}
             _ => chain += 1,
         }
         if chain > CHAIN_MAX || cases > BRACKETS_MAX {
@@ -97,7 +110,9 @@ fn limit(message: String) -> VarveError {
 
 fn syntax(error: ParserError) -> VarveError {
     match error {
-        ParserError::RecursionLimitExceeded => limit(format!("the statement is nested more than {RECURSION_MAX} deep")),
+        ParserError::RecursionLimitExceeded => {
+            limit(format!("the statement is nested more than {RECURSION_MAX} deep"))
+        }
         ParserError::TokenizerError(message) | ParserError::ParserError(message) => {
             VarveError::new(ErrorCode::SqlSyntax, message, "")
         }
@@ -112,7 +127,10 @@ struct Numbering {
 impl VisitorMut for Numbering {
     type Break = ();
 
-    fn pre_visit_value(&mut self, value: &mut datafusion::sql::sqlparser::ast::ValueWithSpan) -> ControlFlow<()> {
+    fn pre_visit_value(
+        &mut self,
+        value: &mut datafusion::sql::sqlparser::ast::ValueWithSpan,
+    ) -> ControlFlow<()> {
         if let Value::Placeholder(name) = &mut value.value
             && name == "?"
         {

@@ -19,9 +19,10 @@ use crate::planner::Planner;
 /// `plan` with its columns as `values` says, each cast to the type of the column of `table` at its place.
 pub(super) fn cast(plan: LogicalPlan, values: Vec<Expr>, table: &Table) -> Result<LogicalPlan> {
     let schema = Arc::clone(plan.schema());
-    let values = values.into_iter().zip(&table.columns).map(|(value, column)| {
-        Ok(value.cast_to(&column.data_type, &schema)?.alias(column.name.clone()))
-    });
+    let values = values
+        .into_iter()
+        .zip(&table.columns)
+        .map(|(value, column)| Ok(value.cast_to(&column.data_type, &schema)?.alias(column.name.clone())));
     values
         .collect::<datafusion::common::Result<Vec<_>>>()
         .and_then(|values| LogicalPlanBuilder::from(plan).project(values)?.build())
@@ -66,8 +67,15 @@ impl Checks {
             let holds = holds.map_err(from_datafusion)?;
             let holds = as_boolean_array(&holds).map_err(from_datafusion)?;
             if holds.iter().any(|holds| holds == Some(false)) {
-                let message = format!("a row breaks CHECK {} ({}) of table {}", check.name, check.expression, self.table);
-                return Err(VarveError::new(ErrorCode::ConstraintViolated, message, "change the row or the constraint"));
+                let message = format!(
+                    "a row breaks CHECK {} ({}) of table {}",
+                    check.name, check.expression, self.table
+                );
+                return Err(VarveError::new(
+                    ErrorCode::ConstraintViolated,
+                    message,
+                    "change the row or the constraint",
+                ));
             }
         }
         Ok(())

@@ -18,7 +18,11 @@ use crate::output::Output;
 use crate::session::Run;
 
 pub(super) async fn run(run: &Run<'_>, transaction: &mut Transaction, update: Update) -> Result<Output> {
-    if update.returning.is_some() || update.limit.is_some() || update.or.is_some() || !update.order_by.is_empty() {
+    if update.returning.is_some()
+        || update.limit.is_some()
+        || update.or.is_some()
+        || !update.order_by.is_empty()
+    {
         return Err(unsupported("UPDATE with RETURNING, OR, ORDER BY or LIMIT is not there"));
     }
     let planner = run.planner(transaction.snapshot());
@@ -77,8 +81,7 @@ fn assigned(table: &Table, assignments: &[Assignment]) -> Result<Vec<Option<Expr
         let position = table.position(&name).ok_or_else(|| unknown("column", &name))?;
         let is_default = matches!(&assignment.value, Expr::Identifier(word)
             if word.quote_style.is_none() && word.value.eq_ignore_ascii_case("default"));
-        let value =
-            if is_default { default_of(&table.columns[position])? } else { assignment.value.clone() };
+        let value = if is_default { default_of(&table.columns[position])? } else { assignment.value.clone() };
         if new[position].replace(value).is_some() {
             let message = format!("column {name} is assigned twice");
             return Err(VarveError::new(ErrorCode::SqlName, message, "assign it once"));
