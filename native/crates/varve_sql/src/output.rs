@@ -42,11 +42,6 @@ impl Output {
         }
     }
 
-    /// Rows that are there already.
-    pub(crate) fn of_batches(schema: SchemaRef, batches: Vec<RecordBatch>) -> Self {
-        Self { schema, batches: stream::iter(batches.into_iter().map(Ok)).boxed(), ..Self::done(None) }
-    }
-
     /// The rows of a plan, which runs on the engine's threads, a few batches ahead of the reader.
     pub(crate) fn of_stream(
         mut rows: SendableRecordBatchStream,
@@ -71,10 +66,6 @@ impl Output {
         });
         let batches = Batches { receiver, _task: AbortOnDrop(task.abort_handle()) };
         Self { schema, rows_affected: None, progress, batches: batches.boxed() }
-    }
-
-    pub(crate) fn with_rows_affected(self, rows: u64) -> Self {
-        Self { rows_affected: Some(rows), ..self }
     }
 
     /// All batches that are left.

@@ -57,7 +57,7 @@ pub(super) async fn create_table(
         .map(|query| planner.plan(Statement::Query(query)).map_err(from_datafusion))
         .transpose()?;
     let mut table = Table {
-        id: TableId::from(transaction.next_id()),
+        id: TableId(transaction.next_id()),
         schema,
         name,
         columns: Vec::new(),
@@ -260,7 +260,7 @@ pub(super) fn create_schema(
     Ok(Output::done(None))
 }
 
-pub(super) fn create_index(transaction: &mut Transaction, create: CreateIndex) -> Result<Output> {
+pub(super) async fn create_index(transaction: &mut Transaction, create: CreateIndex) -> Result<Output> {
     if create.predicate.is_some() || !create.include.is_empty() {
         return Err(unsupported("partial and covering indexes are not there"));
     }
@@ -278,7 +278,7 @@ pub(super) fn create_index(transaction: &mut Transaction, create: CreateIndex) -
         return if create.if_not_exists { Ok(Output::done(None)) } else { Err(exists("index", &name)) };
     }
     let id = IndexId(transaction.next_id());
-    transaction.put_index(Index { id, table: table.id, name, columns, unique: create.unique })?;
+    transaction.create_index(Index { id, table: table.id, name, columns, unique: create.unique }).await?;
     Ok(Output::done(None))
 }
 

@@ -45,7 +45,7 @@ pub(crate) async fn apply(run: &Run<'_>, transaction: &mut Transaction, statemen
         Statement::CreateSchema { schema_name, if_not_exists, .. } => {
             define::create_schema(transaction, &schema_name, if_not_exists)
         }
-        Statement::CreateIndex(index) => define::create_index(transaction, index),
+        Statement::CreateIndex(index) => define::create_index(transaction, index).await,
         Statement::AlterTable(alter) => define::alter_table(run, transaction, alter),
         Statement::Drop { object_type, if_exists, names, cascade, .. } => {
             let drop = match object_type {
