@@ -23,6 +23,7 @@ pub(super) enum Piece {
 pub(super) struct Work {
     pieces: Arc<[Piece]>,
     next: Arc<AtomicUsize>,
+    rows: u64,
     /// Rows that may still come out; `u64::MAX` when there is no limit.
     budget: Arc<AtomicU64>,
 }
@@ -38,12 +39,21 @@ impl Work {
             pieces.extend(bounds.windows(2).map(|pair| Piece::Segment { at, rows: pair[0]..pair[1] }));
         }
         pieces.extend((0..scan.version.hot.chunks().len()).map(|at| Piece::Hot { at }));
+        let segments = scan.version.segments.iter().filter(|live| live.live_rows() > 0);
+        let rows =
+            segments.map(|live| live.segment.meta().rows).sum::<u64>() + scan.version.hot.stored_rows();
         let budget = scan.fetch.map_or(u64::MAX, |fetch| fetch as u64);
         Ok(Self {
             pieces: pieces.into(),
             next: Arc::new(AtomicUsize::new(0)),
+            rows,
             budget: Arc::new(AtomicU64::new(budget)),
         })
+    }
+
+    /// Rows of all pieces, deleted ones too.
+    pub(super) fn rows(&self) -> u64 {
+        self.rows
     }
 
     /// The next piece that nobody has; `None` when all are taken or no more rows are wanted.

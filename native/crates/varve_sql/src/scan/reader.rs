@@ -33,6 +33,11 @@ pub(super) fn stream(
         scan,
         work,
     };
+    if partition == 0
+        && let Some(progress) = &reader.progress
+    {
+        progress.expect_rows(reader.work.rows());
+    }
     let batches = futures::stream::try_unfold(reader, async move |mut reader| {
         Ok(reader.next().await?.map(|batch| (batch, reader)))
     });
@@ -63,7 +68,6 @@ impl Reader {
     async fn next(&mut self) -> Result<Option<RecordBatch>> {
         loop {
             let batch = if let Some((rows, assembly)) = self.pending.pop_front() {
-                let _timer = self.baseline.elapsed_compute().clone();
                 let started = std::time::Instant::now();
                 let rows = rows.await.map_err(|error| into_datafusion(from_vortex(error)))?;
                 let batch = rows.map(|rows| assembly.batch(rows)).transpose()?;
