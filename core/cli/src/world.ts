@@ -13,7 +13,9 @@ export interface CliOpenOptions {
 /** A stream that may be a terminal. */
 export type Terminal<Stream> = Stream & { readonly isTTY?: boolean; readonly columns?: number };
 
+/** What the command meets: databases, streams, time. */
 export interface CliWorld {
+  /** Opens the database in a directory. */
   readonly openSql: (directory: string, options: CliOpenOptions) => Promise<SqlEngine>;
   readonly stdin: Terminal<Readable>;
   readonly stdout: Terminal<Writable>;

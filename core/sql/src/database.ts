@@ -128,6 +128,7 @@ export class SqlDatabase extends Session implements SqlEngine {
     await this.#closing;
   }
 
+  /** Closes it, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

@@ -53,11 +53,15 @@ export interface NativeQueryOptions {
   readonly batchRows?: number;
 }
 
+/** An open database. */
 export interface NativeDatabase {
   /** Starts a statement and returns at once, so that it can be cancelled from its first moment. */
   query(sql: string, params: NativeParams, options: NativeQueryOptions): NativeQuery;
+  /** Parses and plans a statement. */
   prepare(sql: string): Promise<NativeStatement | Failed>;
+  /** Begins a transaction. */
   begin(): Promise<NativeTransaction | Failed>;
+  /** What the database holds now, for statements that name it. */
   snapshot(): NativeSnapshot | Failed;
   /**
    * Appends the rows of one IPC stream, all or none. Columns are matched by name, those that are left out have their
@@ -91,6 +95,7 @@ export interface NativeQuery {
   next(): Promise<Uint8Array | null | Failed>;
   /** Stops it and frees what it holds; whoever waits gets `QUERY_CANCELLED`. Afterwards, and at its end, a no-op. */
   cancel(): void;
+  /** How far it has come. */
   progress(): NativeProgress;
 }
 
@@ -106,16 +111,19 @@ export interface NativeHead {
   readonly isWhole: boolean;
 }
 
+/** How far a statement has come. */
 export interface NativeProgress {
   readonly rowsScanned: number;
   readonly rowsTotal: number;
   readonly bytesScanned: number;
 }
 
+/** A prepared statement. */
 export interface NativeStatement {
   readonly parameterCount: number;
   /** The schema message of its answer. */
   readonly schema: Uint8Array;
+  /** Starts it with these values. */
   query(params: NativeParams, options: NativeQueryOptions): NativeQuery;
   /** Closing again does nothing; queries that were started go on. */
   close(): void;
@@ -123,16 +131,19 @@ export interface NativeStatement {
 
 /** A transaction; statements name it in their options. Savepoints are SQL. */
 export interface NativeTransaction {
+  /** Makes its changes durable and visible. */
   commit(): Promise<undefined | Failed>;
   /** Also after a failed commit, and of one that has ended. */
   rollback(): Promise<undefined | Failed>;
 }
 
+/** A state of the database that does not change. */
 export interface NativeSnapshot {
   /** Again does nothing. */
   release(): void;
 }
 
+/** A table or a view. */
 export interface NativeTable {
   readonly schema: string;
   readonly name: string;

@@ -39,6 +39,7 @@ export interface Shared {
 
 /** The database, or one transaction in it. */
 export abstract class Session implements SqlSession {
+  /** @hidden */
   protected readonly shared: Shared;
 
   constructor(shared: Shared) {
@@ -95,9 +96,13 @@ export abstract class Session implements SqlSession {
   /** Hears of every statement that begins. */
   protected abstract track(statement: Promise<unknown>): void;
 
-  /** @throws VarveError when the session has ended */
+  /**
+   * @hidden
+   * @throws VarveError when the session has ended
+   */
   protected abstract usable(): Shared;
 
+  /** @hidden */
   protected where({ snapshot, batchRows }: QuerySettings): NativeQueryOptions {
     const shown = snapshot === undefined ? {} : { snapshot: this.#view(snapshot) };
     return { ...this.place(), ...shown, ...(batchRows === undefined ? {} : { batchRows }) };
@@ -120,6 +125,7 @@ export abstract class Session implements SqlSession {
     return view;
   }
 
+  /** @hidden */
   protected send(table: string): Send {
     return async (ipc) => unwrap(await this.usable().native.append(table, ipc, this.place()));
   }

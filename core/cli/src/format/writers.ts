@@ -6,15 +6,18 @@ import { isNumeric, objectJson, valueText } from './text.js';
 /** How an answer is shown. */
 export type Mode = 'table' | 'markdown' | 'csv' | 'json' | 'jsonl';
 
+/** All ways to show an answer. */
 export const modes: readonly Mode[] = ['table', 'markdown', 'csv', 'json', 'jsonl'];
 
 /** Turns an answer into text, part by part. */
 export interface RowWriter {
+  /** The text of the next rows. */
   rows(rows: readonly SqlRow[]): string;
   /** What comes after the last row. */
   end(): string;
 }
 
+/** How wide an answer may be. */
 export interface WriterOptions {
   /** Columns of the terminal; a longer cell of a table ends in an ellipsis. Unlimited when absent. */
   readonly width?: number | undefined;

@@ -14,6 +14,7 @@ export interface SqlOpenOptions extends ValueModes {
 export interface SqlFactory {
   /** A folder that nobody else uses, new and empty; whoever made the factory cleans up. */
   place(): Promise<string>;
+  /** Opens the database in a folder. */
   open(place: string, options?: SqlOpenOptions): Promise<SqlEngine>;
   /** The tag of templates. */
   readonly sql: (

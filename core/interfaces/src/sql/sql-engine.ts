@@ -43,7 +43,9 @@ export interface QueryProgress {
 /** Rows that came out together. Its bytes stay valid for as long as somebody holds them. */
 export interface RowBatch<R extends object = SqlRow> {
   readonly rowCount: number;
+  /** Its rows as objects. */
   rows(): R[];
+  /** Its values by column. */
   columns(): SqlColumns;
   /** A whole Arrow IPC stream, which every Arrow library reads. */
   arrow(): Uint8Array;
@@ -73,10 +75,15 @@ export interface QueryResult<R extends object = SqlRow> extends AsyncDisposable 
 
 /** An answer under way: a promise of the result, with its forms at hand so that one `await` is enough. */
 export interface PendingResult<R extends object = SqlRow> extends Promise<QueryResult<R>> {
+  /** As {@link QueryResult.rows}. */
   rows(): Promise<R[]>;
+  /** As {@link QueryResult.columns}. */
   columns(): Promise<SqlColumns>;
+  /** As {@link QueryResult.arrow}. */
   arrow(): Promise<Uint8Array>;
+  /** As {@link QueryResult.batches}. */
   batches(): AsyncIterableIterator<RowBatch<R>>;
+  /** Row by row, over batches. */
   [Symbol.asyncIterator](): AsyncIterableIterator<R>;
 }
 
@@ -94,6 +101,7 @@ export interface PreparedStatement<R extends object = SqlRow> extends AsyncDispo
   readonly fields: readonly SqlField[];
   /** Runs it with these values. */
   query(params?: SqlParameters, options?: QueryOptions): PendingResult<R>;
+  /** Lets go of it; closing it again does nothing. */
   close(): Promise<void>;
 }
 
