@@ -35,6 +35,8 @@ mod rewrite;
 mod rows;
 mod seal;
 mod segment;
+#[cfg(feature = "simulate")]
+pub mod simulate;
 mod stored_file;
 mod transaction;
 mod upkeep;

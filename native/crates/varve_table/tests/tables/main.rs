@@ -5,3 +5,4 @@ mod damage;
 mod fixture;
 mod history;
 mod keys;
+mod torture;
