@@ -41,7 +41,7 @@ pub(super) fn limited(seed: u64, program: &Path, what: &str) -> super::Verdict {
     session.steps(&database, random.below(6))?;
     session.close(database);
     let limit = match what {
-        "files" => random.below(12),
+        "files" => random.below(6),
         _ => 4096 + random.any_size(2_000_000),
     };
     let told = watch(&session, program, &[what, &limit.to_string()], None)?;
