@@ -33,9 +33,11 @@ pub(super) fn fail(seed: u64) -> super::Verdict {
         for _ in 0..4 {
             match session.step(&database) {
                 (Outcome::Done, after) => session.model = after,
-                (Outcome::Refused(error), _) => expect_fault(error.code())?,
+                (Outcome::Refused(error), _) => {
+                    expect_fault(error.code()).map_err(|what| format!("{what}: {error}"))?
+                }
                 (Outcome::InDoubt(error), after) => {
-                    expect_fault(error.code())?;
+                    expect_fault(error.code()).map_err(|what| format!("{what}: {error}"))?;
                     doubt = Some(after);
                     break;
                 }
