@@ -19,7 +19,7 @@ use std::sync::{Arc, OnceLock};
 use serde::{Deserialize, Serialize};
 use varve_files::{Access, Files, Map};
 use varve_index::{Index, Policy, StrIndex, StrIndexBuilder, shortest_separator};
-use varve_types::Result;
+use varve_types::{ErrorCode, Result};
 
 use super::{KeyRef, SortedKeys};
 use crate::error::{damaged, from_io};
@@ -136,7 +136,7 @@ fn separators(keys: &SortedKeys, blocks: &[u32]) -> Result<varve_index::Image> {
 /// The key run of a segment.
 pub struct KeyRun {
     meta: KeyRunMeta,
-    /// Opened and verified when it is first asked.
+    /// Opened and verified when it is first asked; damage stays, other failures are tried again.
     opened: OnceLock<std::result::Result<Opened, String>>,
     stored: Arc<StoredFile>,
 }
@@ -223,7 +223,15 @@ impl KeyRun {
     }
 
     fn view(&self) -> Result<&View> {
-        match self.opened.get_or_init(|| self.open().map_err(|error| error.to_string())) {
+        if self.opened.get().is_none() {
+            let opened = match self.open() {
+                // The disk or the process could not, this time; the file may be whole.
+                Err(error) if error.code() != ErrorCode::StoreDamaged => return Err(error),
+                opened => opened.map_err(|error| error.to_string()),
+            };
+            let _another_was_first = self.opened.set(opened);
+        }
+        match self.opened.get_or_init(|| Err("was not opened".to_owned())) {
             Ok(opened) => Ok(&opened.view),
             Err(why) => Err(damaged(why.clone())),
         }
