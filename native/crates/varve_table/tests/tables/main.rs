@@ -5,4 +5,5 @@ mod damage;
 mod fixture;
 mod history;
 mod keys;
+mod stories;
 mod torture;

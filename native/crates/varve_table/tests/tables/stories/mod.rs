@@ -1,0 +1,3 @@
+//! Each of these went wrong once.
+
+mod key_run_without_descriptors;
