@@ -96,6 +96,18 @@ impl Engine {
         Session::new(self.clone())
     }
 
+    /// A session that sees the database as it was.
+    #[must_use]
+    pub fn session_at(&self, version: Arc<varve_table::Version>) -> Session {
+        Session::pinned(self.clone(), version)
+    }
+
+    /// Clones of this engine, sessions' and running statements' among them.
+    #[must_use]
+    pub fn users(&self) -> usize {
+        Arc::strong_count(&self.inner)
+    }
+
     /// The threads that everything runs on.
     #[must_use]
     pub fn handle(&self) -> &Handle {

@@ -5,9 +5,11 @@
 //! answer goes to a transaction of varve_table. DataFusion's own INSERT, UPDATE and DELETE are never reached.
 
 mod catalogue;
+mod describe;
 mod engine;
 mod error;
 mod output;
+mod param;
 mod planner;
 mod progress;
 mod scan;
@@ -15,7 +17,9 @@ mod session;
 mod statement;
 mod types;
 
+pub use describe::{StatementShape, TableShape};
 pub use engine::{Engine, Options};
 pub use output::Output;
+pub use param::{Param, number_names};
 pub use progress::Progress;
 pub use session::{Params, Session};

@@ -65,6 +65,11 @@ impl<'e> Planner<'e> {
         self.bind(plan)
     }
 
+    /// The plan of a query whose parameters are not known yet.
+    pub(crate) fn unbound(&self, statement: ast::Statement) -> Result<LogicalPlan> {
+        SqlToRel::new(self).sql_statement_to_plan_with_context(statement, &mut self.context())
+    }
+
     /// An expression over `schema`, with its parameters put in.
     pub(crate) fn expr(&self, expr: ast::Expr, schema: &DFSchema) -> Result<Expr> {
         SqlToRel::new(self).sql_to_expr(expr, schema, &mut self.context())

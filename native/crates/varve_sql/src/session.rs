@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::execute_stream;
@@ -30,6 +31,7 @@ pub struct Params {
 pub struct Session {
     engine: Engine,
     open: Arc<Mutex<Option<OpenTransaction>>>,
+    pinned: Option<Arc<Version>>,
 }
 
 /// A transaction that BEGIN began.
@@ -42,7 +44,55 @@ pub(crate) struct OpenTransaction {
 
 impl Session {
     pub(crate) fn new(engine: Engine) -> Self {
-        Self { engine, open: Arc::default() }
+        Self { engine, open: Arc::default(), pinned: None }
+    }
+
+    pub(crate) fn pinned(engine: Engine, version: Arc<Version>) -> Self {
+        Self { engine, open: Arc::default(), pinned: Some(version) }
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// What this session sees.
+    pub(crate) async fn version(&self) -> Arc<Version> {
+        match self.open.lock().await.as_ref() {
+            Some(open) => open.transaction.snapshot(),
+            None => self.snapshot(),
+        }
+    }
+
+    /// Appends rows of one schema to a table, all or none; how many. Columns are matched by name and cast, those that are
+    /// left out have their default.
+    ///
+    /// # Errors
+    /// `SQL_NAME`, `SQL_TYPE`, `SQL_VALUE`, `CONSTRAINT_VIOLATED` and those of the database.
+    pub async fn append(&self, table: &str, schema: SchemaRef, rows: Vec<RecordBatch>) -> Result<u64> {
+        let params = Params::default();
+        let run = Run { engine: &self.engine, params: &params };
+        let mut open = self.open.lock().await;
+        let answer = match open.as_mut() {
+            Some(open) => {
+                let before = open.unfinished.take().unwrap_or_else(|| open.transaction.savepoint());
+                open.transaction.roll_back_to(&before);
+                open.unfinished = Some(before.clone());
+                let answer = statement::append(&run, &mut open.transaction, table, (schema, rows)).await;
+                open.unfinished = None;
+                if answer.is_err() {
+                    open.transaction.roll_back_to(&before);
+                }
+                answer?
+            }
+            None => {
+                drop(open);
+                let mut transaction = self.engine.database()?.begin().await;
+                let answer = statement::append(&run, &mut transaction, table, (schema, rows)).await?;
+                transaction.commit().await?;
+                answer
+            }
+        };
+        Ok(answer.rows_affected.unwrap_or(0))
     }
 
     /// Runs statements that `;` divides; the answer is that of the last. A statement that fails changes nothing, and
@@ -110,6 +160,9 @@ impl Session {
     }
 
     fn snapshot(&self) -> Arc<Version> {
+        if let Some(version) = &self.pinned {
+            return Arc::clone(version);
+        }
         self.engine.database().map_or_else(|_| Arc::default(), |database| database.snapshot())
     }
 }

@@ -1,14 +1,16 @@
 //! Statements that do not only read: what they change, and how.
 
 pub(crate) mod control;
+mod append;
 mod define;
 mod delete;
 mod insert;
-mod names;
+pub(crate) mod names;
 pub(crate) mod parse;
 mod rows;
 mod update;
 
+pub(crate) use append::append;
 use datafusion::sql::sqlparser::ast::{ObjectType, Statement};
 use varve_table::Transaction;
 use varve_types::Result;

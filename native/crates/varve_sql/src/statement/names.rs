@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use datafusion::sql::sqlparser::ast::{Ident, ObjectName};
+use datafusion::sql::sqlparser::ast::{Expr, Ident, ObjectName};
 use varve_table::{DEFAULT_SCHEMA, TableVersion, Version};
 use varve_types::Result;
 
@@ -11,7 +11,7 @@ use crate::error::{unknown, unsupported};
 
 /// A name within a schema.
 #[derive(Clone, Debug)]
-pub(super) struct Name {
+pub(crate) struct Name {
     pub schema: String,
     pub name: String,
 }
@@ -22,7 +22,7 @@ pub(super) fn ident(ident: &Ident) -> String {
 }
 
 /// `name`, `schema.name` or `varve.schema.name`.
-pub(super) fn object(name: &ObjectName) -> Result<Name> {
+pub(crate) fn object(name: &ObjectName) -> Result<Name> {
     let parts: Option<Vec<String>> = name.0.iter().map(|part| part.as_ident().map(ident)).collect();
     let (schema, name) = match parts.as_deref() {
         Some([name]) => (DEFAULT_SCHEMA.to_owned(), name.clone()),
@@ -52,4 +52,13 @@ pub(super) fn table(version: &Version, name: &ObjectName) -> Result<Arc<TableVer
 /// `name` as SQL that means exactly it.
 pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// A name that stands alone, as SQL writes it.
+pub(crate) fn written(name: &str) -> Result<ObjectName> {
+    match super::parse::expression(name)? {
+        Expr::Identifier(ident) => Ok(ObjectName::from(vec![ident])),
+        Expr::CompoundIdentifier(idents) => Ok(ObjectName::from(idents)),
+        _ => Err(unknown("table", name)),
+    }
 }

@@ -1,0 +1,109 @@
+//! What there is, and what a statement answers, without running anything.
+
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{Schema, SchemaRef};
+use datafusion::logical_expr::LogicalPlan;
+use varve_table::{Table, Version, View};
+use varve_types::Result;
+
+use crate::error::from_datafusion;
+use crate::param;
+use crate::planner::Planner;
+use crate::session::{Params, Session};
+use crate::statement::{self, names, parse};
+
+/// A table or a view.
+#[derive(Clone, Debug)]
+pub struct TableShape {
+    /// The SQL schema that it is in.
+    pub schema: String,
+    /// Its name within the schema.
+    pub name: String,
+    /// A view has no rows of its own.
+    pub is_view: bool,
+    /// Its columns.
+    pub columns: SchemaRef,
+    /// Places of the primary key's columns, in key order.
+    pub primary_key: Vec<usize>,
+}
+
+/// What a statement takes and answers.
+#[derive(Clone, Debug)]
+pub struct StatementShape {
+    /// How many parameters it has.
+    pub parameters: usize,
+    /// The columns of its answer; none when it changes something.
+    pub columns: SchemaRef,
+}
+
+impl Session {
+    /// All tables and views, by schema and name.
+    ///
+    /// # Errors
+    /// Those of planning a view whose tables are gone.
+    pub async fn tables(&self) -> Result<Vec<TableShape>> {
+        let version = self.version().await;
+        let tables = version.tables.values().map(|table| Ok(of_table(&table.table)));
+        let views = version.views.iter().map(|view| self.of_view(&version, view));
+        let mut all = tables.chain(views).collect::<Result<Vec<_>>>()?;
+        all.sort_by(|one, other| (&one.schema, &one.name).cmp(&(&other.schema, &other.name)));
+        Ok(all)
+    }
+
+    /// One table or view, by its name as SQL writes it; `None` when there is none.
+    ///
+    /// # Errors
+    /// `SQL_SYNTAX` when it is no name.
+    pub async fn describe(&self, name: &str) -> Result<Option<TableShape>> {
+        let version = self.version().await;
+        let name = names::object(&names::written(name)?)?;
+        if let Some(table) = version.table(&name.schema, &name.name) {
+            return Ok(Some(of_table(&table.table)));
+        }
+        version.view(&name.schema, &name.name).map(|view| self.of_view(&version, view)).transpose()
+    }
+
+    /// What one statement takes and answers.
+    ///
+    /// # Errors
+    /// `SQL_*`.
+    pub async fn shape(&self, sql: &str) -> Result<StatementShape> {
+        let mut statement = parse::one(sql)?;
+        let parameters = param::count(&mut statement);
+        let columns = if statement::changes(&statement) {
+            Arc::new(Schema::empty())
+        } else {
+            self.columns(&self.version().await, statement)?
+        };
+        Ok(StatementShape { parameters, columns })
+    }
+
+    fn of_view(&self, version: &Arc<Version>, view: &View) -> Result<TableShape> {
+        Ok(TableShape {
+            schema: view.schema.clone(),
+            name: view.name.clone(),
+            is_view: true,
+            columns: self.columns(version, parse::one(&view.sql)?)?,
+            primary_key: Vec::new(),
+        })
+    }
+
+    fn columns(&self, version: &Arc<Version>, statement: statement::Parsed) -> Result<SchemaRef> {
+        let no_params = Params::default();
+        let planner = Planner::new(self.engine(), Arc::clone(version), &no_params);
+        let plan: LogicalPlan = planner.unbound(statement).map_err(from_datafusion)?;
+        Ok(Arc::clone(plan.schema().inner()))
+    }
+}
+
+fn of_table(table: &Table) -> TableShape {
+    let place = |id| table.columns.iter().position(|column| column.id == id);
+    TableShape {
+        schema: table.schema.clone(),
+        name: table.name.clone(),
+        is_view: false,
+        columns: table.arrow_schema(),
+        primary_key: table.primary_key.iter().filter_map(|id| place(*id)).collect(),
+    }
+}

@@ -1,0 +1,102 @@
+//! Parameters as callers have them, without a type of DataFusion in sight.
+
+use std::ops::ControlFlow;
+
+use datafusion::common::ScalarValue;
+use datafusion::sql::sqlparser::ast::{Value, ValueWithSpan, VisitMut, VisitorMut};
+use varve_types::Result;
+
+use crate::session::Params;
+use crate::statement::parse;
+
+/// The value of one parameter.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Param {
+    /// NULL.
+    Null,
+    /// A truth value.
+    Boolean(bool),
+    /// A signed integer.
+    Int(i64),
+    /// An integer that needs all 64 bits.
+    UInt(u64),
+    /// A double.
+    Float(f64),
+    /// A text.
+    Text(String),
+    /// Bytes.
+    Bytes(Vec<u8>),
+    /// A moment: microseconds since 1970 in UTC.
+    Micros(i64),
+}
+
+impl From<Param> for ScalarValue {
+    fn from(param: Param) -> Self {
+        match param {
+            Param::Null => Self::Null,
+            Param::Boolean(value) => Self::Boolean(Some(value)),
+            Param::Int(value) => Self::Int64(Some(value)),
+            Param::UInt(value) => Self::UInt64(Some(value)),
+            Param::Float(value) => Self::Float64(Some(value)),
+            Param::Text(value) => Self::Utf8View(Some(value)),
+            Param::Bytes(value) => Self::BinaryView(Some(value)),
+            Param::Micros(value) => Self::TimestampMicrosecond(Some(value), None),
+        }
+    }
+}
+
+impl FromIterator<Param> for Params {
+    fn from_iter<I: IntoIterator<Item = Param>>(values: I) -> Self {
+        Self { values: values.into_iter().map(ScalarValue::from).collect() }
+    }
+}
+
+/// The same statements with `$1` for the first of `names`, and so on.
+///
+/// # Errors
+/// `SQL_SYNTAX`, `SQL_LIMIT`.
+pub fn number_names(sql: &str, names: &[String]) -> Result<String> {
+    let mut statements = parse::all(sql)?;
+    for statement in &mut statements {
+        let _: ControlFlow<()> = statement.visit(&mut Names { names });
+    }
+    Ok(statements.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+}
+
+struct Names<'n> {
+    names: &'n [String],
+}
+
+impl VisitorMut for Names<'_> {
+    type Break = ();
+
+    fn pre_visit_value(&mut self, value: &mut ValueWithSpan) -> ControlFlow<()> {
+        if let Value::Placeholder(name) = &mut value.value
+            && let Some(at) = self.names.iter().position(|known| name.strip_prefix('$') == Some(known))
+        {
+            *name = format!("${}", at + 1);
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// The highest number of a parameter.
+pub(crate) fn count(statement: &mut crate::statement::Parsed) -> usize {
+    let mut highest = Highest(0);
+    let _: ControlFlow<()> = statement.visit(&mut highest);
+    highest.0
+}
+
+struct Highest(usize);
+
+impl VisitorMut for Highest {
+    type Break = ();
+
+    fn pre_visit_value(&mut self, value: &mut ValueWithSpan) -> ControlFlow<()> {
+        if let Value::Placeholder(name) = &value.value {
+            let number = name.strip_prefix('$').and_then(|number| number.parse().ok());
+            self.0 = self.0.max(number.unwrap_or(0));
+        }
+        ControlFlow::Continue(())
+    }
+}
