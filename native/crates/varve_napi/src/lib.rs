@@ -4,8 +4,12 @@
 //! Calls that may wait for a disk run on a native thread of their own and settle a promise; calls on the hot
 //! path are plain Node-API callbacks bound to one store ([`kv::hot`]).
 
+#[cfg(feature = "kv")]
 mod kv;
 mod outcome;
 mod raw;
+#[cfg(feature = "sql")]
+mod sql;
+#[cfg(feature = "tiny")]
 mod tiny;
 mod work;

@@ -1,0 +1,376 @@
+//! The database: opened on a thread of its own, then everything runs on the engine's runtime.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Weak};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use futures::StreamExt;
+use napi::Env;
+use napi::bindgen_prelude::{JsValue, Object, ToNapiValue, Uint8Array, sys};
+use napi_derive::napi;
+use parking_lot::Mutex;
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use varve_sql::{Engine, Options, Params, Session, StatementShape, TableShape};
+use varve_types::{ErrorCode, VarveError};
+
+use crate::outcome::{Nothing, Outcome};
+use crate::sql::ipc;
+use crate::sql::params::{given, instance, property};
+use crate::sql::promise::promise_on;
+use crate::sql::query::{NativeQuery, Start};
+use crate::sql::transaction::{NativeSqlSnapshot, NativeTransaction, Open};
+use crate::work::promise_of;
+
+/// How long closing waits for statements that were told to stop.
+const CLOSE_WAITS: Duration = Duration::from_secs(10);
+
+/// How a database is opened; what is absent has the engine's default.
+#[napi(object, object_to_js = false)]
+pub struct NativeOptions {
+    /// Refuses whatever changes the database.
+    pub read_only: Option<bool>,
+    /// Creates the directory and the database when there is none.
+    pub create_if_missing: Option<bool>,
+    /// Fails with `STORE_EXISTS` when there is one.
+    pub error_if_exists: Option<bool>,
+    /// Limit of the memory pool of queries.
+    pub memory_bytes: Option<f64>,
+    /// Threads of the engine's own pool.
+    pub threads: Option<u32>,
+    /// Where queries spill.
+    pub spill_directory: Option<String>,
+    /// Folders that SQL may read and write files in.
+    pub allowed_folders: Option<Vec<String>>,
+}
+
+/// Opens a directory; one process owns it until `close`.
+#[napi(ts_return_type = "Promise<NativeDatabase | Failed>")]
+pub fn open_database<'env>(
+    env: &'env Env,
+    directory: String,
+    options: NativeOptions,
+) -> napi::Result<Object<'env>> {
+    promise_of(env, "varve-sql-open", move || {
+        if options.read_only == Some(true) {
+            return Err(unsupported("opening for reading only is not there yet"));
+        }
+        let mut ours = Options { directory: Some(PathBuf::from(directory)), ..Options::default() };
+        ours.database.create_if_missing = options.create_if_missing.unwrap_or(true);
+        ours.database.error_if_exists = options.error_if_exists.unwrap_or(false);
+        ours.memory_bytes = options.memory_bytes.map_or(ours.memory_bytes, |bytes| bytes as usize);
+        ours.threads = options.threads.map_or(ours.threads, |threads| threads as usize);
+        ours.spill_folder = options.spill_directory.map(PathBuf::from);
+        ours.allowed_folders =
+            options.allowed_folders.unwrap_or_default().into_iter().map(PathBuf::from).collect();
+        let engine = Engine::open(&ours)?;
+        let handle = engine.handle().clone();
+        let shared = Shared {
+            engine: Mutex::new(Some(engine)),
+            closing: watch::Sender::new(false),
+            transactions: Mutex::default(),
+            handle,
+        };
+        Ok(NativeDatabase { shared: Arc::new(shared) })
+    })
+}
+
+struct Shared {
+    engine: Mutex<Option<Engine>>,
+    closing: watch::Sender<bool>,
+    transactions: Mutex<Vec<Weak<Mutex<Option<Session>>>>>,
+    handle: Handle,
+}
+
+impl Shared {
+    fn engine(&self) -> Result<Engine, VarveError> {
+        self.engine.lock().clone().ok_or_else(closed)
+    }
+
+    fn session(&self, transaction: Option<&NativeTransaction>) -> Result<Session, VarveError> {
+        let engine = self.engine()?;
+        transaction.map_or_else(|| Ok(engine.session()), NativeTransaction::session)
+    }
+
+    /// Starts a statement.
+    ///
+    /// # Safety
+    /// `env`, `params` and `options` are valid for this call, on the JavaScript thread.
+    unsafe fn query(
+        &self,
+        env: sys::napi_env,
+        sql: String,
+        params: sys::napi_value,
+        options: sys::napi_value,
+    ) -> napi::Result<NativeQuery> {
+        // SAFETY: the caller vouches for all of them.
+        let (given, transaction, snapshot, batch_rows) = unsafe {
+            let batch_rows = property(env, options, c"batchRows")?;
+            let batch_rows =
+                batch_rows.map(|rows| <u32 as napi::bindgen_prelude::FromNapiValue>::from_napi_value(env, rows));
+            (
+                given(env, params)?,
+                instance::<NativeTransaction>(env, options, c"transaction")?,
+                instance::<NativeSqlSnapshot>(env, options, c"snapshot")?,
+                batch_rows.transpose()?.map(|rows| rows as usize),
+            )
+        };
+        let session = match snapshot {
+            None => self.session(transaction),
+            Some(NativeSqlSnapshot { version: Some(version) }) => {
+                self.engine().map(|engine| engine.session_at(Arc::clone(version)))
+            }
+            Some(_) => Err(VarveError::new(ErrorCode::StoreClosed, "the snapshot was released", "")),
+        };
+        let closing = self.closing.subscribe();
+        Ok(NativeQuery::begin(Start { session, sql, given, batch_rows, handle: self.handle.clone(), closing }))
+    }
+}
+
+/// An open database.
+#[napi]
+pub struct NativeDatabase {
+    shared: Arc<Shared>,
+}
+
+#[napi]
+impl NativeDatabase {
+    /// Starts a statement and returns at once, so that it can be cancelled from its first moment.
+    #[napi(ts_args_type = "sql: string, params: object, options: object")]
+    pub fn query(
+        &self,
+        env: &Env,
+        sql: String,
+        params: Object<'_>,
+        options: Object<'_>,
+    ) -> napi::Result<NativeQuery> {
+        // SAFETY: the handles are valid for this call, which runs on the JavaScript thread.
+        unsafe { self.shared.query(env.raw(), sql, params.raw(), options.raw()) }
+    }
+
+    /// Plans a statement once, to say what it takes and answers.
+    #[napi(ts_return_type = "Promise<NativeStatement | Failed>")]
+    pub fn prepare<'env>(&self, env: &'env Env, sql: String) -> napi::Result<Object<'env>> {
+        let shared = Arc::clone(&self.shared);
+        promise_on(env, &self.shared.handle, async move {
+            let shape = shared.engine()?.session().shape(&sql).await?;
+            NativeStatement::new(&shared, sql, &shape)
+        })
+    }
+
+    /// Begins a transaction.
+    #[napi(ts_return_type = "Promise<NativeTransaction | Failed>")]
+    pub fn begin<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
+        let shared = Arc::clone(&self.shared);
+        promise_on(env, &self.shared.handle, async move {
+            let session = shared.engine()?.session();
+            session.execute("BEGIN", Params::default()).await?;
+            let open: Open = Arc::new(Mutex::new(Some(session)));
+            let mut known = shared.transactions.lock();
+            known.retain(|open| open.strong_count() > 0);
+            known.push(Arc::downgrade(&open));
+            Ok(NativeTransaction { open, handle: shared.handle.clone() })
+        })
+    }
+
+    /// A view of this moment.
+    #[napi(ts_return_type = "NativeSqlSnapshot | Failed")]
+    pub fn snapshot(&self) -> Outcome<NativeSqlSnapshot> {
+        Outcome::of(|| {
+            let version = self.shared.engine()?.database()?.snapshot();
+            Ok(NativeSqlSnapshot { version: Some(version) })
+        })
+    }
+
+    /// Appends the rows of one IPC stream, all or none.
+    #[napi(
+        ts_args_type = "table: string, ipc: Uint8Array, options: object",
+        ts_return_type = "Promise<number | Failed>"
+    )]
+    pub fn append<'env>(
+        &self,
+        env: &'env Env,
+        table: String,
+        ipc: Uint8Array,
+        options: Object<'_>,
+    ) -> napi::Result<Object<'env>> {
+        // SAFETY: the handles are valid for this call, which runs on the JavaScript thread.
+        let transaction =
+            unsafe { instance::<NativeTransaction>(env.raw(), options.raw(), c"transaction")? };
+        let session = self.shared.session(transaction);
+        promise_on(env, &self.shared.handle, async move {
+            let session = session?;
+            let (schema, rows) = ipc::decode(&ipc)?;
+            session.append(&table, schema, rows).await.map(|rows| rows as f64)
+        })
+    }
+
+    /// All tables and views, by schema and name.
+    #[napi(ts_return_type = "Promise<NativeTable[] | Failed>")]
+    pub fn tables<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
+        let session = self.shared.session(None);
+        promise_on(env, &self.shared.handle, async move {
+            session?.tables().await?.iter().map(Shape::of).collect::<Result<Vec<_>, _>>()
+        })
+    }
+
+    /// One table, by its name as SQL writes it; null when there is none.
+    #[napi(
+        ts_args_type = "table: string, options: object",
+        ts_return_type = "Promise<NativeTable | null | Failed>"
+    )]
+    pub fn describe<'env>(
+        &self,
+        env: &'env Env,
+        table: String,
+        options: Object<'_>,
+    ) -> napi::Result<Object<'env>> {
+        // SAFETY: the handles are valid for this call, which runs on the JavaScript thread.
+        let transaction =
+            unsafe { instance::<NativeTransaction>(env.raw(), options.raw(), c"transaction")? };
+        let session = self.shared.session(transaction);
+        promise_on(env, &self.shared.handle, async move {
+            session?.describe(&table).await?.as_ref().map(Shape::of).transpose()
+        })
+    }
+
+    /// Binds point reads to a table.
+    #[napi(ts_args_type = "table: string, key: Uint8Array, row: Uint8Array", ts_return_type = "Failed")]
+    pub fn point_reader(&self) -> Outcome<Nothing> {
+        Outcome(self.shared.engine().and_then(|_| Err(unsupported("point reads are not there yet"))))
+    }
+
+    /// The plan as JSON.
+    #[napi(ts_return_type = "Promise<string | Failed>")]
+    pub fn explain<'env>(&self, env: &'env Env, sql: String, analyze: bool) -> napi::Result<Object<'env>> {
+        let session = self.shared.session(None);
+        promise_on(env, &self.shared.handle, async move {
+            if analyze {
+                return Err(unsupported("EXPLAIN ANALYZE as JSON is not there yet"));
+            }
+            let text = format!("EXPLAIN FORMAT PGJSON {sql}");
+            let mut rows = session?.execute(&text, Params::default()).await?;
+            let first = rows.next().await.transpose()?;
+            let plan = first.as_ref().and_then(|batch| {
+                let plans = batch.columns().last()?.as_any();
+                plans.downcast_ref::<arrow_array::StringArray>().map(|plans| plans.value(0).to_owned())
+            });
+            plan.ok_or_else(|| unsupported("this statement has no plan as JSON"))
+        })
+    }
+
+    /// Cancels queries, rolls back, lets go of the directory.
+    #[napi(ts_return_type = "Promise<undefined | Failed>")]
+    pub fn close<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
+        let shared = Arc::clone(&self.shared);
+        promise_of(env, "varve-sql-close", move || {
+            let Some(engine) = shared.engine.lock().take() else { return Ok(Nothing) };
+            shared.closing.send_replace(true);
+            for open in shared.transactions.lock().drain(..).filter_map(|open| open.upgrade()) {
+                open.lock().take();
+            }
+            let begun = Instant::now();
+            while engine.users() > 1 && begun.elapsed() < CLOSE_WAITS {
+                sleep(Duration::from_millis(1));
+            }
+            drop(engine);
+            Ok(Nothing)
+        })
+    }
+}
+
+/// A statement that was planned once.
+#[napi]
+pub struct NativeStatement {
+    shared: Arc<Shared>,
+    sql: String,
+    parameter_count: u32,
+    schema: Vec<u8>,
+}
+
+impl NativeStatement {
+    fn new(shared: &Arc<Shared>, sql: String, shape: &StatementShape) -> Result<Self, VarveError> {
+        Ok(Self {
+            shared: Arc::clone(shared),
+            sql,
+            parameter_count: shape.parameters as u32,
+            schema: ipc::schema_message(&shape.columns)?,
+        })
+    }
+}
+
+#[napi]
+impl NativeStatement {
+    /// How many parameters it has.
+    #[napi(getter)]
+    pub fn parameter_count(&self) -> u32 {
+        self.parameter_count
+    }
+
+    /// The schema message of its answer.
+    #[napi(getter)]
+    pub fn schema(&self) -> Uint8Array {
+        Uint8Array::new(self.schema.clone())
+    }
+
+    /// Starts it.
+    #[napi(ts_args_type = "params: object, options: object")]
+    pub fn query(&self, env: &Env, params: Object<'_>, options: Object<'_>) -> napi::Result<NativeQuery> {
+        // SAFETY: the handles are valid for this call, which runs on the JavaScript thread.
+        unsafe { self.shared.query(env.raw(), self.sql.clone(), params.raw(), options.raw()) }
+    }
+
+    /// Closing again does nothing; queries that were started go on.
+    #[napi]
+    pub fn close(&self) {}
+}
+
+/// A table or view.
+#[napi(object, object_from_js = false)]
+pub struct NativeTable {
+    /// The SQL schema that it is in.
+    pub schema: String,
+    /// Its name.
+    pub name: String,
+    /// A view has no rows of its own.
+    pub is_view: bool,
+    /// The schema message of its columns.
+    pub columns: Uint8Array,
+    /// Places of the primary key's columns; empty without one.
+    pub primary_key: Vec<u32>,
+}
+
+/// A table or view on its way to the JavaScript thread.
+struct Shape {
+    shape: TableShape,
+    columns: Vec<u8>,
+}
+
+impl Shape {
+    fn of(shape: &TableShape) -> Result<Self, VarveError> {
+        Ok(Self { shape: shape.clone(), columns: ipc::schema_message(&shape.columns)? })
+    }
+}
+
+impl ToNapiValue for Shape {
+    unsafe fn to_napi_value(env: sys::napi_env, Self { shape, columns }: Self) -> napi::Result<sys::napi_value> {
+        let table = NativeTable {
+            schema: shape.schema,
+            name: shape.name,
+            is_view: shape.is_view,
+            columns: Uint8Array::new(columns),
+            primary_key: shape.primary_key.into_iter().map(|at| at as u32).collect(),
+        };
+        // SAFETY: the caller vouches for `env`.
+        unsafe { NativeTable::to_napi_value(env, table) }
+    }
+}
+
+fn closed() -> VarveError {
+    VarveError::new(ErrorCode::StoreClosed, "the database is closed", "open it again")
+}
+
+fn unsupported(message: &str) -> VarveError {
+    VarveError::new(ErrorCode::SqlUnsupported, message, "")
+}

@@ -1,0 +1,68 @@
+//! Record batches to Arrow IPC messages and back.
+
+use arrow_array::RecordBatch;
+use arrow_ipc::reader::StreamReader;
+use arrow_ipc::writer::{DictionaryTracker, IpcDataGenerator, IpcWriteContext, IpcWriteOptions, write_message};
+use arrow_schema::{ArrowError, Schema, SchemaRef};
+use varve_types::{ErrorCode, VarveError};
+
+/// Encodes the batches of one answer, each with the dictionaries that come before it.
+pub struct Encoder {
+    generator: IpcDataGenerator,
+    options: IpcWriteOptions,
+    dictionaries: DictionaryTracker,
+    context: IpcWriteContext,
+    schema: Vec<u8>,
+}
+
+impl Encoder {
+    /// An encoder of batches of `schema`.
+    pub fn new(schema: &Schema) -> Result<Self, VarveError> {
+        let (generator, options) = (IpcDataGenerator::default(), IpcWriteOptions::default());
+        let mut dictionaries = DictionaryTracker::new(false);
+        let encoded = generator.schema_to_bytes_with_dictionary_tracker(schema, &mut dictionaries, &options);
+        let mut bytes = Vec::new();
+        write_message(&mut bytes, encoded, &options).map_err(cannot_encode)?;
+        Ok(Self { generator, options, dictionaries, context: IpcWriteContext::default(), schema: bytes })
+    }
+
+    /// The schema message.
+    pub fn schema(&self) -> Vec<u8> {
+        self.schema.clone()
+    }
+
+    /// The messages of one batch.
+    pub fn encode(&mut self, batch: &RecordBatch) -> Result<Vec<u8>, VarveError> {
+        let (dictionaries, batch) = self
+            .generator
+            .encode(batch, &mut self.dictionaries, &self.options, &mut self.context)
+            .map_err(cannot_encode)?;
+        let mut bytes = Vec::with_capacity(batch.arrow_data.len() + batch.ipc_message.len() + 64);
+        for encoded in dictionaries.into_iter().chain([batch]) {
+            write_message(&mut bytes, encoded, &self.options).map_err(cannot_encode)?;
+        }
+        Ok(bytes)
+    }
+}
+
+/// The schema message of columns.
+pub fn schema_message(schema: &Schema) -> Result<Vec<u8>, VarveError> {
+    Ok(Encoder::new(schema)?.schema)
+}
+
+/// The batches of one stream, which may come from anywhere: everything in it is checked.
+pub fn decode(bytes: &[u8]) -> Result<(SchemaRef, Vec<RecordBatch>), VarveError> {
+    let reader = StreamReader::try_new(bytes, None).map_err(malformed)?;
+    let schema = reader.schema();
+    let batches = reader.collect::<Result<Vec<_>, _>>().map_err(malformed)?;
+    Ok((schema, batches))
+}
+
+fn malformed(error: ArrowError) -> VarveError {
+    VarveError::new(ErrorCode::FileMalformed, "the bytes are not a stream of Arrow IPC that can be read", "")
+        .caused_by(error)
+}
+
+fn cannot_encode(error: ArrowError) -> VarveError {
+    VarveError::new(ErrorCode::SqlUnsupported, "the answer cannot be written as Arrow IPC", "").caused_by(error)
+}

@@ -1,0 +1,74 @@
+//! Transactions and snapshots.
+
+use std::sync::Arc;
+
+use napi::Env;
+use napi::bindgen_prelude::Object;
+use napi_derive::napi;
+use parking_lot::Mutex;
+use tokio::runtime::Handle;
+use varve_sql::{Params, Session};
+use varve_table::Version;
+use varve_types::{ErrorCode, VarveError};
+
+use crate::outcome::Nothing;
+use crate::sql::promise::promise_on;
+
+/// The session of a transaction; `None` after its end.
+pub type Open = Arc<Mutex<Option<Session>>>;
+
+/// A transaction; statements name it in their options. Savepoints are SQL.
+#[napi]
+pub struct NativeTransaction {
+    pub(crate) open: Open,
+    pub(crate) handle: Handle,
+}
+
+#[napi]
+impl NativeTransaction {
+    /// Makes its changes durable and visible.
+    #[napi(ts_return_type = "Promise<undefined | Failed>")]
+    pub fn commit<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
+        let session = self.open.lock().take();
+        promise_on(env, &self.handle, async move {
+            session.ok_or_else(ended)?.execute("COMMIT", Params::default()).await.map(|_| Nothing)
+        })
+    }
+
+    /// Undoes its changes. Also after a failed commit, and of one that has ended.
+    #[napi(ts_return_type = "Promise<undefined | Failed>")]
+    pub fn rollback<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
+        let session = self.open.lock().take();
+        promise_on(env, &self.handle, async move {
+            if let Some(session) = session {
+                session.execute("ROLLBACK", Params::default()).await?;
+            }
+            Ok(Nothing)
+        })
+    }
+}
+
+impl NativeTransaction {
+    pub(crate) fn session(&self) -> Result<Session, VarveError> {
+        self.open.lock().clone().ok_or_else(ended)
+    }
+}
+
+/// A view of one moment.
+#[napi(js_name = "NativeSqlSnapshot")]
+pub struct NativeSqlSnapshot {
+    pub(crate) version: Option<Arc<Version>>,
+}
+
+#[napi]
+impl NativeSqlSnapshot {
+    /// Lets go of it. Again does nothing.
+    #[napi]
+    pub fn release(&mut self) {
+        self.version = None;
+    }
+}
+
+fn ended() -> VarveError {
+    VarveError::new(ErrorCode::TransactionState, "the transaction has ended", "begin another one")
+}
