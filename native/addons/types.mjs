@@ -5,8 +5,11 @@
  *   js_mod?: string}} Definition
  */
 
-/** @param {string} lines one JSON object per line @returns {string} a module of declarations */
-export function renderTypes(lines) {
+/**
+ * @param {string} lines one JSON object per line @param {string} imports what the declarations name beside each other
+ * @returns {string} a module of declarations
+ */
+export function renderTypes(lines, imports) {
   const definitions = lines
     .trim()
     .split('\n')
@@ -19,7 +22,7 @@ export function renderTypes(lines) {
     .map(
       (definition) => definition.js_doc.trimEnd() + newline(definition.js_doc) + render(definition, methods),
     );
-  return `// Generated from native/crates/varve_napi by build.mjs; do not edit.\nimport type { HotReads } from './hot-reads.js';\n\n${blocks.join('\n\n')}\n`;
+  return `// Generated from native/crates/varve_napi by build.mjs; do not edit.\n${imports}\n${blocks.join('\n\n')}\n`;
 }
 
 /** @param {Definition} definition @param {Map<string, string>} methods */

@@ -1,0 +1,28 @@
+// Builds the native addon of the pc tier: SQL. VARVE_ADDON_PROFILE names the profile of cargo: `sql` by default, which is
+// optimised; tests take `dev`, in which the dependencies are compiled for Rust's own tests already.
+//
+//   node build.mjs                  compiles varve_napi with SQL and puts the library beside this file
+//   node build.mjs --types          writes src/native.ts, the types of what the addon exports, again
+//   node build.mjs --types --check  fails when src/native.ts is not what the Rust source says
+import { fileURLToPath } from 'node:url';
+import { buildLibrary, writeTypes } from '../build-addon.mjs';
+import { addonFile } from './platform.mjs';
+
+const words = process.argv.slice(2);
+// Cargo unites the features of what it builds together: with another selection it would compile DataFusion again.
+const selection = [
+  ...['--package', 'varve_table', '--package', 'varve_sql', '--package', 'varve_napi'],
+  ...['--no-default-features', '--features', 'varve_napi/sql'],
+];
+
+if (words.includes('--types')) {
+  writeTypes('build', selection, {
+    file: fileURLToPath(new URL('src/native.ts', import.meta.url)),
+    imports: '',
+    script: 'native/addons/pc/build.mjs',
+    checkOnly: words.includes('--check'),
+  });
+} else {
+  const target = fileURLToPath(new URL(addonFile(), import.meta.url));
+  buildLibrary({ profile: process.env.VARVE_ADDON_PROFILE ?? 'sql', selection }, target);
+}

@@ -1,0 +1,2 @@
+export { type Binding, binding } from './binding.js';
+export type * from './native.js';
