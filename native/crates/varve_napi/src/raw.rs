@@ -42,6 +42,7 @@ pub unsafe fn typed_array<T>(
     Ok(if data.is_null() { (ptr::NonNull::dangling().as_ptr(), 0) } else { (data.cast(), length) })
 }
 
+#[cfg(any(feature = "kv", feature = "tiny"))]
 /// Makes `function` keep `values` alive for as long as it lives itself, as properties that nobody sees.
 ///
 /// # Safety

@@ -7,7 +7,7 @@ use datafusion::logical_expr::LogicalPlan;
 use varve_table::{Table, Version, View};
 use varve_types::Result;
 
-use crate::error::from_datafusion;
+use crate::error::{from_datafusion, unsupported};
 use crate::param;
 use crate::planner::Planner;
 use crate::session::{Params, Session};
@@ -77,6 +77,22 @@ impl Session {
             self.columns(&self.version().await, statement)?
         };
         Ok(StatementShape { parameters, columns })
+    }
+
+    /// The plan of a query as JSON, as it is before anything is known of its parameters.
+    ///
+    /// # Errors
+    /// `SQL_*`; `SQL_UNSUPPORTED` for a statement that changes something.
+    pub async fn explain(&self, sql: &str) -> Result<String> {
+        let statement = parse::one(sql)?;
+        if statement::changes(&statement) {
+            return Err(unsupported("a plan as JSON is there for queries only"));
+        }
+        let version = self.version().await;
+        let no_params = Params::default();
+        let planner = Planner::new(self.engine(), version, &no_params);
+        let plan = planner.unbound(statement).and_then(|plan| planner.state.optimize(&plan));
+        Ok(plan.map_err(from_datafusion)?.display_pg_json().to_string())
     }
 
     fn of_view(&self, version: &Arc<Version>, view: &View) -> Result<TableShape> {

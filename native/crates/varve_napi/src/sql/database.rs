@@ -5,7 +5,6 @@ use std::sync::{Arc, Weak};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use futures::StreamExt;
 use napi::Env;
 use napi::bindgen_prelude::{JsValue, Object, ToNapiValue, Uint8Array, sys};
 use napi_derive::napi;
@@ -107,8 +106,8 @@ impl Shared {
         // SAFETY: the caller vouches for all of them.
         let (given, transaction, snapshot, batch_rows) = unsafe {
             let batch_rows = property(env, options, c"batchRows")?;
-            let batch_rows =
-                batch_rows.map(|rows| <u32 as napi::bindgen_prelude::FromNapiValue>::from_napi_value(env, rows));
+            let batch_rows = batch_rows
+                .map(|rows| <u32 as napi::bindgen_prelude::FromNapiValue>::from_napi_value(env, rows));
             (
                 given(env, params)?,
                 instance::<NativeTransaction>(env, options, c"transaction")?,
@@ -116,15 +115,22 @@ impl Shared {
                 batch_rows.transpose()?.map(|rows| rows as usize),
             )
         };
-        let session = match snapshot {
-            None => self.session(transaction),
+        let session = match snapshot.as_deref() {
+            None => self.session(transaction.as_deref()),
             Some(NativeSqlSnapshot { version: Some(version) }) => {
                 self.engine().map(|engine| engine.session_at(Arc::clone(version)))
             }
             Some(_) => Err(VarveError::new(ErrorCode::StoreClosed, "the snapshot was released", "")),
         };
         let closing = self.closing.subscribe();
-        Ok(NativeQuery::begin(Start { session, sql, given, batch_rows, handle: self.handle.clone(), closing }))
+        Ok(NativeQuery::begin(Start {
+            session,
+            sql,
+            given,
+            batch_rows,
+            handle: self.handle.clone(),
+            closing,
+        }))
     }
 }
 
@@ -196,9 +202,8 @@ impl NativeDatabase {
         options: Object<'_>,
     ) -> napi::Result<Object<'env>> {
         // SAFETY: the handles are valid for this call, which runs on the JavaScript thread.
-        let transaction =
-            unsafe { instance::<NativeTransaction>(env.raw(), options.raw(), c"transaction")? };
-        let session = self.shared.session(transaction);
+        let transaction = unsafe { instance::<NativeTransaction>(env.raw(), options.raw(), c"transaction")? };
+        let session = self.shared.session(transaction.as_deref());
         promise_on(env, &self.shared.handle, async move {
             let session = session?;
             let (schema, rows) = ipc::decode(&ipc)?;
@@ -227,9 +232,8 @@ impl NativeDatabase {
         options: Object<'_>,
     ) -> napi::Result<Object<'env>> {
         // SAFETY: the handles are valid for this call, which runs on the JavaScript thread.
-        let transaction =
-            unsafe { instance::<NativeTransaction>(env.raw(), options.raw(), c"transaction")? };
-        let session = self.shared.session(transaction);
+        let transaction = unsafe { instance::<NativeTransaction>(env.raw(), options.raw(), c"transaction")? };
+        let session = self.shared.session(transaction.as_deref());
         promise_on(env, &self.shared.handle, async move {
             session?.describe(&table).await?.as_ref().map(Shape::of).transpose()
         })
@@ -246,17 +250,11 @@ impl NativeDatabase {
     pub fn explain<'env>(&self, env: &'env Env, sql: String, analyze: bool) -> napi::Result<Object<'env>> {
         let session = self.shared.session(None);
         promise_on(env, &self.shared.handle, async move {
+            let session = session?;
             if analyze {
                 return Err(unsupported("EXPLAIN ANALYZE as JSON is not there yet"));
             }
-            let text = format!("EXPLAIN FORMAT PGJSON {sql}");
-            let mut rows = session?.execute(&text, Params::default()).await?;
-            let first = rows.next().await.transpose()?;
-            let plan = first.as_ref().and_then(|batch| {
-                let plans = batch.columns().last()?.as_any();
-                plans.downcast_ref::<arrow_array::StringArray>().map(|plans| plans.value(0).to_owned())
-            });
-            plan.ok_or_else(|| unsupported("this statement has no plan as JSON"))
+            session.explain(&sql).await
         })
     }
 
@@ -354,7 +352,10 @@ impl Shape {
 }
 
 impl ToNapiValue for Shape {
-    unsafe fn to_napi_value(env: sys::napi_env, Self { shape, columns }: Self) -> napi::Result<sys::napi_value> {
+    unsafe fn to_napi_value(
+        env: sys::napi_env,
+        Self { shape, columns }: Self,
+    ) -> napi::Result<sys::napi_value> {
         let table = NativeTable {
             schema: shape.schema,
             name: shape.name,

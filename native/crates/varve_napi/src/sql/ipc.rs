@@ -2,7 +2,9 @@
 
 use arrow_array::RecordBatch;
 use arrow_ipc::reader::StreamReader;
-use arrow_ipc::writer::{DictionaryTracker, IpcDataGenerator, IpcWriteContext, IpcWriteOptions, write_message};
+use arrow_ipc::writer::{
+    DictionaryTracker, IpcDataGenerator, IpcWriteContext, IpcWriteOptions, write_message,
+};
 use arrow_schema::{ArrowError, Schema, SchemaRef};
 use varve_types::{ErrorCode, VarveError};
 
@@ -58,11 +60,19 @@ pub fn decode(bytes: &[u8]) -> Result<(SchemaRef, Vec<RecordBatch>), VarveError>
     Ok((schema, batches))
 }
 
+/// What Arrow says of a batch with a NULL in a column whose field forbids it; it has no kind of its own.
+const FORBIDDEN_NULL: &str = "non-nullable but contains null";
+
 fn malformed(error: ArrowError) -> VarveError {
+    let message = error.to_string();
+    if message.contains(FORBIDDEN_NULL) {
+        return VarveError::new(ErrorCode::ConstraintViolated, message, "give every row a value");
+    }
     VarveError::new(ErrorCode::FileMalformed, "the bytes are not a stream of Arrow IPC that can be read", "")
         .caused_by(error)
 }
 
 fn cannot_encode(error: ArrowError) -> VarveError {
-    VarveError::new(ErrorCode::SqlUnsupported, "the answer cannot be written as Arrow IPC", "").caused_by(error)
+    VarveError::new(ErrorCode::SqlUnsupported, "the answer cannot be written as Arrow IPC", "")
+        .caused_by(error)
 }

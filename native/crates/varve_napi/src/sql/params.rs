@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 use std::ptr;
 
-use napi::bindgen_prelude::{FromNapiRef, FromNapiValue, sys};
+use napi::bindgen_prelude::{ClassInstance, FromNapiValue, sys};
 use varve_sql::Param;
 
 use crate::raw::{check, typed_array};
@@ -41,14 +41,17 @@ pub unsafe fn given(env: sys::napi_env, object: sys::napi_value) -> napi::Result
 ///
 /// # Safety
 /// As `given`.
-pub unsafe fn instance<T: FromNapiRef + 'static>(
+pub unsafe fn instance<'call, T>(
     env: sys::napi_env,
     object: sys::napi_value,
     name: &CStr,
-) -> napi::Result<Option<&'static T>> {
-    // SAFETY: the caller vouches for both.
+) -> napi::Result<Option<ClassInstance<'call, T>>>
+where
+    ClassInstance<'call, T>: FromNapiValue,
+{
+    // SAFETY: the caller vouches for both; the instance's tag is checked.
     unsafe {
-        property(env, object, name)?.map(|value| T::from_napi_ref(env, value)).transpose()
+        property(env, object, name)?.map(|value| ClassInstance::from_napi_value(env, value)).transpose()
     }
 }
 

@@ -163,7 +163,8 @@ impl NativeQuery {
     #[napi]
     pub fn progress(&self) -> NativeProgress {
         let progress = self.channels.progress.lock();
-        let of = |read: fn(&Progress) -> u64| progress.as_deref().map_or(0.0, |progress| read(progress) as f64);
+        let of =
+            |read: fn(&Progress) -> u64| progress.as_deref().map_or(0.0, |progress| read(progress) as f64);
         NativeProgress {
             rows_scanned: of(Progress::rows_scanned),
             rows_total: of(Progress::rows_total),

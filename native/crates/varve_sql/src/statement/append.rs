@@ -11,8 +11,8 @@ use varve_table::{Table, Transaction};
 use varve_types::{ErrorCode, Result, VarveError};
 
 use super::insert::default_of;
-use super::rows::{self, Checks};
 use super::names;
+use super::rows::{self, Checks};
 use crate::error::{from_datafusion, unknown};
 use crate::output::Output;
 use crate::planner::Planner;

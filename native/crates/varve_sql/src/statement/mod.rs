@@ -1,7 +1,7 @@
 //! Statements that do not only read: what they change, and how.
 
-pub(crate) mod control;
 mod append;
+pub(crate) mod control;
 mod define;
 mod delete;
 mod insert;
