@@ -1,0 +1,9 @@
+/**
+ * Varve for PCs: tables and SQL in process, and tiny models beside the data.
+ *
+ *     import { open } from '@varve/pc';
+ *     const db = await open('./data');
+ */
+export { VarveError } from '@varve/interfaces';
+export { sql } from '@varve/sql';
+export { type OpenOptions, open, type PcDatabase } from './parts.js';
