@@ -1,8 +1,9 @@
 /**
  * Installs the rivals on first use, in a folder of their own: no product install fetches them.
  *
- * All but better-sqlite3 bring compiled code; DuckDB's and Polars' packages are named for Linux x64. better-sqlite3 is
- * compiled here, against the headers that stand beside Node where there are any; the result is kept in Cargo's target
+ * All but better-sqlite3 bring compiled code. That of Polars is named for Linux x64, because npm leaves an optional
+ * package out when the engine that it asks for, here Node 22, is another; it runs on Node 20. Polars 0.25.2 is the newest
+ * whose packages for all platforms exist, without which the lockfile would not be whole. better-sqlite3 is compiled here, against the headers that stand beside Node where there are any; the result is kept in Cargo's target
  * folder, when one outside the clone is named, so that a fresh clone need not compile it again.
  */
 import { copyFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
@@ -21,9 +22,8 @@ const compiled = 'build/Release/better_sqlite3.node';
 export async function installRivals(progress: Progress): Promise<void> {
   if (!matchesLock()) {
     progress.step('installing the rivals (npm ci in benchmarks/rivals)');
-    await run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--no-progress'], {
-      cwd: rivalsFolder,
-    });
+    const quiet = ['--no-audit', '--no-fund', '--no-progress'];
+    await run('npm', ['ci', '--ignore-scripts', '--no-engine-strict', ...quiet], { cwd: rivalsFolder });
   }
   await compileSqlite(progress);
   progress.end();
