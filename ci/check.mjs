@@ -23,11 +23,13 @@ const steps = [
   command('generated files are fresh', process.execPath, ['capability-matrix/generate.mjs', '--check']),
   command('types: tests', 'npx', ['--no-install', 'tsc', '-p', 'tsconfig.test.json']),
   command('types: scripts', 'npx', ['--no-install', 'tsc', '-p', 'ci']),
-  command('generated types of the addon are fresh', process.execPath, [
-    'native/addons/embedded/build.mjs',
-    '--types',
-    '--check',
-  ]),
+  ...['embedded', 'pc'].map((addon) =>
+    command(`generated types of the addon are fresh: ${addon}`, process.execPath, [
+      `native/addons/${addon}/build.mjs`,
+      '--types',
+      '--check',
+    ]),
+  ),
   command('NOTICE is fresh', process.execPath, ['ci/notice.mjs', '--check']),
   ...cargoAll.map((path) =>
     command(`clippy ${path}`, 'cargo', [

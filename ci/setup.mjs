@@ -1,9 +1,11 @@
 // Makes a clone ready: toolchain, packages, native addon, compiled TypeScript, bundles. Idempotent, and quick when
 // nothing is to do. It runs before anything is installed, so it is plain JavaScript without dependencies.
 //
-//   node ci/setup.mjs            everything
-//   node ci/setup.mjs --install  toolchain and packages only (the cheap checks of ci need no more)
-import { existsSync, readdirSync, utimesSync } from 'node:fs';
+//   node ci/setup.mjs               everything but the addon of the pc tier, which takes a first build of half an hour
+//   node ci/setup.mjs --install     toolchain and packages only (the cheap checks of ci need no more)
+//   node ci/setup.mjs --pc PROFILE  everything, that addon in cargo's profile PROFILE: sql, which is optimised, or dev, in
+//                                   which the tests of Rust compile the same dependencies
+import { readdirSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { installMatchesLock } from './lib/installed.mjs';
 import { root } from './lib/paths.mjs';
@@ -11,10 +13,20 @@ import { cargoPhase, run, StepFailed } from './lib/run.mjs';
 import { fingerprint, isFresh, stamp } from './lib/stamp.mjs';
 import { readToolchain, toolchainProblems } from './lib/toolchain.mjs';
 
-const addon = 'native/addons/embedded';
+/** @typedef {{name: string, profile: string, label: string}} Addon one of `native/addons`, in a profile of cargo */
+
 const addonSources = ['native/Cargo.toml', 'native/Cargo.lock', 'native/crates', 'native/addons'];
+/** @type {Addon} */
+const embedded = {
+  name: 'embedded',
+  profile: 'addon',
+  label: 'building the native addon (cargo, optimised)',
+};
+const pcProfiles = ['dev', 'sql'];
 
 try {
+  const words = process.argv.slice(2);
+  const pc = pcAddon(words);
   const toolchain = readToolchain();
   const problems = toolchainProblems(toolchain);
   if (problems.length > 0) {
@@ -23,8 +35,9 @@ try {
   } else {
     ageVendored();
     await installPackages();
-    if (!process.argv.includes('--install')) {
-      await buildAddon(toolchain.rust ?? '');
+    if (!words.includes('--install')) {
+      await buildAddon(embedded, toolchain.rust ?? '');
+      if (pc !== undefined) await buildAddon(pc, toolchain.rust ?? '');
       await compileTypeScript();
       await bundlePackages();
     }
@@ -49,19 +62,34 @@ async function installPackages() {
   await run('npm', ['ci', '--no-progress'], { label: 'installing packages (npm ci)' });
 }
 
-/** @param {string} rustVersion */
-async function buildAddon(rustVersion) {
-  if (!existsSync(join(root, addon, 'build.mjs'))) return;
-  const print = fingerprint(addonSources, [rustVersion, process.platform, process.arch]);
-  const built = readdirSync(join(root, addon)).some((name) => name.endsWith('.node'));
-  if (built && isFresh('addon-embedded', print)) return;
-  const { output } = await run(process.execPath, [`${addon}/build.mjs`], {
-    label: 'building the native addon (cargo, optimised)',
+/** The addon that `--pc PROFILE` asks for. @param {readonly string[]} words @returns {Addon | undefined} */
+function pcAddon(words) {
+  const at = words.indexOf('--pc');
+  if (at === -1) return undefined;
+  const profile = words[at + 1] ?? '';
+  if (!pcProfiles.includes(profile)) throw new Error(`--pc takes one of ${pcProfiles.join(', ')}`);
+  const kind = profile === 'sql' ? 'optimised' : 'for tests';
+  return {
+    name: 'pc',
+    profile,
+    label: `building the addon of the pc tier (cargo, ${kind}; the first time half an hour)`,
+  };
+}
+
+/** @param {Addon} addon @param {string} rustVersion */
+async function buildAddon({ name, profile, label }, rustVersion) {
+  const folder = `native/addons/${name}`;
+  const print = fingerprint(addonSources, [rustVersion, process.platform, process.arch, profile]);
+  const built = readdirSync(join(root, folder)).some((file) => file.endsWith('.node'));
+  if (built && isFresh(`addon-${name}`, print)) return;
+  const { output } = await run(process.execPath, [`${folder}/build.mjs`], {
+    label,
+    env: { VARVE_ADDON_PROFILE: profile },
     phase: cargoPhase,
   });
   // What the build script warns of, such as a linker that cannot order the code.
   for (const line of output.match(/^warning: varve_napi@.*/gm) ?? []) console.error(`  ${line}`);
-  stamp('addon-embedded', print);
+  stamp(`addon-${name}`, print);
 }
 
 async function compileTypeScript() {
