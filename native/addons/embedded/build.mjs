@@ -4,6 +4,7 @@
 //   node build.mjs --types          writes src/native.ts, the types of what the addon exports, again
 //   node build.mjs --types --check  fails when src/native.ts is not what the Rust source says
 import { fileURLToPath } from 'node:url';
+// @boundaries-ignore no package has it: it runs before anything is compiled
 import { buildLibrary, writeTypes } from '../build-addon.mjs';
 import { addonFile } from './platform.mjs';
 
