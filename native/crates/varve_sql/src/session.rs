@@ -32,6 +32,8 @@ pub struct Session {
     engine: Engine,
     open: Arc<Mutex<Option<OpenTransaction>>>,
     pinned: Option<Arc<Version>>,
+    /// Whether statements may begin and end transactions.
+    controls: bool,
 }
 
 /// A transaction that BEGIN began.
@@ -44,11 +46,42 @@ pub(crate) struct OpenTransaction {
 
 impl Session {
     pub(crate) fn new(engine: Engine) -> Self {
-        Self { engine, open: Arc::default(), pinned: None }
+        Self { engine, open: Arc::default(), pinned: None, controls: true }
     }
 
     pub(crate) fn pinned(engine: Engine, version: Arc<Version>) -> Self {
-        Self { engine, open: Arc::default(), pinned: Some(version) }
+        Self { engine, open: Arc::default(), pinned: Some(version), controls: true }
+    }
+
+    /// The same session, whose transactions begin and end by [`Self::begin`], [`Self::commit`] and [`Self::roll_back`] and
+    /// not by statements: those would outlive, or end, what their caller sees of the transaction.
+    #[must_use]
+    pub fn without_control(mut self) -> Self {
+        self.controls = false;
+        self
+    }
+
+    /// Begins a transaction, as BEGIN does: at a snapshot, without waiting.
+    ///
+    /// # Errors
+    /// `TRANSACTION_STATE` when one is open, `SQL_UNSUPPORTED` without a database.
+    pub async fn begin(&self) -> Result<()> {
+        statement::control::begin(&self.engine, &mut *self.open.lock().await)
+    }
+
+    /// Makes the changes of the transaction durable and visible, as COMMIT does.
+    ///
+    /// # Errors
+    /// `TRANSACTION_STATE` when none is open, and those of the database.
+    pub async fn commit(&self) -> Result<()> {
+        let mut open = self.open.lock().await;
+        undo_unfinished(&mut open);
+        statement::control::commit(&mut open).await
+    }
+
+    /// Undoes the transaction, if one is open.
+    pub async fn roll_back(&self) {
+        self.open.lock().await.take();
     }
 
     pub(crate) fn engine(&self) -> &Engine {
@@ -73,20 +106,16 @@ impl Session {
         let run = Run { engine: &self.engine, params: &params };
         let mut open = self.open.lock().await;
         let answer = match open.as_mut() {
-            Some(open) => {
-                let before = open.unfinished.take().unwrap_or_else(|| open.transaction.savepoint());
-                open.transaction.roll_back_to(&before);
-                open.unfinished = Some(before.clone());
-                let answer = statement::append(&run, &mut open.transaction, table, (schema, rows)).await;
-                open.unfinished = None;
-                if answer.is_err() {
-                    open.transaction.roll_back_to(&before);
-                }
-                answer?
+            Some(_) => {
+                undo_unfinished(&mut open);
+                changing(&mut open, async |transaction| {
+                    statement::append(&run, transaction, table, (schema, rows)).await
+                })
+                .await?
             }
             None => {
                 drop(open);
-                let mut transaction = self.engine.database()?.begin().await;
+                let mut transaction = self.engine.database()?.begin_changing().await?;
                 let answer = statement::append(&run, &mut transaction, table, (schema, rows)).await?;
                 transaction.commit().await?;
                 answer
@@ -114,7 +143,13 @@ impl Session {
 
     async fn run(&self, sql: &str, params: &Params) -> Result<Output> {
         let mut output = Output::done(None);
-        for statement in statement::parse::all(sql)? {
+        let statements = statement::parse::all(sql)?;
+        if !self.controls
+            && let Some(control) = statements.iter().find(|statement| statement::control::is_end(statement))
+        {
+            return Err(statement::control::refused(control));
+        }
+        for statement in statements {
             output.collect().await?;
             output = self.run_one(statement, params).await?;
         }
@@ -123,9 +158,7 @@ impl Session {
 
     async fn run_one(&self, statement: statement::Parsed, params: &Params) -> Result<Output> {
         let mut open = self.open.lock().await;
-        if let Some(left) = open.as_mut().and_then(|open| Some((open.unfinished.take()?, open))) {
-            left.1.transaction.roll_back_to(&left.0);
-        }
+        undo_unfinished(&mut open);
         if statement::control::is_control(&statement) {
             return statement::control::run(&self.engine, &mut open, statement).await;
         }
@@ -137,21 +170,22 @@ impl Session {
             drop(open);
             return Run { engine: &self.engine, params }.query(version, statement).await;
         }
+        if self.pinned.is_some() {
+            return Err(VarveError::new(
+                ErrorCode::StoreReadOnly,
+                "a snapshot does not change, and the statement changes the database",
+                "run it without the snapshot",
+            ));
+        }
         let run = Run { engine: &self.engine, params };
         match open.as_mut() {
-            Some(open) => {
-                open.unfinished = Some(open.transaction.savepoint());
-                let answer = statement::apply(&run, &mut open.transaction, statement).await;
-                if let Some(before) = open.unfinished.take()
-                    && answer.is_err()
-                {
-                    open.transaction.roll_back_to(&before);
-                }
-                answer
+            Some(_) => {
+                changing(&mut open, async |transaction| statement::apply(&run, transaction, statement).await)
+                    .await
             }
             None => {
                 drop(open);
-                let mut transaction = self.engine.database()?.begin().await;
+                let mut transaction = self.engine.database()?.begin_changing().await?;
                 let answer = statement::apply(&run, &mut transaction, statement).await?;
                 transaction.commit().await?;
                 Ok(answer)
@@ -165,6 +199,32 @@ impl Session {
         }
         self.engine.database().map_or_else(|_| Arc::default(), |database| database.snapshot())
     }
+}
+
+/// Undoes what a statement did that was stopped before its end.
+fn undo_unfinished(open: &mut Option<OpenTransaction>) {
+    if let Some(left) = open.as_mut().and_then(|open| Some((open.unfinished.take()?, open))) {
+        left.1.transaction.roll_back_to(&left.0);
+    }
+}
+
+/// Runs `change` in the open transaction, with the writer; when it fails, nothing of it stays.
+async fn changing<T>(
+    open: &mut Option<OpenTransaction>,
+    change: impl AsyncFnOnce(&mut Transaction) -> Result<T>,
+) -> Result<T> {
+    let open = open.as_mut().ok_or_else(statement::control::none_open)?;
+    let before = open.transaction.savepoint();
+    open.unfinished = Some(before.clone());
+    let answer = match open.transaction.claim().await {
+        Ok(()) => change(&mut open.transaction).await,
+        Err(error) => Err(error),
+    };
+    open.unfinished = None;
+    if answer.is_err() {
+        open.transaction.roll_back_to(&before);
+    }
+    answer
 }
 
 impl OpenTransaction {

@@ -65,15 +65,20 @@ pub(crate) enum Change {
 impl Change {
     /// Whether plans made before it may be wrong after it.
     fn redefines(&self) -> bool {
-        !matches!(
-            self,
-            Self::AppendHot { .. }
-                | Self::Delete { .. }
-                | Self::AddSegment { .. }
-                | Self::AddKeyRun { .. }
-                | Self::RemoveSegment { .. }
-                | Self::DropHot { .. }
-        )
+        self.rows_of().is_none()
+    }
+
+    /// The table whose rows it changes.
+    pub(crate) fn rows_of(&self) -> Option<TableId> {
+        match self {
+            Self::AppendHot { table, .. }
+            | Self::Delete { table, .. }
+            | Self::AddSegment { table, .. }
+            | Self::AddKeyRun { table, .. }
+            | Self::RemoveSegment { table, .. }
+            | Self::DropHot { table, .. } => Some(*table),
+            _ => None,
+        }
     }
 
     /// Makes `version` what it is after this change.
@@ -105,6 +110,7 @@ impl Change {
             }
             Self::AppendHot { table, batch, .. } => {
                 if let Some(target) = table_mut(version, *table) {
+                    target.contents += 1;
                     target.hot.append(batch.clone())?;
                 }
             }
@@ -115,6 +121,7 @@ impl Change {
             }
             Self::AddSegment { table, segment } => {
                 if let Some(target) = table_mut(version, *table) {
+                    target.contents += 1;
                     target.segments.push(LiveSegment::new(Arc::clone(segment)));
                 }
             }

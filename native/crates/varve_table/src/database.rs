@@ -3,10 +3,11 @@
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::runtime::Handle;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 use varve_files::{Files, Lock, RealFiles};
 use varve_types::{ErrorCode, Result, VarveError};
 use vortex::session::VortexSession;
@@ -32,6 +33,10 @@ pub struct Options {
     pub create_if_missing: bool,
     /// Refuses a directory that has one.
     pub error_if_exists: bool,
+    /// Refuses transactions that change anything; there is no upkeep then.
+    pub read_only: bool,
+    /// How long a transaction waits for its turn to change something, before it is told `TRANSACTION_CONFLICT`.
+    pub writer_wait: Duration,
     /// Rewrites tables in the background after commits, as they need it.
     pub upkeep: bool,
     /// How segments reach the disk. The catalogue is SQLite's and always on the real one.
@@ -40,7 +45,14 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { create_if_missing: true, error_if_exists: false, upkeep: true, files: Arc::new(RealFiles) }
+        Self {
+            create_if_missing: true,
+            error_if_exists: false,
+            read_only: false,
+            writer_wait: Duration::from_secs(10),
+            upkeep: true,
+            files: Arc::new(RealFiles),
+        }
     }
 }
 
@@ -57,6 +69,8 @@ pub(crate) struct Inner {
     writer: Arc<Mutex<Writer>>,
     store: Arc<SegmentStore>,
     pub(crate) upkeep: Upkeep,
+    read_only: bool,
+    writer_wait: Duration,
     _lock: Box<dyn Lock>,
 }
 
@@ -95,8 +109,17 @@ impl Database {
         let head = Arc::new(ArcSwap::new(Arc::clone(&version)));
         let committer = Committer::start(catalogue, Arc::clone(&head), Arc::clone(&store.next_id))?;
         let writer = Arc::new(Mutex::new(Writer { version }));
-        let inner = Arc::new(Inner { committer, head, writer, store, upkeep: Upkeep::new(), _lock: lock });
-        if options.upkeep {
+        let inner = Arc::new(Inner {
+            committer,
+            head,
+            writer,
+            store,
+            upkeep: Upkeep::new(),
+            read_only: options.read_only,
+            writer_wait: options.writer_wait,
+            _lock: lock,
+        });
+        if options.upkeep && !options.read_only {
             inner.upkeep.start(Arc::downgrade(&inner), runtime);
         }
         Ok(Self { inner })
@@ -109,10 +132,51 @@ impl Database {
         self.inner.head.load_full()
     }
 
-    /// Begins a transaction, as soon as the one before has handed its commit over.
+    /// Begins a transaction that may change things, as soon as the one before has handed its commit over, however long
+    /// that takes.
     pub async fn begin(&self) -> Transaction {
         let writer = Arc::clone(&self.inner.writer).lock_owned().await;
         Transaction::new(self.clone(), writer)
+    }
+
+    /// The same, within [`Options::writer_wait`].
+    ///
+    /// # Errors
+    /// `STORE_READ_ONLY`; `TRANSACTION_CONFLICT` when another transaction held the writer all the time.
+    pub async fn begin_changing(&self) -> Result<Transaction> {
+        Ok(Transaction::new(self.clone(), self.writer().await?))
+    }
+
+    /// Begins a transaction that reads what the database holds now, and takes the writer at its first change
+    /// ([`Transaction::claim`]). It never waits.
+    #[must_use]
+    pub fn begin_reading(&self) -> Transaction {
+        Transaction::reading(self.clone(), self.snapshot())
+    }
+
+    /// The one writer.
+    pub(crate) async fn writer(&self) -> Result<OwnedMutexGuard<Writer>> {
+        self.refuse_if_read_only()?;
+        let wait = self.inner.writer_wait;
+        tokio::time::timeout(wait, Arc::clone(&self.inner.writer).lock_owned()).await.map_err(|_| {
+            VarveError::new(
+                ErrorCode::TransactionConflict,
+                format!("another transaction has been changing the database for {} ms", wait.as_millis()),
+                "end that transaction first; within it, run statements on the transaction and not on the database",
+            )
+        })
+    }
+
+    /// Fails when the database was opened for reading only.
+    pub(crate) fn refuse_if_read_only(&self) -> Result<()> {
+        if !self.inner.read_only {
+            return Ok(());
+        }
+        Err(VarveError::new(
+            ErrorCode::StoreReadOnly,
+            "the database is open for reading only",
+            "open it without readOnly",
+        ))
     }
 
     /// Vortex's registry of encodings, types and expressions, and its way to threads.
@@ -161,7 +225,7 @@ fn check_presence(dir: &Path, exists: bool, options: &Options) -> Result<()> {
     if exists {
         return Ok(());
     }
-    if !options.create_if_missing {
+    if !options.create_if_missing || options.read_only {
         return Err(VarveError::new(
             ErrorCode::StoreMissing,
             format!("{shown} holds no database"),
@@ -242,7 +306,7 @@ impl Opening<'_> {
             Err(damaged(format!("segment {} lacks a key run of table {}", live.segment.id(), table.name)))
         });
         let segments = segments.collect::<Result<_>>()?;
-        Ok(TableVersion { segments, hot, table: Arc::new(table) })
+        Ok(TableVersion { segments, hot, table: Arc::new(table), contents: 0 })
     }
 
     /// Removes files of commits that never happened.

@@ -207,6 +207,7 @@ impl Replaced {
         if !rows.is_empty() {
             transaction.change(Change::Delete { table, rows })?;
         }
+        transaction.same_contents(table, now.contents);
         transaction.commit().await.map(|_| true)
     }
 }

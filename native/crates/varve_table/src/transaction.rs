@@ -2,6 +2,10 @@
 //!
 //! There is one writer at a time. It works on a version of its own, which readers do not see; a commit hands the changes
 //! to the committing thread, lets the next writer begin, and waits until they are durable.
+//!
+//! A transaction may begin without the writer, at a snapshot, and claim it when it first changes something. The first
+//! committer wins: what others committed since the snapshot stays invisible, and a table that they changed, or any table
+//! when they changed a definition, cannot be changed any more. Rows that were only moved since, by upkeep, are no conflict.
 
 use std::sync::Arc;
 
@@ -29,10 +33,15 @@ const HOT_APPEND_ROWS_MAX: usize = 65_536;
 /// The same in bytes.
 const HOT_APPEND_BYTES_MAX: usize = 8 << 20;
 
-/// The one writer's changes. Dropped without a commit, they never were.
+/// Changes that nobody else sees yet. Dropped without a commit, they never were.
 pub struct Transaction {
     database: Database,
-    writer: OwnedMutexGuard<Writer>,
+    /// Held while there are changes.
+    writer: Option<OwnedMutexGuard<Writer>>,
+    /// What it began with, when it began without the writer.
+    began: Option<Arc<Version>>,
+    /// Tables whose rows others changed since, in ascending order.
+    stale: Vec<TableId>,
     version: Version,
     changes: Vec<Change>,
     retired: Vec<Arc<StoredFile>>,
@@ -49,7 +58,42 @@ pub struct Savepoint {
 impl Transaction {
     pub(crate) fn new(database: Database, writer: OwnedMutexGuard<Writer>) -> Self {
         let version = Version::clone(&writer.version);
-        Self { database, writer, version, changes: Vec::new(), retired: Vec::new() }
+        let (changes, retired) = (Vec::new(), Vec::new());
+        Self { database, writer: Some(writer), began: None, stale: Vec::new(), version, changes, retired }
+    }
+
+    pub(crate) fn reading(database: Database, snapshot: Arc<Version>) -> Self {
+        let version = Version::clone(&snapshot);
+        let (changes, retired) = (Vec::new(), Vec::new());
+        Self { database, writer: None, began: Some(snapshot), stale: Vec::new(), version, changes, retired }
+    }
+
+    /// Takes the writer, so that changes can be made; nothing when it is taken already.
+    ///
+    /// # Errors
+    /// `STORE_READ_ONLY`; `TRANSACTION_CONFLICT` when others changed a definition since the snapshot, or when another
+    /// transaction held the writer for [`crate::Options::writer_wait`]. Changing a table whose rows others changed since is
+    /// the same error.
+    /// Cost: waits for the transaction that holds it.
+    pub async fn claim(&mut self) -> Result<()> {
+        if self.writer.is_some() {
+            return Ok(());
+        }
+        let writer = self.database.writer().await?;
+        if writer.version.definitions != self.version.definitions {
+            return Err(conflict("others created, altered or dropped something"));
+        }
+        for (id, now) in &writer.version.tables {
+            let Some(ours) = self.version.tables.get_mut(id) else { continue };
+            if ours.contents == now.contents {
+                // The same rows, where they lie now.
+                ours.clone_from(now);
+            } else {
+                self.stale.push(*id);
+            }
+        }
+        self.writer = Some(writer);
+        Ok(())
     }
 
     /// The database as this transaction sees it: with its own changes.
@@ -189,11 +233,20 @@ impl Transaction {
         Savepoint { version: self.version.clone(), changes: self.changes.len(), retired: self.retired.len() }
     }
 
-    /// Undoes everything since `savepoint`, which must be of this transaction.
+    /// Undoes everything since `savepoint`, which must be of this transaction. When nothing is left that it changed, and it
+    /// began without the writer, it lets go of the writer.
     pub fn roll_back_to(&mut self, savepoint: &Savepoint) {
         self.version = savepoint.version.clone();
         self.changes.truncate(savepoint.changes);
         self.retired.truncate(savepoint.retired);
+        if self.changes.is_empty()
+            && let Some(began) = &self.began
+        {
+            // The savepoint may know places of rows that only the writer can rely on.
+            self.version = Version::clone(began);
+            self.stale.clear();
+            self.writer = None;
+        }
     }
 
     /// Makes the changes durable and visible.
@@ -202,17 +255,22 @@ impl Transaction {
     /// `STORE_FULL` and its kin when they could not be written: whether they were is then unknown until the database is
     /// opened again. `STORE_POISONED` when an earlier commit failed.
     pub async fn commit(mut self) -> Result<CommitSeq> {
-        if self.changes.is_empty() {
+        let Some(mut writer) = self.writer.take().filter(|_| !self.changes.is_empty()) else {
             return Ok(self.version.seq);
+        };
+        self.version.seq = CommitSeq(writer.version.seq.0 + 1);
+        for id in self.stale {
+            if let Some(theirs) = writer.version.tables.get(&id) {
+                self.version.tables.insert(id, Arc::clone(theirs));
+            }
         }
-        self.version.seq = CommitSeq(self.version.seq.0 + 1);
         let version = Arc::new(self.version);
         let seq = version.seq;
         let (done, durable) = oneshot::channel();
-        self.writer.version = Arc::clone(&version);
+        writer.version = Arc::clone(&version);
         let job = Job { changes: self.changes, version, retired: self.retired, done };
         self.database.inner().committer.submit(job);
-        drop(self.writer);
+        drop(writer);
         match durable.await {
             Ok(result) => {
                 result?;
@@ -230,9 +288,24 @@ impl Transaction {
     }
 
     pub(crate) fn change(&mut self, change: Change) -> Result<()> {
+        self.database.refuse_if_read_only()?;
+        if self.writer.is_none() {
+            let message = "a transaction that only reads was asked to change something";
+            return Err(VarveError::new(ErrorCode::EngineDefect, message, "claim the writer first"));
+        }
+        if change.rows_of().is_some_and(|table| self.stale.binary_search(&table).is_ok()) {
+            return Err(conflict("others changed rows of the same table"));
+        }
         change.apply(&mut self.version)?;
         self.changes.push(change);
         Ok(())
+    }
+
+    /// The rows of a table were only moved: it has its old contents.
+    pub(crate) fn same_contents(&mut self, table: TableId, contents: u64) {
+        if let Some(version) = self.version.tables.get_mut(&table) {
+            Arc::make_mut(version).contents = contents;
+        }
     }
 
     /// A segment goes out of use with this commit.
@@ -323,6 +396,15 @@ impl Transaction {
             .map_err(|error| from_arrow(error, "encoding rows"))?;
         self.change(Change::AppendHot { table, first_row, batch, ipc: ipc.into() })
     }
+}
+
+/// Others were first.
+fn conflict(what: &str) -> VarveError {
+    VarveError::new(
+        ErrorCode::TransactionConflict,
+        format!("{what} after this transaction began, and committed first"),
+        "run the transaction again",
+    )
 }
 
 /// The values of a key, as ` (1, a)`.

@@ -57,12 +57,15 @@ pub struct TableVersion {
     pub segments: Vec<LiveSegment>,
     /// Its rows that are in no segment.
     pub hot: HotRows,
+    /// Grows with every change of its rows, and not when they are only moved: two versions of one open database that
+    /// have the same number here and the same definition show the same rows.
+    pub contents: u64,
 }
 
 impl TableVersion {
     /// A table without rows.
     pub(crate) fn empty(table: Arc<Table>, keys: Arc<[KeyColumns]>) -> Self {
-        Self { table, segments: Vec::new(), hot: HotRows::starting_at(0, keys) }
+        Self { table, segments: Vec::new(), hot: HotRows::starting_at(0, keys), contents: 0 }
     }
 
     /// How many rows a reader sees.
@@ -79,6 +82,7 @@ impl TableVersion {
 
     /// Marks rows as deleted. Those of segments that are not of this version are ignored: they are gone.
     pub(crate) fn delete(&mut self, rows: &RowSet) {
+        self.contents += 1;
         self.hot.delete(&rows.hot);
         for live in &mut self.segments {
             if let Some(positions) = rows.segments.get(&live.segment.id()) {

@@ -11,7 +11,7 @@ use napi_derive::napi;
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
-use varve_sql::{Engine, Options, Params, Session, StatementShape, TableShape};
+use varve_sql::{Engine, Options, Session, StatementShape, TableShape};
 use varve_types::{ErrorCode, VarveError};
 
 use crate::outcome::{Nothing, Outcome};
@@ -52,10 +52,8 @@ pub fn open_database<'env>(
     options: NativeOptions,
 ) -> napi::Result<Object<'env>> {
     promise_of(env, "varve-sql-open", move || {
-        if options.read_only == Some(true) {
-            return Err(unsupported("opening for reading only is not there yet"));
-        }
         let mut ours = Options { directory: Some(PathBuf::from(directory)), ..Options::default() };
+        ours.database.read_only = options.read_only.unwrap_or(false);
         ours.database.create_if_missing = options.create_if_missing.unwrap_or(true);
         ours.database.error_if_exists = options.error_if_exists.unwrap_or(false);
         ours.memory_bytes = options.memory_bytes.map_or(ours.memory_bytes, |bytes| bytes as usize);
@@ -89,7 +87,7 @@ impl Shared {
 
     fn session(&self, transaction: Option<&NativeTransaction>) -> Result<Session, VarveError> {
         let engine = self.engine()?;
-        transaction.map_or_else(|| Ok(engine.session()), NativeTransaction::session)
+        transaction.map_or_else(|| Ok(engine.session().without_control()), NativeTransaction::session)
     }
 
     /// Starts a statement.
@@ -118,7 +116,7 @@ impl Shared {
         let session = match snapshot.as_deref() {
             None => self.session(transaction.as_deref()),
             Some(NativeSqlSnapshot { version: Some(version) }) => {
-                self.engine().map(|engine| engine.session_at(Arc::clone(version)))
+                self.engine().map(|engine| engine.session_at(Arc::clone(version)).without_control())
             }
             Some(_) => Err(VarveError::new(ErrorCode::StoreClosed, "the snapshot was released", "")),
         };
@@ -170,8 +168,8 @@ impl NativeDatabase {
     pub fn begin<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
         let shared = Arc::clone(&self.shared);
         promise_on(env, &self.shared.handle, async move {
-            let session = shared.engine()?.session();
-            session.execute("BEGIN", Params::default()).await?;
+            let session = shared.engine()?.session().without_control();
+            session.begin().await?;
             let open: Open = Arc::new(Mutex::new(Some(session)));
             let mut known = shared.transactions.lock();
             known.retain(|open| open.strong_count() > 0);

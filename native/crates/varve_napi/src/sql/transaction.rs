@@ -7,7 +7,7 @@ use napi::bindgen_prelude::Object;
 use napi_derive::napi;
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
-use varve_sql::{Params, Session};
+use varve_sql::Session;
 use varve_table::Version;
 use varve_types::{ErrorCode, VarveError};
 
@@ -30,9 +30,11 @@ impl NativeTransaction {
     #[napi(ts_return_type = "Promise<undefined | Failed>")]
     pub fn commit<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
         let session = self.open.lock().take();
-        promise_on(env, &self.handle, async move {
-            session.ok_or_else(ended)?.execute("COMMIT", Params::default()).await.map(|_| Nothing)
-        })
+        promise_on(
+            env,
+            &self.handle,
+            async move { session.ok_or_else(ended)?.commit().await.map(|()| Nothing) },
+        )
     }
 
     /// Undoes its changes. Also after a failed commit, and of one that has ended.
@@ -41,7 +43,7 @@ impl NativeTransaction {
         let session = self.open.lock().take();
         promise_on(env, &self.handle, async move {
             if let Some(session) = session {
-                session.execute("ROLLBACK", Params::default()).await?;
+                session.roll_back().await;
             }
             Ok(Nothing)
         })

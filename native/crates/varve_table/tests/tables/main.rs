@@ -7,3 +7,4 @@ mod history;
 mod keys;
 mod stories;
 mod torture;
+mod transactions;
