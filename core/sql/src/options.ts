@@ -12,7 +12,7 @@ import type { NativeOptions, NativeParam, NativeParams } from './native-face.js'
 
 /** How a database is opened. Every field has a default. */
 export interface SqlOptions extends ValueModes {
-  /** Opens for reading; nothing in the directory changes. Default false. */
+  /** Refuses every statement that changes something. Default false. */
   readonly readOnly?: boolean;
   /** Creates the directory and the database when there is none. Default true. */
   readonly createIfMissing?: boolean;

@@ -24,6 +24,8 @@ const cells: readonly (readonly [arrow.DataType, unknown, ValueModes?, unknown?]
   [arrow.decimal128(10, 1), '0.1', { decimal: 'number' }, 0.1],
   [arrow.utf8(), '日本語 🦀\uFEFF'],
   [arrow.utf8(), ''],
+  [arrow.utf8View(), 'a view'],
+  [arrow.binaryView(), Uint8Array.of(1)],
   [arrow.binary(), Uint8Array.of(0, 255)],
   [arrow.dateDay(), new Date('1969-12-31T00:00:00Z')],
   [arrow.dateMillisecond(), new Date('2026-11-30T00:00:00Z')],

@@ -22,7 +22,7 @@ const selection = [
 if (words.includes('--types')) {
   writeTypes('build', selection, {
     file: fileURLToPath(new URL('src/native.ts', import.meta.url)),
-    imports: '',
+    imports: "import type { NativePointReader } from './point-reader.js';\n",
     script: 'native/addons/pc/build.mjs',
     checkOnly: words.includes('--check'),
   });

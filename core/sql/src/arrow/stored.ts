@@ -39,9 +39,11 @@ function storedIn(type: DataType, name: string, refuse: Refuse): Stored {
       return decimal(type, refuse);
     case Type.Utf8:
     case Type.LargeUtf8:
+    case Type.Utf8View:
       return only((value) => typeof value === 'string', refuse('SQL_TYPE', 'text'));
     case Type.Binary:
     case Type.LargeBinary:
+    case Type.BinaryView:
       return only((value) => value instanceof Uint8Array, refuse('SQL_TYPE', 'a Uint8Array'));
     case Type.FixedSizeBinary: {
       const bad = refuse('SQL_TYPE', `a Uint8Array of ${type.stride} bytes`);

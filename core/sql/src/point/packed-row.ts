@@ -171,6 +171,7 @@ function slotWriter(type: DataType, name: string): SlotWriter {
   switch (type.typeId) {
     case Type.Utf8:
     case Type.LargeUtf8:
+    case Type.Utf8View:
       return (value, buffer, slot, end) => {
         const text = present(value) as string;
         // Three bytes are what a UTF-16 unit can need.
@@ -179,6 +180,7 @@ function slotWriter(type: DataType, name: string): SlotWriter {
       };
     case Type.Binary:
     case Type.LargeBinary:
+    case Type.BinaryView:
     case Type.FixedSizeBinary:
       return (value, buffer, slot, end) => {
         const bytes = present(value) as Uint8Array;

@@ -1,4 +1,5 @@
 // Generated from native/crates/varve_napi by build.mjs; do not edit.
+import type { NativePointReader } from './point-reader.js';
 
 /** A failure as data; the addon's TypeScript turns it into a `VarveError`. */
 export interface Failure {
@@ -57,7 +58,7 @@ export declare class NativeDatabase {
   /** One table, by its name as SQL writes it; null when there is none. */
   describe(table: string, options: object): Promise<NativeTable | null | Failed>;
   /** Binds point reads to a table. */
-  pointReader(table: string, key: Uint8Array, row: Uint8Array): Failed;
+  pointReader(table: string, key: Uint8Array, row: Uint8Array): NativePointReader | Failed;
   /** The plan as JSON. */
   explain(sql: string, analyze: boolean): Promise<string | Failed>;
   /** Cancels queries, rolls back, lets go of the directory. */

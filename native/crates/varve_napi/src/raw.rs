@@ -1,7 +1,9 @@
-//! Node-API without a wrapper, for the callbacks of hot paths (`kv::hot`, `tiny::hot`).
+//! Node-API without a wrapper, for the callbacks of hot paths (`kv::hot`, `tiny::hot`, `sql::point`).
 
 use std::ffi::CStr;
 use std::ptr;
+#[cfg(any(feature = "kv", feature = "sql"))]
+use std::{cell::RefCell, ffi::c_void, rc::Rc};
 
 use napi::bindgen_prelude::sys;
 
@@ -42,7 +44,69 @@ pub unsafe fn typed_array<T>(
     Ok(if data.is_null() { (ptr::NonNull::dangling().as_ptr(), 0) } else { (data.cast(), length) })
 }
 
-#[cfg(any(feature = "kv", feature = "tiny"))]
+/// What JavaScript calls.
+#[cfg(any(feature = "kv", feature = "sql"))]
+pub type Callback = unsafe extern "C" fn(sys::napi_env, sys::napi_callback_info) -> sys::napi_value;
+
+/// A function that shares `context` with others, and keeps it and `values` alive for as long as it lives itself.
+///
+/// # Safety
+/// `env` and `values` are valid for this call, on the JavaScript thread; `callback` takes its context as a `T`
+/// ([`argument`]).
+#[cfg(any(feature = "kv", feature = "sql"))]
+pub unsafe fn bound<T, const N: usize>(
+    env: sys::napi_env,
+    name: &CStr,
+    callback: Callback,
+    context: &Rc<RefCell<T>>,
+    values: [(&CStr, sys::napi_value); N],
+) -> napi::Result<sys::napi_value> {
+    let data = Rc::into_raw(Rc::clone(context)).cast::<c_void>().cast_mut();
+    let mut function = ptr::null_mut();
+    // SAFETY: as the caller vouches; `data` is given back by `release` when the function is collected.
+    unsafe {
+        let length = name.count_bytes() as isize;
+        check(sys::napi_create_function(
+            env,
+            name.as_ptr(),
+            length,
+            Some(callback),
+            data,
+            &raw mut function,
+        ))?;
+        let release = Some(release::<T> as unsafe extern "C" fn(_, _, _));
+        check(sys::napi_add_finalizer(env, function, data, release, ptr::null_mut(), ptr::null_mut()))?;
+        keep_alive(env, function, values)?;
+    }
+    Ok(function)
+}
+
+#[cfg(any(feature = "kv", feature = "sql"))]
+unsafe extern "C" fn release<T>(_: sys::napi_env, data: *mut c_void, _: *mut c_void) {
+    // SAFETY: `data` came from `Rc::into_raw` in `bound`, and each function is finalized once.
+    drop(unsafe { Rc::from_raw(data.cast::<RefCell<T>>()) });
+}
+
+/// The first argument and the context of a call.
+///
+/// # Safety
+/// `env` and `info` are those of a call of a function that `bound` made with a context of `T`.
+#[cfg(any(feature = "kv", feature = "sql"))]
+#[inline]
+pub unsafe fn argument<'a, T>(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+) -> (sys::napi_value, &'a RefCell<T>) {
+    let mut count = 1;
+    let mut argument = ptr::null_mut();
+    let mut data = ptr::null_mut();
+    // SAFETY: Node fills the locals; `data` is what `bound` registered and lives as long as its function.
+    unsafe {
+        sys::napi_get_cb_info(env, info, &raw mut count, &raw mut argument, ptr::null_mut(), &raw mut data);
+        (argument, &*data.cast::<RefCell<T>>())
+    }
+}
+
 /// Makes `function` keep `values` alive for as long as it lives itself, as properties that nobody sees.
 ///
 /// # Safety

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::logical_expr::LogicalPlan;
-use varve_table::{Table, Version, View};
+use varve_table::{Table, TableVersion, Version, View};
 use varve_types::Result;
 
+use crate::engine::Engine;
 use crate::error::{from_datafusion, unsupported};
 use crate::param;
 use crate::planner::Planner;
@@ -35,6 +36,18 @@ pub struct StatementShape {
     pub parameters: usize,
     /// The columns of its answer; none when it changes something.
     pub columns: SchemaRef,
+}
+
+impl Engine {
+    /// A table as it is now, by its name as SQL writes it. It never waits.
+    ///
+    /// # Errors
+    /// `SQL_SYNTAX` when it is no name, `SQL_NAME` when there is no such table, `SQL_UNSUPPORTED` when it is a view.
+    pub fn table(&self, name: &str) -> Result<(TableShape, Arc<TableVersion>)> {
+        let version = self.database()?.snapshot();
+        let found = names::table(&version, &names::written(name)?)?;
+        Ok((of_table(&found.table), found))
+    }
 }
 
 impl Session {

@@ -19,6 +19,8 @@ use crate::types::VarveTypes;
 
 /// The catalogue that names without one are in.
 pub(crate) const CATALOGUE: &str = "varve";
+/// The folder of a database that queries spill in.
+const SPILL_FOLDER: &str = "spill";
 /// Consumers of memory that an error names.
 const CONSUMERS_SHOWN: NonZeroUsize = NonZeroUsize::new(3).expect("three is not zero");
 
@@ -33,7 +35,8 @@ pub struct Options {
     pub memory_bytes: usize,
     /// Threads that queries run on, and streams that a scan is divided into.
     pub threads: usize,
-    /// Where operators spill; the system's folder for temporary files when `None`.
+    /// Where operators spill; when `None`, the folder `spill` of the database, or the system's for temporary files when there
+    /// is no database, or one that is only read.
     pub spill_folder: Option<PathBuf>,
     /// Folders that SQL may read and write files in.
     pub allowed_folders: Vec<PathBuf>,
@@ -65,6 +68,8 @@ pub(crate) struct Inner {
     state: SessionState,
     threads: usize,
     runtime: Option<Runtime>,
+    /// Declared last: what spills is gone when it goes.
+    _spill: Spill,
 }
 
 impl Engine {
@@ -86,8 +91,11 @@ impl Engine {
         let database = options.directory.as_ref();
         let database =
             database.map(|dir| Database::open(dir, &options.database, runtime.handle())).transpose()?;
-        let state = state(options, threads)?;
-        Ok(Self { inner: Arc::new(Inner { database, state, threads, runtime: Some(runtime) }) })
+        let spill = Spill::new(options)?;
+        let state = state(options, &spill, threads)?;
+        Ok(Self {
+            inner: Arc::new(Inner { database, state, threads, runtime: Some(runtime), _spill: spill }),
+        })
     }
 
     /// A new session: a connection of one user.
@@ -106,6 +114,14 @@ impl Engine {
     #[must_use]
     pub fn users(&self) -> usize {
         Arc::strong_count(&self.inner)
+    }
+
+    /// Closes it. When there are no other users, the directory can be opened again afterwards; else when the last one ends.
+    /// Cost: blocks until upkeep has stopped and the last commit is durable; do not call it on a thread of a runtime.
+    pub fn close(self) {
+        if let Some(database) = self.inner.database.clone() {
+            self.handle().block_on(database.close());
+        }
     }
 
     /// The threads that everything runs on.
@@ -147,7 +163,42 @@ impl Drop for Inner {
     }
 }
 
-fn state(options: &Options, threads: usize) -> Result<SessionState> {
+/// Where operators spill.
+struct Spill {
+    /// The database's own folder for it, which goes when the engine closes.
+    own: Option<PathBuf>,
+}
+
+impl Spill {
+    /// Removes what a process that was killed left. The database is open, so nobody else uses its folder.
+    fn new(options: &Options) -> Result<Self> {
+        let is_own = options.spill_folder.is_none() && !options.database.read_only;
+        let own = options.directory.as_ref().filter(|_| is_own).map(|dir| dir.join(SPILL_FOLDER));
+        if let Some(folder) = &own {
+            match std::fs::remove_dir_all(folder) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    let message = format!("cannot empty {}", folder.display());
+                    return Err(
+                        VarveError::new(ErrorCode::StoreIo, message, "see the cause").caused_by(error)
+                    );
+                }
+                _ => {}
+            }
+        }
+        Ok(Self { own })
+    }
+}
+
+impl Drop for Spill {
+    fn drop(&mut self) {
+        if let Some(folder) = &self.own {
+            // When a task still spills, the next one to open the database does it.
+            let _in_use = std::fs::remove_dir_all(folder);
+        }
+    }
+}
+
+fn state(options: &Options, spill: &Spill, threads: usize) -> Result<SessionState> {
     let mut config = SessionConfig::new()
         .with_target_partitions(threads)
         .with_create_default_catalog_and_schema(false)
@@ -156,18 +207,21 @@ fn state(options: &Options, threads: usize) -> Result<SessionState> {
     let settings = config.options_mut();
     settings.sql_parser.map_string_types_to_utf8view = true;
     settings.execution.parquet.pushdown_filters = true;
+    // Each thread's sort sets so much aside to merge what it spilt: all of them together must not be most of a small pool.
+    let aside = settings.execution.sort_spill_reservation_bytes;
+    settings.execution.sort_spill_reservation_bytes = aside.min(options.memory_bytes / (8 * threads));
     let state = SessionStateBuilder::new()
         .with_default_features()
         .with_config(config)
-        .with_runtime_env(runtime_env(options)?)
+        .with_runtime_env(runtime_env(options, spill)?)
         .with_type_planner(Arc::new(VarveTypes))
         .build();
     Ok(state)
 }
 
-fn runtime_env(options: &Options) -> Result<Arc<RuntimeEnv>> {
+fn runtime_env(options: &Options, spill: &Spill) -> Result<Arc<RuntimeEnv>> {
     let pool = TrackConsumersPool::new(FairSpillPool::new(options.memory_bytes), CONSUMERS_SHOWN);
-    let spill = match &options.spill_folder {
+    let spill = match options.spill_folder.as_ref().or(spill.own.as_ref()) {
         Some(folder) => DiskManagerMode::Directories(vec![folder.clone()]),
         None => DiskManagerMode::OsTmpDirectory,
     };

@@ -175,14 +175,18 @@ impl HotRows {
 
 /// `left` and `right` as one batch that holds no more bytes than its rows need.
 fn concat(left: &RecordBatch, right: &RecordBatch) -> Result<RecordBatch, ArrowError> {
-    let batch = arrow_select::concat::concat_batches(left.schema_ref(), [left, right])?;
-    let columns = batch.columns().iter().map(compact).collect();
+    compact(&arrow_select::concat::concat_batches(left.schema_ref(), [left, right])?)
+}
+
+/// The same rows, holding no more bytes than they need. Views of strings share the buffers of the arrays that they came from:
+/// a thousand rows would hold a thousand buffers.
+pub(crate) fn compact(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+    let columns = batch.columns().iter().map(compact_column).collect();
     let options = arrow_array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     RecordBatch::try_new_with_options(batch.schema(), columns, &options)
 }
 
-/// Views of strings share the buffers of the arrays that they came from: a thousand rows would hold a thousand buffers.
-fn compact(values: &ArrayRef) -> ArrayRef {
+fn compact_column(values: &ArrayRef) -> ArrayRef {
     match values.data_type() {
         DataType::Utf8View => Arc::new(values.as_string_view().gc()),
         DataType::BinaryView => Arc::new(values.as_binary_view().gc()),

@@ -11,7 +11,6 @@
 //! 3. Everything here happens on the JavaScript thread that created it; `Rc` and `RefCell` suffice.
 
 use std::cell::RefCell;
-use std::ffi::{CStr, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::rc::Rc;
@@ -22,7 +21,7 @@ use varve_kv::{Found, Snapshot, Store};
 use varve_types::VarveError;
 
 use crate::outcome::Outcome;
-use crate::raw::{check, keep_alive, typed_array};
+use crate::raw::{Callback, argument, bound, check, typed_array};
 
 const BYTES: sys::napi_typedarray_type = sys::TypedarrayType::uint8_array;
 
@@ -77,45 +76,11 @@ pub unsafe fn bind(
             (c"setOut", set_out as Callback),
             (c"takeFailure", take_failure as Callback),
         ] {
-            let function = bound(env, name, callback, &shared, scratch)?;
+            let function = bound(env, name, callback, &shared, [(c"scratch", scratch)])?;
             check(sys::napi_set_named_property(env, object, name.as_ptr(), function))?;
         }
         Ok(object)
     }
-}
-
-type Callback = unsafe extern "C" fn(sys::napi_env, sys::napi_callback_info) -> sys::napi_value;
-
-/// A function that carries `shared` and keeps `scratch` alive for as long as it lives itself.
-unsafe fn bound(
-    env: sys::napi_env,
-    name: &CStr,
-    callback: Callback,
-    shared: &Shared,
-    scratch: sys::napi_value,
-) -> napi::Result<sys::napi_value> {
-    let data = Rc::into_raw(Rc::clone(shared)).cast::<c_void>().cast_mut();
-    let mut function = ptr::null_mut();
-    // SAFETY: as the caller vouches; `data` is given back by `release` when the function is collected.
-    unsafe {
-        let length = name.count_bytes() as isize;
-        check(sys::napi_create_function(
-            env,
-            name.as_ptr(),
-            length,
-            Some(callback),
-            data,
-            &raw mut function,
-        ))?;
-        check(sys::napi_add_finalizer(env, function, data, Some(release), ptr::null_mut(), ptr::null_mut()))?;
-        keep_alive(env, function, [(c"scratch", scratch)])?;
-    }
-    Ok(function)
-}
-
-unsafe extern "C" fn release(_: sys::napi_env, data: *mut c_void, _: *mut c_void) {
-    // SAFETY: `data` came from `Rc::into_raw` in `bound`, and each function is finalized once.
-    drop(unsafe { Rc::from_raw(data.cast::<RefCell<Hot>>()) });
 }
 
 /// `get(keyBytes)`: copies the value of the key in scratch to the registered buffer.
@@ -140,7 +105,7 @@ unsafe fn lookup(
 ) -> sys::napi_value {
     // SAFETY: `env` and `info` are Node's; the context lives as long as the function that is being called.
     unsafe {
-        let (argument, hot) = argument(env, info);
+        let (argument, hot) = argument::<Hot>(env, info);
         let hot = &mut *hot.borrow_mut();
         let mut key_bytes = u32::MAX;
         sys::napi_get_value_uint32(env, argument, &raw mut key_bytes);
@@ -171,7 +136,7 @@ unsafe fn lookup(
 unsafe extern "C" fn set_out(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: as in `lookup`; `typed_array` checks the argument.
     unsafe {
-        let (argument, hot) = argument(env, info);
+        let (argument, hot) = argument::<Hot>(env, info);
         let (out, out_bytes) =
             typed_array(env, argument, BYTES).unwrap_or((ptr::NonNull::dangling().as_ptr(), 0));
         let hot = &mut *hot.borrow_mut();
@@ -185,28 +150,12 @@ unsafe extern "C" fn set_out(env: sys::napi_env, info: sys::napi_callback_info) 
 unsafe extern "C" fn take_failure(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: as in `lookup`.
     unsafe {
-        let (_, hot) = argument(env, info);
+        let (_, hot) = argument::<Hot>(env, info);
         let error = hot.borrow_mut().failure.take().unwrap_or_else(|| {
             let hint = "close the store, run verify(), and report this";
             VarveError::new(varve_types::ErrorCode::StoreIo, "an invariant of a lookup is broken", hint)
         });
         let outcome = Outcome::<crate::outcome::Nothing>(Err(error));
         napi::bindgen_prelude::ToNapiValue::to_napi_value(env, outcome).unwrap_or(ptr::null_mut())
-    }
-}
-
-/// The first argument and the context of a call.
-#[inline]
-unsafe fn argument<'a>(
-    env: sys::napi_env,
-    info: sys::napi_callback_info,
-) -> (sys::napi_value, &'a RefCell<Hot>) {
-    let mut count = 1;
-    let mut argument = ptr::null_mut();
-    let mut data = ptr::null_mut();
-    // SAFETY: Node fills the locals; `data` is what `bound` registered and lives as long as its function.
-    unsafe {
-        sys::napi_get_cb_info(env, info, &raw mut count, &raw mut argument, ptr::null_mut(), &raw mut data);
-        (argument, &*data.cast::<RefCell<Hot>>())
     }
 }

@@ -17,6 +17,7 @@ use varve_types::{ErrorCode, VarveError};
 use crate::outcome::{Nothing, Outcome};
 use crate::sql::ipc;
 use crate::sql::params::{given, instance, property};
+use crate::sql::point::Bound;
 use crate::sql::promise::promise_on;
 use crate::sql::query::{NativeQuery, Start};
 use crate::sql::transaction::{NativeSqlSnapshot, NativeTransaction, Open};
@@ -73,7 +74,7 @@ pub fn open_database<'env>(
     })
 }
 
-struct Shared {
+pub struct Shared {
     engine: Mutex<Option<Engine>>,
     closing: watch::Sender<bool>,
     transactions: Mutex<Vec<Weak<Mutex<Option<Session>>>>>,
@@ -81,7 +82,7 @@ struct Shared {
 }
 
 impl Shared {
-    fn engine(&self) -> Result<Engine, VarveError> {
+    pub fn engine(&self) -> Result<Engine, VarveError> {
         self.engine.lock().clone().ok_or_else(closed)
     }
 
@@ -238,9 +239,12 @@ impl NativeDatabase {
     }
 
     /// Binds point reads to a table.
-    #[napi(ts_args_type = "table: string, key: Uint8Array, row: Uint8Array", ts_return_type = "Failed")]
-    pub fn point_reader(&self) -> Outcome<Nothing> {
-        Outcome(self.shared.engine().and_then(|_| Err(unsupported("point reads are not there yet"))))
+    #[napi(
+        ts_args_type = "table: string, key: Uint8Array, row: Uint8Array",
+        ts_return_type = "NativePointReader | Failed"
+    )]
+    pub fn point_reader(&self, table: String, key: Object<'_>, row: Object<'_>) -> Outcome<Bound> {
+        Outcome::of(|| Bound::new(&self.shared, &table, (key.raw(), row.raw())))
     }
 
     /// The plan as JSON.
@@ -270,8 +274,16 @@ impl NativeDatabase {
             while engine.users() > 1 && begun.elapsed() < CLOSE_WAITS {
                 sleep(Duration::from_millis(1));
             }
-            drop(engine);
-            Ok(Nothing)
+            let is_free = engine.users() == 1;
+            engine.close();
+            if is_free {
+                return Ok(Nothing);
+            }
+            Err(VarveError::new(
+                ErrorCode::EngineDefect,
+                format!("a statement did not stop within {} s of closing", CLOSE_WAITS.as_secs()),
+                "the directory is free when it ends; please report the statement",
+            ))
         })
     }
 }

@@ -1,11 +1,13 @@
 //! Record batches to Arrow IPC messages and back.
 
-use arrow_array::RecordBatch;
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, RecordBatch};
 use arrow_ipc::reader::StreamReader;
 use arrow_ipc::writer::{
     DictionaryTracker, IpcDataGenerator, IpcWriteContext, IpcWriteOptions, write_message,
 };
-use arrow_schema::{ArrowError, Schema, SchemaRef};
+use arrow_schema::{ArrowError, Field, Schema, SchemaRef};
 use varve_types::{ErrorCode, VarveError};
 
 /// Encodes the batches of one answer, each with the dictionaries that come before it.
@@ -51,6 +53,18 @@ impl Encoder {
 pub fn schema_message(schema: &Schema) -> Result<Vec<u8>, VarveError> {
     Ok(Encoder::new(schema)?.schema)
 }
+
+/// One value as a whole stream of one column with one row.
+pub fn value(column: &ArrayRef, at: usize) -> Result<Vec<u8>, VarveError> {
+    let schema = Arc::new(Schema::new(vec![Field::new("value", column.data_type().clone(), true)]));
+    let row = RecordBatch::try_new(Arc::clone(&schema), vec![column.slice(at, 1)]).map_err(cannot_encode)?;
+    let mut encoder = Encoder::new(&schema)?;
+    let batch = encoder.encode(&row)?;
+    Ok([encoder.schema.as_slice(), &batch, &END_OF_STREAM].concat())
+}
+
+/// The mark of a continuation, and a length of 0.
+const END_OF_STREAM: [u8; 8] = [255, 255, 255, 255, 0, 0, 0, 0];
 
 /// The batches of one stream, which may come from anywhere: everything in it is checked.
 pub fn decode(bytes: &[u8]) -> Result<(SchemaRef, Vec<RecordBatch>), VarveError> {

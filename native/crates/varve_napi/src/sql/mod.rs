@@ -1,8 +1,10 @@
 //! Tables and SQL for JavaScript: `NativeSql` of core/sql.
 
+mod batches;
 mod database;
 mod ipc;
 mod params;
+mod point;
 mod promise;
 mod query;
 mod transaction;

@@ -1,9 +1,12 @@
 //! A statement under way: a task of the engine runs it and encodes batches, at most two ahead of the reader.
+//!
+//! Invariant: an answer that ends without an error is whole. The task says that it came to the end; a reader that finds no
+//! more batches and no such word hears why.
 
 use std::sync::Arc;
+use std::sync::OnceLock;
 use std::time::Duration;
 
-use futures::StreamExt;
 use napi::Env;
 use napi::bindgen_prelude::{Object, ToNapiValue, Uint8Array, sys};
 use napi_derive::napi;
@@ -14,7 +17,7 @@ use tokio::time::{Instant, timeout_at};
 use varve_sql::{Output, Params, Progress, Session, number_names};
 use varve_types::{ErrorCode, VarveError};
 
-use crate::sql::ipc::Encoder;
+use crate::sql::batches::Batches;
 use crate::sql::params::Given;
 use crate::sql::promise::promise_on;
 
@@ -30,6 +33,26 @@ struct Channels {
     head: tokio::sync::Mutex<Option<oneshot::Receiver<Answer<Head>>>>,
     batches: tokio::sync::Mutex<mpsc::Receiver<Answer<Vec<u8>>>>,
     progress: Arc<Mutex<Option<Arc<Progress>>>>,
+    end: Arc<OnceLock<End>>,
+}
+
+/// How a query came to its end.
+#[derive(Clone, Copy)]
+enum End {
+    /// Everything was handed over, an error last if there was one.
+    Whole,
+    /// Its caller stopped it.
+    Cancelled,
+}
+
+/// Why there is no more; `Ok` when there was no more.
+fn rest_of(end: &OnceLock<End>) -> Answer<()> {
+    match end.get() {
+        Some(End::Whole) => Ok(()),
+        Some(End::Cancelled) => Err(cancelled_error()),
+        // Its task is gone, or was told to go, because the database closed.
+        None => Err(closed_error()),
+    }
 }
 
 /// The beginning of an answer.
@@ -104,20 +127,20 @@ impl NativeQuery {
         let handle = start.handle.clone();
         let closing = start.closing.clone();
         let shown = Arc::clone(&progress);
+        let end = Arc::new(OnceLock::new());
+        let ends = Arc::clone(&end);
         handle.spawn(async move {
-            let failures = batch_sender.clone();
-            let work = run(start, head_sender, batch_sender, shown);
+            // Says the end before the channels close, whose closing tells the reader to look for it.
+            let work = run(start, head_sender, batch_sender, (shown, Arc::clone(&ends)));
             tokio::select! {
                 biased;
-                () = told(stop) => {}
-                () = told(closing) => {}
-                () = work => return,
+                () = told(stop, || { let _first_word_stands = ends.set(End::Cancelled); }) => {}
+                () = told(closing, || ()) => {}
+                () = work => {}
             }
-            // A reader that waits hears of it; one that is ahead has room for nothing more, and finds the end.
-            let _nobody_waits = failures.try_send(Err(cancelled_error()));
         });
         let head = tokio::sync::Mutex::new(Some(head));
-        let channels = Channels { head, batches: tokio::sync::Mutex::new(batches), progress };
+        let channels = Channels { head, batches: tokio::sync::Mutex::new(batches), progress, end };
         Self { channels: Arc::new(channels), cancelled, handle }
     }
 }
@@ -130,7 +153,10 @@ impl NativeQuery {
         let channels = Arc::clone(&self.channels);
         promise_on(env, &self.handle, async move {
             match channels.head.lock().await.take() {
-                Some(head) => head.await.unwrap_or_else(|_| Err(cancelled_error())),
+                Some(head) => match head.await {
+                    Ok(head) => head,
+                    Err(_) => rest_of(&channels.end).and_then(|()| Err(closed_error())),
+                },
                 None => Err(VarveError::new(ErrorCode::ArgumentInvalid, "the query was started already", "")),
             }
         })
@@ -149,7 +175,10 @@ impl NativeQuery {
             if *stopped.borrow() {
                 return Err(cancelled_error());
             }
-            Ok(batch.map(Uint8Array::new))
+            match batch {
+                Some(batch) => Ok(Some(Uint8Array::new(batch))),
+                None => rest_of(&channels.end).map(|()| None),
+            }
         })
     }
 
@@ -173,20 +202,21 @@ impl NativeQuery {
     }
 }
 
-/// Waits until a flag is set; for ever when whoever could set it is gone.
-async fn told(mut flag: watch::Receiver<bool>) {
+/// Waits until a flag is set, and says so; waits for ever when whoever could set it is gone.
+async fn told(mut flag: watch::Receiver<bool>, say: impl FnOnce()) {
     if flag.wait_for(|is_set| *is_set).await.is_err() {
         std::future::pending::<()>().await;
     }
+    say();
 }
 
 async fn run(
     start: Start,
     head: oneshot::Sender<Answer<Head>>,
     batches: mpsc::Sender<Answer<Vec<u8>>>,
-    progress: Arc<Mutex<Option<Arc<Progress>>>>,
+    (progress, end): (Arc<Mutex<Option<Arc<Progress>>>>, Arc<OnceLock<End>>),
 ) {
-    let rows_max = start.batch_rows.unwrap_or(usize::MAX).max(1);
+    let rows_max = start.batch_rows;
     let begun = match open(start).await {
         Ok(output) => {
             *progress.lock() = Some(Arc::clone(&output.progress));
@@ -202,15 +232,15 @@ async fn run(
         }
     };
     let is_whole = first.is_whole;
-    if head.send(Ok(first)).is_err() || is_whole {
-        return;
-    }
-    while let Some(batch) = rest.next().await.transpose() {
+    let is_heard = head.send(Ok(first)).is_ok();
+    while is_heard && !is_whole {
+        let Some(batch) = rest.next().await.transpose() else { break };
         let is_last = batch.is_err();
         if batches.send(batch).await.is_err() || is_last {
-            return;
+            break;
         }
     }
+    let _first_word_stands = end.set(End::Whole);
 }
 
 async fn open(start: Start) -> Answer<Output> {
@@ -223,58 +253,25 @@ async fn open(start: Start) -> Answer<Output> {
 }
 
 /// The head, with the whole answer in it when that comes soon and is one batch.
-async fn begin(output: Output, rows_max: usize) -> Answer<(Head, Rest)> {
-    let encoder = Encoder::new(&output.schema)?;
-    let mut head =
-        Head { schema: encoder.schema(), rows_affected: output.rows_affected, first: None, is_whole: false };
-    let mut rest = Rest { output, encoder, rows_max, left: None };
+async fn begin(output: Output, rows_max: Option<usize>) -> Answer<(Head, Batches)> {
+    let rows_affected = output.rows_affected;
+    let mut rest = Batches::new(output, rows_max)?;
+    let mut head = Head { schema: rest.schema(), rows_affected, first: None, is_whole: false };
     let until = Instant::now() + HEAD_WAITS;
     let Ok(first) = timeout_at(until, rest.next()).await else { return Ok((head, rest)) };
     head.first = first?;
-    head.is_whole = match head.first {
-        None => true,
-        Some(_) => rest.left.is_none() && timeout_at(until, rest.peek()).await.is_ok_and(|is_end| is_end),
-    };
+    head.is_whole = head.first.is_none() || timeout_at(until, rest.is_end()).await.is_ok_and(|is_end| is_end);
     Ok((head, rest))
-}
-
-/// What is still to come of an answer.
-struct Rest {
-    output: Output,
-    encoder: Encoder,
-    rows_max: usize,
-    /// A batch, or a part of one, that was taken and not sent.
-    left: Option<Answer<arrow_array::RecordBatch>>,
-}
-
-impl Rest {
-    async fn next(&mut self) -> Answer<Option<Vec<u8>>> {
-        loop {
-            let batch = match self.left.take() {
-                Some(batch) => batch?,
-                None => match self.output.next().await {
-                    Some(batch) => batch?,
-                    None => return Ok(None),
-                },
-            };
-            let rows = batch.num_rows();
-            if rows == 0 {
-                continue;
-            }
-            if rows > self.rows_max {
-                self.left = Some(Ok(batch.slice(self.rows_max, rows - self.rows_max)));
-            }
-            return self.encoder.encode(&batch.slice(0, rows.min(self.rows_max))).map(Some);
-        }
-    }
-
-    /// Whether nothing comes any more.
-    async fn peek(&mut self) -> bool {
-        self.left = self.output.next().await;
-        self.left.is_none()
-    }
 }
 
 fn cancelled_error() -> VarveError {
     VarveError::new(ErrorCode::QueryCancelled, "the query was cancelled", "")
+}
+
+fn closed_error() -> VarveError {
+    VarveError::new(
+        ErrorCode::StoreClosed,
+        "the database was closed before the answer had come to its end",
+        "read answers to their end, then close it",
+    )
 }

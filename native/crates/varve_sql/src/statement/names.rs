@@ -40,11 +40,11 @@ pub(super) fn column(name: &ObjectName) -> Result<String> {
 }
 
 /// The table of this name.
-pub(super) fn table(version: &Version, name: &ObjectName) -> Result<Arc<TableVersion>> {
+pub(crate) fn table(version: &Version, name: &ObjectName) -> Result<Arc<TableVersion>> {
     let Name { schema, name } = object(name)?;
     let found = version.table(&schema, &name).cloned();
     found.ok_or_else(|| match version.view(&schema, &name) {
-        Some(_) => unsupported(format!("{name} is a view, and views cannot be changed")),
+        Some(_) => unsupported(format!("{name} is a view, which has no rows of its own")),
         None => unknown("table", &name),
     })
 }

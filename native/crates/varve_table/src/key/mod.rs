@@ -100,6 +100,23 @@ impl KeyColumns {
         Ok(Self { index, unique, columns: columns.to_vec(), types, rows })
     }
 
+    /// The key of one value, when the key is a number: `bits` is the value, sign extended or zero extended to 64 bits.
+    #[must_use]
+    pub fn number(&self, bits: u64) -> Option<KeyRef<'static>> {
+        match (&self.rows, self.types.as_slice()) {
+            (None, [only]) => {
+                Some(KeyRef::Number(if only.is_unsigned_integer() { bits } else { bits ^ (1 << 63) }))
+            }
+            _ => None,
+        }
+    }
+
+    /// Types of the columns, in key order.
+    #[must_use]
+    pub fn types(&self) -> &[DataType] {
+        &self.types
+    }
+
     /// The keys of the rows of `batch`, which are in stored form.
     pub fn keys(&self, batch: &RecordBatch) -> Result<Keys> {
         let columns = self.columns.iter().map(|id| {

@@ -1,5 +1,6 @@
 //! Reading a segment from its first row to its last: for indexing and rewriting it.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
@@ -28,6 +29,19 @@ impl Segment {
         table: &Arc<Table>,
         columns: &[ColumnId],
     ) -> Result<impl Stream<Item = Result<RecordBatch>> + Send + use<>> {
+        self.read_rows(table, columns, 0..self.meta.rows)
+    }
+
+    /// The same of the rows at these positions.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn read_rows(
+        &self,
+        table: &Arc<Table>,
+        columns: &[ColumnId],
+        rows: Range<u64>,
+    ) -> Result<impl Stream<Item = Result<RecordBatch>> + Send + use<>> {
         let wanted = Arc::new(table.project(columns));
         let stored = self.stored_schema(&wanted);
         let names: FieldNames =
@@ -38,6 +52,7 @@ impl Segment {
         let arrays = self
             .scan()
             .with_projection(projection)
+            .with_row_range(rows)
             .into_stream()
             .map_err(|error| from_vortex(error, doing))?;
         let target = Arc::new(Field::new_struct("", stored.fields().clone(), false));
