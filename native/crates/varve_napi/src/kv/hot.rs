@@ -42,8 +42,6 @@ struct Hot {
     failure: Option<VarveError>,
 }
 
-type Shared = Rc<RefCell<Hot>>;
-
 /// Creates `{get(keyBytes), has(keyBytes), setOut(out), takeFailure()}` over `store`, reading `view` or the latest
 /// state, with keys in `scratch` (a `Uint8Array`).
 ///

@@ -28,11 +28,14 @@ const WAITING_MAX: usize = 2;
 /// How long the head waits for the end of a small answer, which then comes with it.
 const HEAD_WAITS: Duration = Duration::from_millis(2);
 
+/// The progress of a query, once it has begun.
+type Shown = Arc<Mutex<Option<Arc<Progress>>>>;
+
 /// What the head and later calls of one query share with its task.
 struct Channels {
     head: tokio::sync::Mutex<Option<oneshot::Receiver<Answer<Head>>>>,
     batches: tokio::sync::Mutex<mpsc::Receiver<Answer<Vec<u8>>>>,
-    progress: Arc<Mutex<Option<Arc<Progress>>>>,
+    progress: Shown,
     end: Arc<OnceLock<End>>,
 }
 
@@ -214,7 +217,7 @@ async fn run(
     start: Start,
     head: oneshot::Sender<Answer<Head>>,
     batches: mpsc::Sender<Answer<Vec<u8>>>,
-    (progress, end): (Arc<Mutex<Option<Arc<Progress>>>>, Arc<OnceLock<End>>),
+    (progress, end): (Shown, Arc<OnceLock<End>>),
 ) {
     let rows_max = start.batch_rows;
     let begun = match open(start).await {
@@ -233,14 +236,20 @@ async fn run(
     };
     let is_whole = first.is_whole;
     let is_heard = head.send(Ok(first)).is_ok();
-    while is_heard && !is_whole {
-        let Some(batch) = rest.next().await.transpose() else { break };
-        let is_last = batch.is_err();
-        if batches.send(batch).await.is_err() || is_last {
-            break;
-        }
+    if is_heard && !is_whole {
+        forward(&mut rest, &batches).await;
     }
     let _first_word_stands = end.set(End::Whole);
+}
+
+/// Hands batches over until they end, one is an error, or nobody reads them.
+async fn forward(rest: &mut Batches, batches: &mpsc::Sender<Answer<Vec<u8>>>) {
+    while let Some(batch) = rest.next().await.transpose() {
+        let is_last = batch.is_err();
+        if batches.send(batch).await.is_err() || is_last {
+            return;
+        }
+    }
 }
 
 async fn open(start: Start) -> Answer<Output> {
