@@ -10,8 +10,9 @@ benchmarks/results/SUITE-real.json unless --json names another file, and then on
 small ones are only printed without it.
 What a run measured before it failed or was stopped goes beside it, to NAME.incomplete.json.
 --only runs some parts, with commas between them (of kv: reads, scan, unsynced, synced, merge, open, compressible,
-larger, ycsb; of sql: h2o, filters, groups, file, tpch, tpchMemory, boundary, calls, append, commit, adaptive; of tier:
-addon, idle, limited; of tiny: scoring, memory, kernel), and writes a file only where --json names one. So does --n, the number of keys of index instead of its size's (50,000,000 and 1,000,000).`;
+larger, ycsb; of sql: h2o, filters, groups, file, tpch, tpchMemory, boundary, calls, append, commit, adaptive,
+addon; of tier: addon, idle, limited; of tiny: scoring, memory, kernel), and writes a file only where --json names one.
+So does --n, the number of keys of index instead of its size's (50,000,000 and 1,000,000).`;
 
 export type Command =
   | { readonly name: 'goals' | 'readme' | 'help' }

@@ -17,7 +17,7 @@ import { findVarve, finish, type VarveSql } from './varve.js';
 
 const name = 'calls';
 
-/** A table p whose row `key` has the value `valueOf(key)`. */
+/** A table p whose row `id` has the value `valueOf(key)`. */
 interface Caller {
   readonly name: string;
   /** A prepared query's answer to `value + 1`; undefined when it is only taken in. */
@@ -76,10 +76,10 @@ function wrong(caller: Caller, asked: number, answer: number): WrongAnswer {
 
 async function openVarve(sql: VarveSql, { folder, size }: Context): Promise<Caller> {
   const database = await sql.open(join(folder, 'calls, varve'), { threads: threadCount });
-  await finish(database.query('create table p (key bigint primary key, value double not null)'));
+  await finish(database.query('create table p (id bigint primary key, value double not null)'));
   const { callRows } = sizes[size];
   await database.append('p', {
-    key: BigInt64Array.from({ length: callRows }, (_, key) => BigInt(key)),
+    id: BigInt64Array.from({ length: callRows }, (_, key) => BigInt(key)),
     value: Float64Array.from({ length: callRows }, (_, key) => valueOf(key)),
   });
   await database.compact?.();
@@ -96,11 +96,11 @@ async function openDuckDb({ folder, size }: Context): Promise<Caller> {
   const own = join(folder, 'calls, duckdb');
   mkdirSync(own);
   const { connection, close } = await connect(fileIn(own));
-  await connection.run('create table p (key bigint primary key, value double not null)');
+  await connection.run('create table p (id bigint primary key, value double not null)');
   await connection.run(`insert into p select i, i * 0.5 from range(${sizes[size].callRows}) t(i)`);
   await connection.run('checkpoint');
   const addition = await connection.prepare('select $1::integer + 1');
-  const lookup = await connection.prepare('select value from p where key = $1');
+  const lookup = await connection.prepare('select value from p where id = $1');
   const only = async (statement: typeof addition): Promise<number> =>
     Number((await (await statement.run()).fetchChunk())?.getColumns()[0]?.[0]);
   return {
@@ -121,7 +121,7 @@ function openSqlite({ folder, size }: Context): Caller {
   const store = new (loadSqlite())(join(folder, 'calls.sqlite'));
   store.pragma('journal_mode = WAL');
   store.pragma(`cache_size = -${512 * 1024}`);
-  store.exec('create table p (key integer primary key, value real not null)');
+  store.exec('create table p (id integer primary key, value real not null)');
   const insert = store.prepare('insert into p values (?, ?)');
   store.exec('begin');
   for (let key = 0; key < sizes[size].callRows; key++) insert.run(key, valueOf(key));
@@ -130,7 +130,7 @@ function openSqlite({ folder, size }: Context): Caller {
   store.pragma('wal_checkpoint(TRUNCATE)');
   store.pragma(`mmap_size = ${16 * 2 ** 30}`);
   const addition = store.prepare('select ? + 1').pluck();
-  const lookup = store.prepare('select value from p where key = ?').pluck();
+  const lookup = store.prepare('select value from p where id = ?').pluck();
   return {
     name: 'better-sqlite3',
     addOne: (value) => Number(addition.get(value)),

@@ -15,7 +15,7 @@ import { msOf } from './timing.js';
 import { findVarve, finish, type VarveSql } from './varve.js';
 
 const name = 'commit';
-const createTable = 'create table c (key bigint, value varchar)';
+const createTable = 'create table c (id bigint, value varchar)';
 const inFlight = 16;
 
 interface Committer {

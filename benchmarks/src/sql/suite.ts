@@ -4,8 +4,9 @@
  * Workload: see the head of each part. Every engine works with two threads, on its own storage and in its fastest calls:
  * DuckDB resident on its own file, results streamed as chunks; Polars in lazy expressions, over frames in memory and
  * over Parquet files. Answers are compared before any time counts. Excluded: generating and, but where a case names it,
- * loading the data. Without the package that brings Varve's SQL the rivals are measured alone.
+ * loading the data.
  */
+import { addon } from '../addon.js';
 import type { Suite } from '../result.js';
 import { installRivals } from '../rivals/install.js';
 import { adaptive } from './adaptive.js';
@@ -22,5 +23,18 @@ import { tpch } from './tpch/tpch.js';
 
 export const sql: Suite = {
   prepare: ({ progress }) => installRivals(progress),
-  parts: { h2o, filters, groups, file, tpch, tpchMemory, boundary, calls, append, commit, adaptive },
+  parts: {
+    h2o,
+    filters,
+    groups,
+    file,
+    tpch,
+    tpchMemory,
+    boundary,
+    calls,
+    append,
+    commit,
+    adaptive,
+    addon: ({ size }) => Promise.resolve([addon('pc', size)]),
+  },
 };

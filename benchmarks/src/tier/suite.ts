@@ -5,9 +5,11 @@
  * and serves ten times as much. Each memory figure comes from a fresh process. Excluded: Node's own memory where the
  * figure is named as added.
  */
+import { addon } from '../addon.js';
 import type { Suite } from '../result.js';
-import { addon } from './addon.js';
 import { idle } from './idle.js';
 import { limited } from './limited.js';
 
-export const tier: Suite = { parts: { addon: () => Promise.resolve([addon()]), idle, limited } };
+export const tier: Suite = {
+  parts: { addon: ({ size }) => Promise.resolve([addon('embedded', size)]), idle, limited },
+};
