@@ -1,5 +1,5 @@
 /**
- * Every JavaScript example of the README runs, and prints what its comments say.
+ * Every JavaScript example of the README and of the tiers' own runs, and prints what its comments say.
  *
  * An example is a block of `js`; a line `console.log(…); // text` must print that text.
  */
@@ -17,7 +17,7 @@ symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
 // Examples with a model use the one of `npm start`.
 copyFileSync(join(root, 'benchmarks/start/model/delays.onnx'), join(folder, 'delays.onnx'));
 
-const documents = ['README.md', 'tiers/embedded/README.md'].map((name) => ({
+const documents = ['README.md', 'tiers/embedded/README.md', 'tiers/pc/README.md'].map((name) => ({
   name,
   examples: [...readFileSync(join(root, name), 'utf8').matchAll(/^```js\n(.*?)^```/gms)].map(
     ([, code]) => code ?? '',

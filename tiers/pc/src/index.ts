@@ -6,4 +6,5 @@
  */
 export { VarveError } from '@varve/interfaces';
 export { sql } from '@varve/sql';
+export { capabilities } from './claims.js';
 export { type OpenOptions, open, type PcDatabase } from './parts.js';

@@ -162,4 +162,19 @@ export const tierCapabilities: Readonly<Partial<Record<Tier, Capabilities>>> = {
     },
     targets: ['linux-x64-gnu', 'linux-arm64-gnu'],
   },
+  pc: {
+    schemaVersion: 1,
+    tier: 'pc',
+    device: {
+      compute: { coresMin: 2, coresMax: 64 },
+      memory: { processBytesMin: 1073741824, idleBytesMax: 134217728 },
+      storage: { freeBytesMin: 1073741824, codeBytesMax: 188743680 },
+      network: { required: false },
+      energy: { source: 'mains', idleWakeupsPerSecondMax: 1 },
+    },
+    modules: ['sql', 'inference', 'runtime'],
+    contracts: ['SqlEngine', 'ModelRuntime', 'Platform'],
+    limits: { modelFile: { max: 67108864, unit: 'bytes' } },
+    targets: ['linux-x64-gnu', 'linux-arm64-gnu'],
+  },
 };

@@ -336,3 +336,27 @@ pub const EMBEDDED: Capabilities = Capabilities {
     },
     targets: &[Target::LinuxX64Gnu, Target::LinuxArm64Gnu],
 };
+
+/// What the pc tier claims.
+pub const PC: Capabilities = Capabilities {
+    schema_version: 1,
+    tier: Tier::Pc,
+    device: Device {
+        compute: Compute { cores_min: 2, cores_max: 64 },
+        memory: Memory { process_bytes_min: 1_073_741_824, idle_bytes_max: 134_217_728 },
+        storage: Storage { free_bytes_min: 1_073_741_824, code_bytes_max: 188_743_680 },
+        network: Network { required: false },
+        energy: Energy { source: EnergySource::Mains, idle_wakeups_per_second_max: 1 },
+    },
+    modules: &[Module::Sql, Module::Inference, Module::Runtime],
+    contracts: &[Contract::SqlEngine, Contract::ModelRuntime, Contract::Platform],
+    limits: Limits {
+        key: None,
+        value: None,
+        batch: None,
+        segments: None,
+        model_file: Some(BytesLimit { max: 67_108_864, unit: Unit::Bytes }),
+        event_loop_stall: None,
+    },
+    targets: &[Target::LinuxX64Gnu, Target::LinuxArm64Gnu],
+};
