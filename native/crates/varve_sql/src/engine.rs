@@ -14,6 +14,7 @@ use varve_table::{DEFAULT_SCHEMA, Database};
 use varve_types::{ErrorCode, Result, VarveError};
 
 use crate::error::from_datafusion;
+use crate::files::{Confinement, FileRelations, Files, OnlyFiles};
 use crate::session::Session;
 use crate::types::VarveTypes;
 
@@ -66,6 +67,7 @@ pub(crate) struct Inner {
     database: Option<Database>,
     /// What every statement begins with: functions, rules and settings.
     state: SessionState,
+    files: Arc<Files>,
     threads: usize,
     runtime: Option<Runtime>,
     /// Declared last: what spills is gone when it goes.
@@ -92,10 +94,11 @@ impl Engine {
         let database =
             database.map(|dir| Database::open(dir, &options.database, runtime.handle())).transpose()?;
         let spill = Spill::new(options)?;
-        let state = state(options, &spill, threads)?;
-        Ok(Self {
-            inner: Arc::new(Inner { database, state, threads, runtime: Some(runtime), _spill: spill }),
-        })
+        let confinement = Arc::new(Confinement::new(&options.allowed_folders, options.directory.as_deref())?);
+        let environment = runtime_env(options, &spill, Arc::clone(&confinement))?;
+        let (state, files) = with_files(state(options, threads, environment), confinement, runtime.handle());
+        let runtime = Some(runtime);
+        Ok(Self { inner: Arc::new(Inner { database, state, files, threads, runtime, _spill: spill }) })
     }
 
     /// A new session: a connection of one user.
@@ -148,6 +151,10 @@ impl Engine {
         &self.inner.state
     }
 
+    pub(crate) fn files(&self) -> &Files {
+        &self.inner.files
+    }
+
     pub(crate) fn threads(&self) -> usize {
         self.inner.threads
     }
@@ -198,7 +205,7 @@ impl Drop for Spill {
     }
 }
 
-fn state(options: &Options, spill: &Spill, threads: usize) -> Result<SessionState> {
+fn state(options: &Options, threads: usize, environment: Arc<RuntimeEnv>) -> SessionState {
     let mut config = SessionConfig::new()
         .with_target_partitions(threads)
         .with_create_default_catalog_and_schema(false)
@@ -210,16 +217,31 @@ fn state(options: &Options, spill: &Spill, threads: usize) -> Result<SessionStat
     // Each thread's sort sets so much aside to merge what it spilt: all of them together must not be most of a small pool.
     let aside = settings.execution.sort_spill_reservation_bytes;
     settings.execution.sort_spill_reservation_bytes = aside.min(options.memory_bytes / (8 * threads));
-    let state = SessionStateBuilder::new()
+    SessionStateBuilder::new()
         .with_default_features()
         .with_config(config)
-        .with_runtime_env(runtime_env(options, spill)?)
+        .with_runtime_env(environment)
         .with_type_planner(Arc::new(VarveTypes))
-        .build();
-    Ok(state)
+        .build()
 }
 
-fn runtime_env(options: &Options, spill: &Spill) -> Result<Arc<RuntimeEnv>> {
+/// The state with files in the place of tables.
+fn with_files(
+    state: SessionState,
+    confinement: Arc<Confinement>,
+    handle: &Handle,
+) -> (SessionState, Arc<Files>) {
+    let files = Arc::new(Files::new(confinement, state.clone(), handle.clone()));
+    let relations = Arc::new(FileRelations::new(Arc::clone(&files)));
+    let state = SessionStateBuilder::from(state).with_relation_planners(vec![relations]).build();
+    (state, files)
+}
+
+fn runtime_env(
+    options: &Options,
+    spill: &Spill,
+    confinement: Arc<Confinement>,
+) -> Result<Arc<RuntimeEnv>> {
     let pool = TrackConsumersPool::new(FairSpillPool::new(options.memory_bytes), CONSUMERS_SHOWN);
     let spill = match options.spill_folder.as_ref().or(spill.own.as_ref()) {
         Some(folder) => DiskManagerMode::Directories(vec![folder.clone()]),
@@ -227,6 +249,7 @@ fn runtime_env(options: &Options, spill: &Spill) -> Result<Arc<RuntimeEnv>> {
     };
     RuntimeEnvBuilder::new()
         .with_memory_pool(Arc::new(pool))
+        .with_object_store_registry(Arc::new(OnlyFiles::new(confinement)))
         .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(spill))
         .build_arc()
         .map_err(from_datafusion)

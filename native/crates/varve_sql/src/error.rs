@@ -11,6 +11,11 @@ const DAMAGE: &str = "fails its checksum";
 
 /// An error of DataFusion; one of ours that went through it comes out again.
 pub(crate) fn from_datafusion(error: DataFusionError) -> VarveError {
+    if let DataFusionError::ObjectStore(_) | DataFusionError::ParquetError(_) | DataFusionError::IoError(_) = &error
+        && let Some(ours) = within(&error)
+    {
+        return ours;
+    }
     match error {
         DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => from_datafusion(*inner),
         DataFusionError::Collection(errors) if !errors.is_empty() => errors
@@ -27,14 +32,24 @@ pub(crate) fn from_datafusion(error: DataFusionError) -> VarveError {
     }
 }
 
+/// An error of ours that libraries have wrapped.
+fn within(error: &(dyn std::error::Error + 'static)) -> Option<VarveError> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(ours) = error.downcast_ref::<VarveError>() {
+            return Some(VarveError::new(ours.code(), ours.message(), ours.hint()));
+        }
+        next = error.source();
+    }
+    None
+}
+
 /// An error that several streams of one query wait for.
 fn from_shared(error: &DataFusionError) -> VarveError {
-    let root = error.find_root();
-    if let DataFusionError::External(inner) = root
-        && let Some(ours) = inner.downcast_ref::<VarveError>()
-    {
-        return VarveError::new(ours.code(), ours.message(), ours.hint());
+    if let Some(ours) = within(error) {
+        return ours;
     }
+    let root = error.find_root();
     if let DataFusionError::ArrowError(inner, _) = root {
         let (code, hint) = classify_arrow(inner);
         return VarveError::new(code, inner.to_string(), hint);
@@ -64,6 +79,9 @@ fn from_arrow(error: ArrowError) -> VarveError {
     match error {
         ArrowError::ExternalError(inner) => from_external(inner),
         other => {
+            if let Some(ours) = within(&other) {
+                return ours;
+            }
             let (code, hint) = classify_arrow(&other);
             VarveError::new(code, other.to_string(), hint).caused_by(other)
         }

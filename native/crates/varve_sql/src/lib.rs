@@ -8,6 +8,7 @@ mod catalogue;
 mod describe;
 mod engine;
 mod error;
+mod files;
 mod output;
 mod param;
 mod planner;

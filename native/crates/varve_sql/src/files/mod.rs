@@ -1,0 +1,123 @@
+//! Files that statements name: read as tables, written by COPY, and only in the folders that are allowed.
+//!
+//! DataFusion comes to a file through a store that knows nothing but these folders; nothing is decided by reading the
+//! text of a statement. A plan names the files that were there when it was made.
+
+mod confined;
+mod draft;
+mod meter;
+pub(crate) mod options;
+pub(crate) mod path;
+mod relation;
+mod store;
+mod text;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::catalog::TableProvider;
+use datafusion::datasource::file_format::FileFormat;
+use datafusion::datasource::file_format::arrow::ArrowFormat;
+use datafusion::datasource::file_format::parquet::ParquetFormat;
+use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
+use datafusion::execution::SessionState;
+use tokio::runtime::Handle;
+use url::Url;
+use varve_types::{ErrorCode, Result, VarveError};
+
+pub(crate) use confined::Confinement;
+pub(crate) use draft::Draft;
+pub(crate) use relation::FileRelations;
+pub(crate) use store::OnlyFiles;
+
+use crate::error::from_datafusion;
+use options::{Format, ReadOptions};
+use text::TextFormat;
+
+/// Opens files as tables.
+#[derive(Debug)]
+pub(crate) struct Files {
+    confinement: Arc<Confinement>,
+    state: SessionState,
+    handle: Handle,
+}
+
+impl Files {
+    /// `state` has [`OnlyFiles`] of the same confinement as its stores.
+    pub(crate) fn new(confinement: Arc<Confinement>, state: SessionState, handle: Handle) -> Self {
+        Self { confinement, state, handle }
+    }
+
+    pub(crate) fn confinement(&self) -> &Confinement {
+        &self.confinement
+    }
+
+    /// The table of one or more files. `schema` is used when it is given, otherwise the first file tells it.
+    ///
+    /// # Errors
+    /// `FILE_*`, `MEMORY_EXCEEDED`, `STORE_IO`.
+    pub(crate) async fn table(
+        &self,
+        paths: &[PathBuf],
+        options: &ReadOptions,
+        schema: Option<SchemaRef>,
+    ) -> Result<Arc<dyn TableProvider>> {
+        let urls = paths.iter().map(|path| self.url(path)).collect::<Result<Vec<_>>>()?;
+        let format: Arc<dyn FileFormat> = match options.format {
+            Format::Parquet => Arc::new(ParquetFormat::default()),
+            Format::Arrow => Arc::new(ArrowFormat),
+            Format::Csv | Format::Json => Arc::new(TextFormat::new(options.clone())),
+        };
+        let listing = ListingOptions::new(format).with_file_extension("");
+        let config = ListingTableConfig::new_with_multi_paths(urls).with_listing_options(listing);
+        let config = match schema {
+            Some(schema) => config.with_schema(schema),
+            None => config.infer_schema(&self.state).await.map_err(|error| of_file(error, &paths[0]))?,
+        };
+        let table = ListingTable::try_new(config).map_err(from_datafusion)?;
+        Ok(Arc::new(table))
+    }
+
+    /// The same for a planner, which cannot wait: the thread stops being one of the runtime's meanwhile.
+    fn table_now(&self, name: &str, options: Option<&ReadOptions>) -> Result<Arc<dyn TableProvider>> {
+        let paths = path::expand(&self.confinement, name)?;
+        let told = options.cloned().or_else(|| ReadOptions::of_name(&paths[0]));
+        let options = told.ok_or_else(|| unknown_format(name))?;
+        tokio::task::block_in_place(|| self.handle.block_on(self.table(&paths, &options, None)))
+    }
+
+    /// The URL of a file that is there and may be read.
+    fn url(&self, path: &Path) -> Result<ListingTableUrl> {
+        self.confinement.open(path)?;
+        let url = Url::from_file_path(path).map_err(|()| unnameable(path))?;
+        ListingTableUrl::try_new(url, None).map_err(|error| unnameable(path).caused_by(error))
+    }
+}
+
+fn unnameable(path: &Path) -> VarveError {
+    let message = format!("{} is no path that can be read", path.display());
+    VarveError::new(ErrorCode::FileMissing, message, "rename the file")
+}
+
+fn unknown_format(name: &str) -> VarveError {
+    let message = format!("the ending of {name} tells no format");
+    VarveError::new(ErrorCode::FileMalformed, message, "use read_parquet, read_csv, read_json or read_arrow")
+}
+
+/// What a reader says while it looks at a file for the first time is about that file.
+fn of_file(error: datafusion::common::DataFusionError, path: &Path) -> VarveError {
+    let ours = from_datafusion(error);
+    match ours.code() {
+        ErrorCode::FileMalformed | ErrorCode::SqlValue | ErrorCode::SqlType | ErrorCode::EngineDefect => {
+            let shown = path.display().to_string();
+            let message = if ours.message().contains(&shown) {
+                ours.message().to_owned()
+            } else {
+                format!("{shown}: {}", ours.message())
+            };
+            VarveError::new(ErrorCode::FileMalformed, message, "check the file and its format").caused_by(ours)
+        }
+        _ => ours,
+    }
+}

@@ -1,0 +1,128 @@
+//! What a FROM clause calls a file: `'x.parquet'`, or `read_csv('x.csv', header = false)`.
+
+use std::sync::Arc;
+
+use datafusion::catalog::TableProvider;
+use datafusion::common::{Result, TableReference};
+use datafusion::datasource::provider_as_source;
+use datafusion::logical_expr::LogicalPlanBuilder;
+use datafusion::logical_expr::planner::{
+    PlannedRelation, RelationPlanner, RelationPlannerContext, RelationPlanning,
+};
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, Expr, FunctionArg, FunctionArgExpr, ObjectName, TableFactor, TableFunctionArgs,
+};
+use varve_types::{ErrorCode, VarveError};
+
+use super::Files;
+use super::options::{Format, ReadOptions, text};
+use crate::error::into_datafusion;
+
+/// Plans files that stand in the place of tables.
+#[derive(Debug)]
+pub(crate) struct FileRelations {
+    files: Arc<Files>,
+}
+
+impl FileRelations {
+    pub(crate) fn new(files: Arc<Files>) -> Self {
+        Self { files }
+    }
+}
+
+impl RelationPlanner for FileRelations {
+    fn plan_relation(
+        &self,
+        relation: TableFactor,
+        _context: &mut dyn RelationPlannerContext,
+    ) -> Result<RelationPlanning> {
+        let TableFactor::Table { name, args, alias, .. } = &relation else {
+            return Ok(RelationPlanning::Original(Box::new(relation)));
+        };
+        let found = match args {
+            None => quoted(name).map(|path| (stem(path), self.files.table_now(path, None))),
+            Some(args) => reader(name).map(|(function, options)| {
+                let table = self.function(&function, options, args);
+                (function, table)
+            }),
+        };
+        let Some((name, table)) = found else { return Ok(RelationPlanning::Original(Box::new(relation))) };
+        let table = table.map_err(into_datafusion)?;
+        let scan =
+            LogicalPlanBuilder::scan(TableReference::bare(name), provider_as_source(table), None)?.build()?;
+        Ok(RelationPlanning::Planned(Box::new(PlannedRelation::new(scan, alias.clone()))))
+    }
+}
+
+impl FileRelations {
+    fn function(
+        &self,
+        function: &str,
+        mut options: ReadOptions,
+        args: &TableFunctionArgs,
+    ) -> varve_types::Result<Arc<dyn TableProvider>> {
+        let mut args = args.args.iter();
+        let path = match args.next() {
+            Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(path))) => text("path", path),
+            _ => Err(VarveError::new(
+                ErrorCode::SqlType,
+                format!("{function} wants a path as a text that is written out"),
+                "as in read_csv('x.csv', header = false)",
+            )),
+        }?;
+        if let Some(told) = ReadOptions::of_name(path.as_ref()).filter(|told| told.format == options.format) {
+            options = told;
+        }
+        for arg in args {
+            let (name, value) = named(arg).ok_or_else(|| {
+                let message = format!("{function} wants options as NAME = VALUE, not {arg}");
+                VarveError::new(ErrorCode::SqlSyntax, message, "as in read_csv('x.csv', header = false)")
+            })?;
+            options.set(&name, &value)?;
+        }
+        self.files.table_now(&path, Some(&options))
+    }
+}
+
+/// The text of a name in single quotes, which no table has.
+fn quoted(name: &ObjectName) -> Option<&str> {
+    let [part] = name.0.as_slice() else { return None };
+    part.as_ident().filter(|ident| ident.quote_style == Some('\'')).map(|ident| ident.value.as_str())
+}
+
+/// The function that reads files, and how it does.
+fn reader(name: &ObjectName) -> Option<(String, ReadOptions)> {
+    let [part] = name.0.as_slice() else { return None };
+    let name = part.as_ident()?.value.to_ascii_lowercase();
+    let format = match name.as_str() {
+        "parquet_scan" => Format::Parquet,
+        "read_csv_auto" => Format::Csv,
+        "read_json_auto" => Format::Json,
+        other => other.strip_prefix("read_").and_then(Format::named)?,
+    };
+    Some((name, ReadOptions::new(format)))
+}
+
+/// `name = value`, `name := value` or `name => value`.
+fn named(arg: &FunctionArg) -> Option<(String, Expr)> {
+    match arg {
+        FunctionArg::Named { name, arg: FunctionArgExpr::Expr(value), .. } => {
+            Some((name.value.clone(), value.clone()))
+        }
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::BinaryOp {
+            left,
+            op: BinaryOperator::Eq,
+            right,
+        })) => match left.as_ref() {
+            Expr::Identifier(name) => Some((name.value.clone(), right.as_ref().clone())),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The name of a file without its folder and ending: what its columns are qualified with.
+fn stem(path: &str) -> String {
+    let name = path.rsplit(['/', '\\']).next().unwrap_or(path);
+    name.split('.').next().filter(|stem| !stem.is_empty()).unwrap_or(name).to_owned()
+}

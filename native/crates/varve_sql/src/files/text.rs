@@ -1,0 +1,393 @@
+//! CSV and JSON as DataFusion reads them, with every byte counted on its way in and every error named after its file.
+
+use std::fmt;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::common::config::{CsvOptions, JsonOptions};
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{DataFusionError, Result, Statistics};
+use datafusion::catalog::Session;
+use datafusion::datasource::file_format::FileFormat;
+use datafusion::datasource::file_format::csv::CsvFormat;
+use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
+use datafusion::datasource::file_format::json::JsonFormat;
+use datafusion::datasource::physical_plan::{
+    CsvSource, FileOpenFuture, FileOpener, FileScanConfig, FileScanConfigBuilder, FileSource, JsonSource,
+};
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::datasource::table_schema::TableSchema;
+use datafusion::object_store::path::Path;
+use datafusion::object_store::{
+    CopyOptions, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload, ObjectMeta,
+    ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult,
+};
+use datafusion::physical_expr::projection::ProjectionExprs;
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
+use datafusion::physical_plan::{DisplayFormatType, ExecutionPlan};
+use futures::stream::BoxStream;
+use futures::{FutureExt, StreamExt, TryStreamExt};
+
+use super::meter::{Meter, malformed};
+use super::options::{Format, ReadOptions};
+use super::store::refused;
+use crate::error::from_datafusion;
+
+/// Bytes that types are inferred from.
+const SAMPLE_BYTES_MAX: usize = 16 << 20;
+/// Bytes of a JSON array that types are inferred from: it is read as a whole.
+const ARRAY_BYTES_MAX: usize = 64 << 20;
+
+/// The format of text files, read with `options`.
+#[derive(Debug)]
+pub(super) struct TextFormat {
+    options: ReadOptions,
+}
+
+impl TextFormat {
+    pub(super) fn new(options: ReadOptions) -> Self {
+        Self { options }
+    }
+
+    fn csv(&self) -> CsvOptions {
+        CsvOptions {
+            has_header: Some(self.options.header),
+            delimiter: self.options.delimiter,
+            quote: self.options.quote,
+            escape: self.options.escape,
+            comment: self.options.comment,
+            newlines_in_values: Some(!self.options.parallel),
+            schema_infer_max_rec: Some(self.options.sample_rows),
+            ..CsvOptions::default()
+        }
+    }
+
+    fn json(&self) -> JsonOptions {
+        JsonOptions {
+            newline_delimited: !self.options.is_array,
+            schema_infer_max_rec: Some(self.options.sample_rows),
+            ..JsonOptions::default()
+        }
+    }
+
+    fn plain(&self) -> Arc<dyn FileFormat> {
+        match self.options.format {
+            Format::Csv => Arc::new(CsvFormat::default().with_options(self.csv())),
+            _ => Arc::new(JsonFormat::default().with_options(self.json())),
+        }
+    }
+}
+
+#[async_trait]
+impl FileFormat for TextFormat {
+    fn get_ext(&self) -> String {
+        String::new()
+    }
+
+    fn get_ext_with_compression(&self, _compression: &FileCompressionType) -> Result<String> {
+        Ok(String::new())
+    }
+
+    fn compression_type(&self) -> Option<FileCompressionType> {
+        Some(self.options.compression)
+    }
+
+    /// Looks at the beginning of the first file; the others must fit it.
+    async fn infer_schema(
+        &self,
+        state: &dyn Session,
+        store: &Arc<dyn ObjectStore>,
+        objects: &[ObjectMeta],
+    ) -> Result<SchemaRef> {
+        let pool = Arc::clone(&state.runtime_env().memory_pool);
+        let sample = if self.options.is_array { ARRAY_BYTES_MAX } else { SAMPLE_BYTES_MAX };
+        let store: Arc<dyn ObjectStore> = Arc::new(TextStore {
+            files: Arc::clone(store),
+            meter: Meter::new(&self.options, self.options.sample_rows, pool),
+            compression: self.options.compression,
+            sample_bytes: Some(sample),
+        });
+        let Some(first) = objects.first() else { return self.plain().infer_schema(state, &store, objects).await };
+        let shown = format!("/{}", first.location);
+        let plain = self.plain();
+        let inferred = plain.infer_schema(state, &store, std::slice::from_ref(first));
+        let inferred = caught(inferred, &shown).await.map_err(|error| named(error, &shown))?;
+        if inferred.fields().is_empty() {
+            return Err(malformed(format!("{shown} has no columns")));
+        }
+        Ok(inferred)
+    }
+
+    async fn infer_stats(
+        &self,
+        _state: &dyn Session,
+        _store: &Arc<dyn ObjectStore>,
+        table_schema: SchemaRef,
+        _object: &ObjectMeta,
+    ) -> Result<Statistics> {
+        Ok(Statistics::new_unknown(&table_schema))
+    }
+
+    async fn create_physical_plan(
+        &self,
+        state: &dyn Session,
+        config: FileScanConfig,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let source = TextSource {
+            inner: Arc::clone(&config.file_source),
+            options: self.options.clone(),
+            meter: Meter::new(
+                &self.options,
+                state.config().batch_size(),
+                Arc::clone(&state.runtime_env().memory_pool),
+            ),
+        };
+        let config = FileScanConfigBuilder::from(config)
+            .with_file_compression_type(self.options.compression)
+            .with_source(Arc::new(source))
+            .build();
+        Ok(DataSourceExec::from_data_source(config))
+    }
+
+    fn file_source(&self, table_schema: TableSchema) -> Arc<dyn FileSource> {
+        match self.options.format {
+            Format::Csv => Arc::new(CsvSource::new(table_schema).with_csv_options(self.csv())),
+            _ => Arc::new(JsonSource::new(table_schema).with_newline_delimited(!self.options.is_array)),
+        }
+    }
+}
+
+/// A source of DataFusion over counted text.
+#[derive(Clone)]
+struct TextSource {
+    inner: Arc<dyn FileSource>,
+    options: ReadOptions,
+    meter: Meter,
+}
+
+impl TextSource {
+    fn over(&self, inner: Arc<dyn FileSource>) -> Arc<dyn FileSource> {
+        Arc::new(Self { inner, ..self.clone() })
+    }
+}
+
+impl FileSource for TextSource {
+    fn create_file_opener(
+        &self,
+        files: Arc<dyn ObjectStore>,
+        config: &FileScanConfig,
+        partition: usize,
+    ) -> Result<Arc<dyn FileOpener>> {
+        let store = TextStore {
+            files,
+            meter: self.meter.clone(),
+            compression: self.options.compression,
+            sample_bytes: None,
+        };
+        // The store gives text that is not compressed any more.
+        let config = FileScanConfigBuilder::from(config.clone())
+            .with_file_compression_type(FileCompressionType::UNCOMPRESSED)
+            .build();
+        let inner = self.inner.create_file_opener(Arc::new(store), &config, partition)?;
+        Ok(Arc::new(TextOpener { inner }))
+    }
+
+    fn table_schema(&self) -> &TableSchema {
+        self.inner.table_schema()
+    }
+
+    fn with_batch_size(&self, batch_size: usize) -> Arc<dyn FileSource> {
+        self.over(self.inner.with_batch_size(batch_size))
+    }
+
+    fn filter(&self) -> Option<Arc<dyn PhysicalExpr>> {
+        self.inner.filter()
+    }
+
+    fn projection(&self) -> Option<&ProjectionExprs> {
+        self.inner.projection()
+    }
+
+    fn metrics(&self) -> &ExecutionPlanMetricsSet {
+        self.inner.metrics()
+    }
+
+    fn file_type(&self) -> &str {
+        self.inner.file_type()
+    }
+
+    fn fmt_extra(&self, style: DisplayFormatType, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.fmt_extra(style, out)
+    }
+
+    fn supports_repartitioning(&self) -> bool {
+        self.options.format == Format::Csv && self.options.parallel
+    }
+
+    fn try_pushdown_projection(&self, projection: &ProjectionExprs) -> Result<Option<Arc<dyn FileSource>>> {
+        Ok(self.inner.try_pushdown_projection(projection)?.map(|inner| self.over(inner)))
+    }
+
+    fn apply_expressions(
+        &self,
+        visit: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        self.inner.apply_expressions(visit)
+    }
+}
+
+/// Gives errors and panics of a decoder the name of its file.
+struct TextOpener {
+    inner: Arc<dyn FileOpener>,
+}
+
+impl FileOpener for TextOpener {
+    fn open(&self, file: PartitionedFile) -> Result<FileOpenFuture> {
+        let shown = format!("/{}", file.object_meta.location);
+        let opening = self.inner.open(file)?;
+        Ok(Box::pin(async move {
+            let rows = caught(opening, &shown).await.map_err(|error| named(error, &shown))?;
+            let panicked = shown.clone();
+            let rows = AssertUnwindSafe(rows).catch_unwind().map(move |batch| match batch {
+                Ok(batch) => batch.map_err(|error| named(error, &shown)),
+                Err(_) => Err(malformed(format!("{panicked} cannot be read: its decoder panicked"))),
+            });
+            Ok(rows.boxed())
+        }))
+    }
+}
+
+async fn caught<T>(work: impl Future<Output = Result<T>>, shown: &str) -> Result<T> {
+    AssertUnwindSafe(work)
+        .catch_unwind()
+        .await
+        .unwrap_or_else(|_| Err(malformed(format!("{shown} cannot be read: its decoder panicked"))))
+}
+
+/// What a decoder says about bytes it cannot read, with the file; other errors stay as they are.
+fn named(error: DataFusionError, shown: &str) -> DataFusionError {
+    match error.find_root() {
+        DataFusionError::ArrowError(..) | DataFusionError::Execution(_) => {}
+        _ => return error,
+    }
+    let ours = from_datafusion(error);
+    if ours.message().starts_with(shown) {
+        return crate::error::into_datafusion(ours);
+    }
+    malformed(format!("{shown}: {}", ours.message()))
+}
+
+/// Files as text: without compression, counted, perhaps only their beginning.
+#[derive(Debug)]
+struct TextStore {
+    files: Arc<dyn ObjectStore>,
+    meter: Meter,
+    compression: FileCompressionType,
+    sample_bytes: Option<usize>,
+}
+
+impl fmt::Display for TextStore {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "text of {}", self.files)
+    }
+}
+
+impl TextStore {
+    fn text(&self, result: GetResult) -> Result<BoxStream<'static, Result<Bytes>>> {
+        let shown = format!("/{}", result.meta.location);
+        let GetResultPayload::File(file, _) = result.payload else {
+            return Err(malformed(format!("{shown} is no file")));
+        };
+        let text = self.meter.text(file, result.range, self.compression, &shown)?;
+        Ok(match self.sample_bytes {
+            None => text,
+            Some(limit) => sample(text, limit).boxed(),
+        })
+    }
+}
+
+/// The first `limit` bytes, up to the end of a line.
+fn sample(
+    text: BoxStream<'static, Result<Bytes>>,
+    limit: usize,
+) -> impl futures::Stream<Item = Result<Bytes>> {
+    futures::stream::try_unfold((text, limit), async |(mut text, left)| {
+        if left == 0 {
+            return Ok(None);
+        }
+        let Some(chunk) = text.try_next().await? else { return Ok(None) };
+        if chunk.len() < left {
+            let left = left - chunk.len();
+            return Ok(Some((chunk, (text, left))));
+        }
+        let end = chunk.iter().rposition(|byte| *byte == b'\n').map_or(chunk.len(), |at| at + 1);
+        Ok(Some((chunk.slice(..end), (text, 0))))
+    })
+}
+
+#[async_trait]
+impl ObjectStore for TextStore {
+    async fn get_opts(
+        &self,
+        location: &Path,
+        options: GetOptions,
+    ) -> datafusion::object_store::Result<GetResult> {
+        let result = self.files.get_opts(location, options).await?;
+        let (meta, attributes, range) = (result.meta.clone(), result.attributes.clone(), result.range.clone());
+        let text = self.text(result).map_err(|error| refused(from_datafusion(error)))?;
+        let text = text.map_err(|error| refused(from_datafusion(error)));
+        Ok(GetResult { payload: GetResultPayload::Stream(text.boxed()), meta, range, attributes })
+    }
+
+    fn list(
+        &self,
+        prefix: Option<&Path>,
+    ) -> BoxStream<'static, datafusion::object_store::Result<ObjectMeta>> {
+        self.files.list(prefix)
+    }
+
+    async fn list_with_delimiter(
+        &self,
+        prefix: Option<&Path>,
+    ) -> datafusion::object_store::Result<ListResult> {
+        self.files.list_with_delimiter(prefix).await
+    }
+
+    async fn put_opts(
+        &self,
+        location: &Path,
+        payload: PutPayload,
+        options: PutOptions,
+    ) -> datafusion::object_store::Result<PutResult> {
+        self.files.put_opts(location, payload, options).await
+    }
+
+    async fn put_multipart_opts(
+        &self,
+        location: &Path,
+        options: PutMultipartOptions,
+    ) -> datafusion::object_store::Result<Box<dyn MultipartUpload>> {
+        self.files.put_multipart_opts(location, options).await
+    }
+
+    fn delete_stream(
+        &self,
+        locations: BoxStream<'static, datafusion::object_store::Result<Path>>,
+    ) -> BoxStream<'static, datafusion::object_store::Result<Path>> {
+        self.files.delete_stream(locations)
+    }
+
+    async fn copy_opts(
+        &self,
+        from: &Path,
+        to: &Path,
+        options: CopyOptions,
+    ) -> datafusion::object_store::Result<()> {
+        self.files.copy_opts(from, to, options).await
+    }
+}

@@ -1,0 +1,10 @@
+//! Files that statements name.
+
+#[path = "files/confinement.rs"]
+mod confinement;
+#[path = "files/fixture.rs"]
+mod fixture;
+#[path = "files/hostile.rs"]
+mod hostile;
+#[path = "files/reading.rs"]
+mod reading;
