@@ -11,7 +11,8 @@ const DAMAGE: &str = "fails its checksum";
 
 /// An error of DataFusion; one of ours that went through it comes out again.
 pub(crate) fn from_datafusion(error: DataFusionError) -> VarveError {
-    if let DataFusionError::ObjectStore(_) | DataFusionError::ParquetError(_) | DataFusionError::IoError(_) = &error
+    if let DataFusionError::ObjectStore(_) | DataFusionError::ParquetError(_) | DataFusionError::IoError(_) =
+        &error
         && let Some(ours) = within(&error)
     {
         return ours;

@@ -168,7 +168,7 @@ impl Session {
                 None => self.snapshot(),
             };
             drop(open);
-            return Run { engine: &self.engine, params }.query(version, statement).await;
+            return statement::answer(&Run { engine: &self.engine, params }, version, statement).await;
         }
         if self.pinned.is_some() {
             return Err(VarveError::new(
@@ -242,13 +242,6 @@ pub(crate) struct Run<'r> {
 impl<'r> Run<'r> {
     pub(crate) fn planner(&self, version: Arc<Version>) -> Planner<'r> {
         Planner::new(self.engine, version, self.params)
-    }
-
-    /// Answers a statement that only reads.
-    async fn query(&self, version: Arc<Version>, statement: statement::Parsed) -> Result<Output> {
-        let planner = self.planner(version);
-        let plan = planner.plan(statement).map_err(from_datafusion)?;
-        self.stream(&planner, plan).await
     }
 
     /// Runs a plan.

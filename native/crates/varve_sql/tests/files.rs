@@ -2,6 +2,8 @@
 
 #[path = "files/confinement.rs"]
 mod confinement;
+#[path = "files/copying.rs"]
+mod copying;
 #[path = "files/fixture.rs"]
 mod fixture;
 #[path = "files/hostile.rs"]

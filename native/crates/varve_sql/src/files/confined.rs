@@ -18,8 +18,7 @@ use varve_types::{ErrorCode, Result, VarveError};
 
 /// Links that one path may go through; Linux has the same limit.
 const LINKS_MAX: usize = 40;
-const FOLDER: OFlags =
-    OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 /// The folders that SQL may read and write files in.
 #[derive(Debug)]
@@ -214,7 +213,7 @@ fn identity(stat: &rustix::fs::Stat) -> (u64, u64) {
 }
 
 /// Without `.` and `..`, looking at the text alone.
-fn lexical(path: &Path) -> PathBuf {
+pub(super) fn lexical(path: &Path) -> PathBuf {
     let mut plain = PathBuf::new();
     for component in path.components() {
         match component {
@@ -248,8 +247,7 @@ pub(super) fn failure(path: &Path, error: Errno) -> VarveError {
         Errno::NOSPC | Errno::DQUOT => (ErrorCode::StoreFull, "free disk space"),
         _ => (ErrorCode::StoreIo, "see the cause"),
     };
-    VarveError::new(code, format!("{}: {error}", path.display()), hint)
-        .caused_by(std::io::Error::from(error))
+    VarveError::new(code, format!("{}: {error}", path.display()), hint).caused_by(std::io::Error::from(error))
 }
 
 /// Whether anything, a link too, has this name.

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::Write;
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -15,12 +15,15 @@ use super::confined::{Confinement, Place, failure, is_taken};
 /// Tells drafts of one process apart.
 static DRAFTS: AtomicU64 = AtomicU64::new(0);
 
+/// Bytes that are written at once.
+const BUFFER_BYTES: usize = 256 << 10;
+
 /// A file under a temporary name beside the one that it will have. Dropped, it is gone.
 pub(crate) struct Draft {
     path: PathBuf,
     place: Place,
     temporary: OsString,
-    file: File,
+    file: BufWriter<File>,
     may_overwrite: bool,
     is_kept: bool,
 }
@@ -45,7 +48,7 @@ impl Draft {
             path: path.to_owned(),
             place,
             temporary,
-            file: File::from(file),
+            file: BufWriter::with_capacity(BUFFER_BYTES, File::from(file)),
             may_overwrite,
             is_kept: false,
         })
@@ -64,7 +67,10 @@ impl Draft {
     /// # Errors
     /// Those of `new` and `write`.
     pub(crate) fn keep(mut self) -> Result<()> {
-        self.file.sync_all().map_err(|error| io(&self.path, error))?;
+        self.file
+            .flush()
+            .and_then(|()| self.file.get_ref().sync_all())
+            .map_err(|error| io(&self.path, error))?;
         let (folder, name) = (&self.place.folder, &self.place.name);
         let named = if self.may_overwrite {
             rustix::fs::renameat(folder, &self.temporary, folder, name)
@@ -85,8 +91,7 @@ impl Draft {
 impl Drop for Draft {
     fn drop(&mut self) {
         if !self.is_kept {
-            let _already_gone =
-                rustix::fs::unlinkat(&self.place.folder, &self.temporary, AtFlags::empty());
+            let _already_gone = rustix::fs::unlinkat(&self.place.folder, &self.temporary, AtFlags::empty());
         }
     }
 }

@@ -28,9 +28,15 @@ const COPIES: usize = 2;
 /// How text is divided into records.
 #[derive(Clone, Copy, Debug)]
 enum Syntax {
-    Csv { delimiter: u8, quote: u8, escape: Option<u8> },
+    Csv {
+        delimiter: u8,
+        quote: u8,
+        escape: Option<u8>,
+    },
     /// Records are values at this depth of brackets.
-    Json { depth: usize },
+    Json {
+        depth: usize,
+    },
 }
 
 /// What is counted, and against what.
@@ -47,7 +53,7 @@ impl Meter {
         let syntax = match options.format {
             Format::Csv => {
                 Syntax::Csv { delimiter: options.delimiter, quote: options.quote, escape: options.escape }
-            },
+            }
             _ => Syntax::Json { depth: usize::from(options.is_array) },
         };
         Self { syntax, batch_records, pool }

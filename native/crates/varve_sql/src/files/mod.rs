@@ -75,6 +75,10 @@ impl Files {
             Some(schema) => config.with_schema(schema),
             None => config.infer_schema(&self.state).await.map_err(|error| of_file(error, &paths[0]))?,
         };
+        if config.file_schema.as_ref().is_none_or(|schema| schema.fields().is_empty()) {
+            let message = format!("{} is empty or has no columns", paths[0].display());
+            return Err(VarveError::new(ErrorCode::FileMalformed, message, "check the file and its format"));
+        }
         let table = ListingTable::try_new(config).map_err(from_datafusion)?;
         Ok(Arc::new(table))
     }
@@ -116,7 +120,8 @@ fn of_file(error: datafusion::common::DataFusionError, path: &Path) -> VarveErro
             } else {
                 format!("{shown}: {}", ours.message())
             };
-            VarveError::new(ErrorCode::FileMalformed, message, "check the file and its format").caused_by(ours)
+            VarveError::new(ErrorCode::FileMalformed, message, "check the file and its format")
+                .caused_by(ours)
         }
         _ => ours,
     }

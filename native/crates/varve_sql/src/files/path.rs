@@ -6,11 +6,13 @@ use glob::{MatchOptions, Pattern};
 use url::Url;
 use varve_types::{ErrorCode, Result, VarveError};
 
-use super::confined::Confinement;
+use super::confined::{Confinement, lexical};
 use super::store::scheme_forbidden;
 
 /// Files that one pattern may stand for.
 const FILES_MAX: usize = 10_000;
+/// Folders within folders that `**` stands for; it ends a circle of links.
+const FOLDER_DEPTH_MAX: usize = 24;
 /// `*` and `?` stand for no `/`, and for no `.` that begins a name: hidden files are not found by accident.
 const MATCHING: MatchOptions =
     MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
@@ -29,7 +31,7 @@ pub(crate) fn absolute(name: &str) -> Result<PathBuf> {
         }
         Some(scheme) => return Err(scheme_forbidden(scheme)),
     };
-    std::path::absolute(path).map_err(|error| bad().caused_by(error))
+    std::path::absolute(path).map(|path| lexical(&path)).map_err(|error| bad().caused_by(error))
 }
 
 /// The files that a name stands for, in the order of their names; one when it is no pattern.
@@ -47,12 +49,17 @@ pub(crate) fn expand(confinement: &Confinement, name: &str) -> Result<Vec<PathBu
     })?;
     let plain = |component: &Path| !component.to_string_lossy().contains(['*', '?', '[']);
     let start: PathBuf = path.iter().take_while(|component| plain(Path::new(component))).collect();
-    let depth = if text.contains("**") { usize::MAX } else { path.iter().count() - start.iter().count() };
+    let depth =
+        if text.contains("**") { FOLDER_DEPTH_MAX + 1 } else { path.iter().count() - start.iter().count() };
     let mut search = Search { confinement, pattern, found: Vec::new(), seen: 0 };
     search.within(&start, depth)?;
     search.found.sort();
     if search.found.is_empty() {
-        return Err(VarveError::new(ErrorCode::FileMissing, format!("no file matches {name}"), "check the path"));
+        return Err(VarveError::new(
+            ErrorCode::FileMissing,
+            format!("no file matches {name}"),
+            "check the path",
+        ));
     }
     Ok(search.found)
 }
@@ -74,9 +81,12 @@ impl Search<'_> {
                 let message = format!("{} stands for more than {FILES_MAX} files", self.pattern);
                 return Err(VarveError::new(ErrorCode::LimitExceeded, message, "use a narrower pattern"));
             }
-            // Two dozen levels of folders are enough, and end a circle of links.
-            if entry.is_folder && depth > 1 && path.iter().count() < folder.iter().count() + 24 {
-                self.within(&path, (depth - 1).min(24))?;
+            if entry.is_folder && depth > 1 {
+                match self.within(&path, (depth - 1).min(FOLDER_DEPTH_MAX)) {
+                    // A pattern passes over what it may not see.
+                    Err(error) if error.code() == ErrorCode::FileForbidden => {}
+                    other => other?,
+                }
             } else if !entry.is_folder && self.pattern.matches_path_with(&path, MATCHING) {
                 self.found.push(path);
             }

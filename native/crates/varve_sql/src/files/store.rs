@@ -88,10 +88,9 @@ impl ObjectStore for ConfinedStore {
         let (mut file, meta) = self.open(location)?;
         options.check_preconditions(&meta)?;
         let range = match &options.range {
-            Some(range) => range.as_range(meta.size).map_err(|error| Error::Generic {
-                store: STORE,
-                source: Box::new(error),
-            })?,
+            Some(range) => range
+                .as_range(meta.size)
+                .map_err(|error| Error::Generic { store: STORE, source: Box::new(error) })?,
             None => 0..meta.size,
         };
         file.seek(SeekFrom::Start(range.start)).map_err(io)?;
@@ -133,10 +132,7 @@ impl ObjectStore for ConfinedStore {
         Err(only_reads())
     }
 
-    fn delete_stream(
-        &self,
-        locations: BoxStream<'static, Result<Path>>,
-    ) -> BoxStream<'static, Result<Path>> {
+    fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
         locations.and_then(|_| async { Err(only_reads()) }).boxed()
     }
 

@@ -7,18 +7,18 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::catalog::Session;
 use datafusion::common::config::{CsvOptions, JsonOptions};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DataFusionError, Result, Statistics};
-use datafusion::catalog::Session;
 use datafusion::datasource::file_format::FileFormat;
 use datafusion::datasource::file_format::csv::CsvFormat;
 use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
 use datafusion::datasource::file_format::json::JsonFormat;
+use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{
     CsvSource, FileOpenFuture, FileOpener, FileScanConfig, FileScanConfigBuilder, FileSource, JsonSource,
 };
-use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::object_store::path::Path;
@@ -26,8 +26,8 @@ use datafusion::object_store::{
     CopyOptions, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload, ObjectMeta,
     ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult,
 };
-use datafusion::physical_expr::projection::ProjectionExprs;
 use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::projection::ProjectionExprs;
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use datafusion::physical_plan::{DisplayFormatType, ExecutionPlan};
 use futures::stream::BoxStream;
@@ -112,15 +112,13 @@ impl FileFormat for TextFormat {
             compression: self.options.compression,
             sample_bytes: Some(sample),
         });
-        let Some(first) = objects.first() else { return self.plain().infer_schema(state, &store, objects).await };
+        let Some(first) = objects.first() else {
+            return self.plain().infer_schema(state, &store, objects).await;
+        };
         let shown = format!("/{}", first.location);
         let plain = self.plain();
         let inferred = plain.infer_schema(state, &store, std::slice::from_ref(first));
-        let inferred = caught(inferred, &shown).await.map_err(|error| named(error, &shown))?;
-        if inferred.fields().is_empty() {
-            return Err(malformed(format!("{shown} has no columns")));
-        }
-        Ok(inferred)
+        caught(inferred, &shown).await.map_err(|error| named(error, &shown))
     }
 
     async fn infer_stats(
@@ -338,7 +336,8 @@ impl ObjectStore for TextStore {
         options: GetOptions,
     ) -> datafusion::object_store::Result<GetResult> {
         let result = self.files.get_opts(location, options).await?;
-        let (meta, attributes, range) = (result.meta.clone(), result.attributes.clone(), result.range.clone());
+        let (meta, attributes, range) =
+            (result.meta.clone(), result.attributes.clone(), result.range.clone());
         let text = self.text(result).map_err(|error| refused(from_datafusion(error)))?;
         let text = text.map_err(|error| refused(from_datafusion(error)));
         Ok(GetResult { payload: GetResultPayload::Stream(text.boxed()), meta, range, attributes })

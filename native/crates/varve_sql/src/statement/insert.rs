@@ -43,7 +43,7 @@ pub(super) async fn run(run: &Run<'_>, transaction: &mut Transaction, insert: In
 }
 
 /// Positions in the table of the columns that are given; all of them when none is named.
-fn targets(table: &Table, given: &[String]) -> Result<Vec<usize>> {
+pub(super) fn targets(table: &Table, given: &[String]) -> Result<Vec<usize>> {
     if given.is_empty() {
         return Ok((0..table.columns.len()).collect());
     }
@@ -87,7 +87,7 @@ pub(super) fn default_of(column: &Column) -> Result<Expr> {
 }
 
 /// The source with a value for each column of the table.
-fn in_table_order(
+pub(super) fn in_table_order(
     planner: &Planner<'_>,
     table: &Table,
     targets: &[usize],

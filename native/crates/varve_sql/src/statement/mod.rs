@@ -2,6 +2,7 @@
 
 mod append;
 pub(crate) mod control;
+mod copy;
 mod define;
 mod delete;
 mod insert;
@@ -10,12 +11,14 @@ pub(crate) mod parse;
 mod rows;
 mod update;
 
+use std::sync::Arc;
+
 pub(crate) use append::append;
 use datafusion::sql::sqlparser::ast::{ObjectType, Statement};
-use varve_table::Transaction;
+use varve_table::{Transaction, Version};
 use varve_types::Result;
 
-use crate::error::unsupported;
+use crate::error::{from_datafusion, unsupported};
 use crate::output::Output;
 use crate::session::Run;
 
@@ -33,7 +36,20 @@ pub(crate) fn changes(statement: &Parsed) -> bool {
             | Statement::ShowColumns { .. }
             | Statement::ShowFunctions { .. }
             | Statement::ShowVariable { .. }
+            | Statement::Copy { to: true, .. }
     )
+}
+
+/// Answers a statement that does not change the database.
+pub(crate) async fn answer(run: &Run<'_>, version: Arc<Version>, statement: Parsed) -> Result<Output> {
+    let planner = run.planner(version);
+    match statement {
+        Statement::Copy { .. } => copy::to_file(run, &planner, statement).await,
+        other => {
+            let plan = planner.plan(other).map_err(from_datafusion)?;
+            run.stream(&planner, plan).await
+        }
+    }
 }
 
 /// Runs a statement that changes the database.
@@ -42,6 +58,7 @@ pub(crate) async fn apply(run: &Run<'_>, transaction: &mut Transaction, statemen
         Statement::Insert(insert) => insert::run(run, transaction, insert).await,
         Statement::Update(update) => update::run(run, transaction, update).await,
         Statement::Delete(delete) => delete::run(run, transaction, delete).await,
+        Statement::Copy { .. } => copy::from_file(run, transaction, statement).await,
         Statement::CreateTable(table) => define::create_table(run, transaction, table).await,
         Statement::CreateView(view) => define::create_view(run, transaction, view),
         Statement::CreateSchema { schema_name, if_not_exists, .. } => {

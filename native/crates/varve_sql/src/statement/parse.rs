@@ -8,7 +8,7 @@ use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 use std::ops::ControlFlow;
 use varve_types::{ErrorCode, Result, VarveError};
 
-use super::Parsed;
+use super::{Parsed, copy};
 
 /// Bytes of one SQL text.
 const TEXT_BYTES_MAX: usize = 4 << 20;
@@ -21,12 +21,34 @@ const RECURSION_MAX: usize = 300;
 
 /// All statements of a text.
 pub(crate) fn all(sql: &str) -> Result<Vec<Parsed>> {
-    let mut statements = parser(sql)?.parse_statements().map_err(syntax)?;
+    let mut statements = divided(&mut parser(sql)?).map_err(syntax)?;
     for statement in &mut statements {
         let numbered = statement.visit(&mut Numbering { next: 1 });
         debug_assert!(numbered.is_continue(), "numbering goes through the whole statement");
     }
     Ok(statements)
+}
+
+/// Statements between semicolons. COPY has options here that the parser does not know.
+fn divided(parser: &mut Parser<'_>) -> Result<Vec<Parsed>, ParserError> {
+    let mut statements = Vec::new();
+    loop {
+        let mut is_divided = statements.is_empty();
+        while parser.consume_token(&Token::SemiColon) {
+            is_divided = true;
+        }
+        if parser.peek_token_ref().token == Token::EOF {
+            return Ok(statements);
+        }
+        if !is_divided {
+            return parser.expected_ref("end of statement", parser.peek_token_ref());
+        }
+        statements.push(if parser.parse_keyword(Keyword::COPY) {
+            copy::parse(parser)?
+        } else {
+            parser.parse_statement()?
+        });
+    }
 }
 
 /// The only statement of a text that we wrote or checked before.

@@ -61,7 +61,8 @@ impl Fixture {
                 .map(|column| ArrayFormatter::try_new(column.as_ref(), &options).expect("it can be shown"))
                 .collect();
             for row in 0..batch.num_rows() {
-                let values: Vec<String> = columns.iter().map(|column| column.value(row).to_string()).collect();
+                let values: Vec<String> =
+                    columns.iter().map(|column| column.value(row).to_string()).collect();
                 rows.push(values.join(" "));
             }
         }
@@ -84,6 +85,7 @@ impl Fixture {
 /// The folder of shared test data; `None` when it is not there.
 pub fn shared(name: &str) -> Option<PathBuf> {
     let given = std::env::var_os("VARVE_CORPORA").map(PathBuf::from);
-    let folder = given.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../../shared/corpora"));
+    let folder =
+        given.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../../shared/corpora"));
     Some(folder.join(name)).filter(|folder| folder.is_dir())
 }

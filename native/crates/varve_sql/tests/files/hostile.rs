@@ -34,7 +34,8 @@ fn text_without_sense_is_refused() {
 #[test]
 fn a_late_deep_value_is_no_crash() {
     let at = Fixture::new();
-    let deep = [b"{\"b\":".to_vec(), b"[".repeat(1_000_000), b"]".repeat(1_000_000), b"}\n".to_vec()].concat();
+    let deep =
+        [b"{\"b\":".to_vec(), b"[".repeat(1_000_000), b"]".repeat(1_000_000), b"}\n".to_vec()].concat();
     at.write("late.json", [b"{\"a\":1}\n".repeat(2_000), deep].concat());
     let _either = at.run("SELECT count(a) FROM '@/late.json'");
     at.check("SELECT 1", &["1"]);
@@ -86,4 +87,71 @@ fn parquet_files_that_broke_other_readers_are_survived() {
         at.check("SELECT 1", &["1"]);
     }
     assert!(count > 0, "the corpus is empty");
+}
+
+/// Files that were whole, with bytes changed or cut off: an error or rows, and never an end of the process.
+#[test]
+fn damaged_files_of_every_format_are_survived() {
+    let at = Fixture::with_memory(256 << 20);
+    at.run("CREATE TABLE t (i BIGINT, d DECIMAL(12,2), s TEXT, at TIMESTAMP, l DOUBLE)").expect("it is made");
+    at.run(
+        "INSERT INTO t SELECT value, value / 7, 'name ' || value % 50, \
+         to_timestamp(value * 1000), CASE WHEN value % 3 = 0 THEN NULL ELSE value * 0.5 END \
+         FROM generate_series(1, 3000)",
+    )
+    .expect("it is filled");
+    for name in ["t.parquet", "t.arrow", "t.csv", "t.json", "t.csv.gz", "t.json.zst"] {
+        at.run(&format!("COPY t TO '@/{name}'")).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let whole = std::fs::read(at.path(name)).expect("it can be read");
+        let (mut failed, mut read) = (0, 0);
+        let mut seed = 42_u64;
+        for round in 0..60 {
+            let mut random = || {
+                seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                (seed >> 33) as usize
+            };
+            let mut bytes = whole.clone();
+            match round % 4 {
+                0 => bytes.truncate(random() % bytes.len()),
+                1 => {
+                    let at = random() % bytes.len();
+                    bytes[at] ^= 1 << (random() % 8);
+                }
+                // What is at the end says how everything else is to be read.
+                2 => {
+                    let tail = bytes.len().min(600);
+                    let at = bytes.len() - 1 - random() % tail;
+                    bytes[at] = random() as u8;
+                }
+                _ => {
+                    for _ in 0..20 {
+                        let at = random() % bytes.len();
+                        bytes[at] = random() as u8;
+                    }
+                }
+            }
+            at.write(&format!("bad.{}", &name[2..]), &bytes);
+            match at.run(&format!("SELECT * FROM '@/bad.{}'", &name[2..])) {
+                Ok(_) => read += 1,
+                Err(error) => {
+                    failed += 1;
+                    let code = error.code().as_str();
+                    assert!([MALFORMED, "MEMORY_EXCEEDED"].contains(&code), "{name}, round {round}: {error}");
+                }
+            }
+        }
+        println!("{name}: {failed} refused, {read} read");
+        at.check("SELECT count(*) FROM t", &["3000"]);
+    }
+}
+
+/// A few kilobytes that stand for a gigabyte.
+#[test]
+fn what_unpacks_to_more_than_the_pool_is_refused() {
+    let at = Fixture::with_memory(64 << 20);
+    at.run("COPY (SELECT repeat('x', 1000000) AS a FROM generate_series(1, 300)) TO '@/bomb.csv.zst'")
+        .expect("it is written");
+    let size = std::fs::metadata(at.path("bomb.csv.zst")).expect("it is there").len();
+    assert!(size < 1 << 20, "{size} bytes");
+    at.refuses("SELECT count(*), max(a) FROM '@/bomb.csv.zst'", "MEMORY_EXCEEDED");
 }

@@ -15,7 +15,10 @@ fn csv_is_read_as_its_options_say() {
     at.check("SELECT t.id FROM '@/a.csv' AS t WHERE t.name = 'one'", &["1"]);
     at.check("SELECT id + 1, name FROM '@/b.tsv'", &["4 three"]);
     at.check("SELECT count(*) FROM read_csv('@/a.csv', header = false)", &["3"]);
-    at.check("SELECT * FROM read_csv('@/bare.csv', header := false, delim => ';', quote = '''')", &["1 x", "2 a;b"]);
+    at.check(
+        "SELECT * FROM read_csv('@/bare.csv', header := false, delim => ';', quote = '''')",
+        &["1 x", "2 a;b"],
+    );
     at.check("SELECT * FROM read_csv('@/c.csv', comment = '#')", &["7"]);
     at.check("SELECT count(*) FROM read_csv('@/b.tsv', delim = ',')", &["1"]);
     at.refuses("SELECT * FROM read_csv('@/a.csv', nonsense = 1)", "SQL_UNSUPPORTED");
@@ -40,7 +43,9 @@ fn json_is_read_line_by_line_or_as_an_array() {
 #[test]
 fn patterns_stand_for_many_files() {
     let at = Fixture::new();
-    for (name, rows) in [("p/1.csv", "a\n1\n"), ("p/2.csv", "a\n2\n"), ("p/q/3.csv", "a\n3\n"), ("p/.h.csv", "a\n9\n")] {
+    for (name, rows) in
+        [("p/1.csv", "a\n1\n"), ("p/2.csv", "a\n2\n"), ("p/q/3.csv", "a\n3\n"), ("p/.h.csv", "a\n9\n")]
+    {
         at.write(name, rows);
     }
     at.check("SELECT sum(a) FROM '@/p/*.csv'", &["3"]);

@@ -1,0 +1,146 @@
+//! Options of COPY.
+
+use std::path::Path;
+
+use datafusion::common::parsers::CompressionTypeVariant;
+use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
+use datafusion::sql::sqlparser::ast::{CopyLegacyOption, CopyOption};
+use varve_types::{ErrorCode, Result, VarveError};
+
+use crate::error::unsupported;
+use crate::files::options::{Format, ReadOptions};
+
+/// How bytes are compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Codec {
+    /// What the format does by itself, or the file's name tells.
+    Default,
+    None,
+    Gzip,
+    Bzip2,
+    Zstd,
+    Xz,
+}
+
+/// How a file is written; what is about text is `None` or the usual for other formats.
+#[derive(Clone, Debug)]
+pub(super) struct CopyOptions {
+    pub format: Format,
+    pub codec: Codec,
+    pub header: bool,
+    pub delimiter: u8,
+    pub quote: u8,
+    pub escape: Option<u8>,
+    pub null: String,
+    pub may_overwrite: bool,
+}
+
+impl CopyOptions {
+    /// Those of a statement about the file `path`, whose ending tells what they leave out.
+    pub(super) fn new(
+        path: &Path,
+        (options, legacy): &(Vec<CopyOption>, Vec<CopyLegacyOption>),
+    ) -> Result<Self> {
+        let told = ReadOptions::of_name(path);
+        let named = options.iter().find_map(|option| match option {
+            CopyOption::Format(name) => Some(name),
+            _ => None,
+        });
+        let format = match named {
+            Some(name) => Format::named(&name.value)
+                .ok_or_else(|| unsupported(format!("there is no format {}", name.value)))?,
+            None => told.as_ref().map(|told| told.format).ok_or_else(|| {
+                let message = format!("the ending of {} tells no format", path.display());
+                VarveError::new(ErrorCode::FileMalformed, message, "use (FORMAT parquet|csv|json|arrow)")
+            })?,
+        };
+        let usual = told.filter(|told| told.format == format).unwrap_or_else(|| ReadOptions::new(format));
+        let mut copy = Self {
+            format,
+            codec: Codec::Default,
+            header: true,
+            delimiter: usual.delimiter,
+            quote: usual.quote,
+            escape: None,
+            null: String::new(),
+            may_overwrite: false,
+        };
+        copy.codec = codec_of(usual.compression);
+        for option in options {
+            copy.set(option)?;
+        }
+        for option in legacy {
+            match option {
+                CopyLegacyOption::AllowOverwrite => copy.may_overwrite = true,
+                CopyLegacyOption::Gzip => copy.codec = Codec::Gzip,
+                CopyLegacyOption::Bzip2 => copy.codec = Codec::Bzip2,
+                CopyLegacyOption::Zstd => copy.codec = Codec::Zstd,
+                CopyLegacyOption::CompUpdate { enabled: Some(false), .. } => copy.codec = Codec::None,
+                other => return Err(unsupported(format!("COPY has no option {other} here"))),
+            }
+        }
+        let fits = match format {
+            Format::Csv | Format::Json => true,
+            Format::Parquet => matches!(copy.codec, Codec::Default | Codec::None | Codec::Gzip | Codec::Zstd),
+            Format::Arrow => matches!(copy.codec, Codec::Default | Codec::None),
+        };
+        if fits { Ok(copy) } else { Err(unsupported(format!("{format:?} is not compressed this way"))) }
+    }
+
+    fn set(&mut self, option: &CopyOption) -> Result<()> {
+        match (option, self.format) {
+            (CopyOption::Format(_), _) => {}
+            (CopyOption::Header(header), Format::Csv) => self.header = *header,
+            (CopyOption::Delimiter(letter), Format::Csv) => self.delimiter = byte(*letter)?,
+            (CopyOption::Quote(letter), Format::Csv) => self.quote = byte(*letter)?,
+            (CopyOption::Escape(letter), Format::Csv) => {
+                let escape = byte(*letter)?;
+                self.escape = (escape != self.quote).then_some(escape);
+            }
+            (CopyOption::Null(null), Format::Csv) => self.null.clone_from(null),
+            (other, format) => return Err(unsupported(format!("{format:?} has no option {other}"))),
+        }
+        Ok(())
+    }
+
+    /// What the bytes of the file as a whole are compressed with.
+    pub(super) fn compression(&self) -> FileCompressionType {
+        FileCompressionType::from(match (self.format, self.codec) {
+            (Format::Parquet | Format::Arrow, _) | (_, Codec::Default | Codec::None) => {
+                CompressionTypeVariant::UNCOMPRESSED
+            }
+            (_, Codec::Gzip) => CompressionTypeVariant::GZIP,
+            (_, Codec::Bzip2) => CompressionTypeVariant::BZIP2,
+            (_, Codec::Zstd) => CompressionTypeVariant::ZSTD,
+            (_, Codec::Xz) => CompressionTypeVariant::XZ,
+        })
+    }
+
+    /// The same for reading the file.
+    pub(super) fn reading(&self) -> Result<ReadOptions> {
+        if !self.null.is_empty() {
+            return Err(unsupported("COPY ... FROM takes empty values of CSV for NULL, and no other text"));
+        }
+        let mut options = ReadOptions::new(self.format);
+        options.compression = self.compression();
+        options.header = self.header;
+        (options.delimiter, options.quote, options.escape) = (self.delimiter, self.quote, self.escape);
+        Ok(options)
+    }
+}
+
+fn codec_of(compression: FileCompressionType) -> Codec {
+    match compression.get_variant() {
+        CompressionTypeVariant::GZIP => Codec::Gzip,
+        CompressionTypeVariant::BZIP2 => Codec::Bzip2,
+        CompressionTypeVariant::XZ => Codec::Xz,
+        CompressionTypeVariant::ZSTD => Codec::Zstd,
+        CompressionTypeVariant::UNCOMPRESSED => Codec::Default,
+    }
+}
+
+fn byte(letter: char) -> Result<u8> {
+    u8::try_from(letter).ok().filter(u8::is_ascii).ok_or_else(|| {
+        VarveError::new(ErrorCode::SqlValue, format!("{letter:?} is not one byte"), "use an ASCII letter")
+    })
+}
