@@ -9,6 +9,7 @@ mod meter;
 pub(crate) mod options;
 pub(crate) mod path;
 mod relation;
+mod source;
 mod store;
 mod text;
 
@@ -33,6 +34,7 @@ pub(crate) use store::OnlyFiles;
 
 use crate::error::from_datafusion;
 use options::{Format, ReadOptions};
+use source::CheckedFormat;
 use text::TextFormat;
 
 /// Opens files as tables.
@@ -66,7 +68,7 @@ impl Files {
         let urls = paths.iter().map(|path| self.url(path)).collect::<Result<Vec<_>>>()?;
         let format: Arc<dyn FileFormat> = match options.format {
             Format::Parquet => Arc::new(ParquetFormat::default()),
-            Format::Arrow => Arc::new(ArrowFormat),
+            Format::Arrow => Arc::new(CheckedFormat(Arc::new(ArrowFormat))),
             Format::Csv | Format::Json => Arc::new(TextFormat::new(options.clone())),
         };
         let listing = ListingOptions::new(format).with_file_extension("");

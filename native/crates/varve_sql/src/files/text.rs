@@ -1,7 +1,6 @@
-//! CSV and JSON as DataFusion reads them, with every byte counted on its way in and every error named after its file.
+//! CSV and JSON as DataFusion reads them, with every byte counted on its way in.
 
 use std::fmt;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -9,15 +8,13 @@ use bytes::Bytes;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::Session;
 use datafusion::common::config::{CsvOptions, JsonOptions};
-use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{DataFusionError, Result, Statistics};
+use datafusion::common::{Result, Statistics};
 use datafusion::datasource::file_format::FileFormat;
 use datafusion::datasource::file_format::csv::CsvFormat;
 use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
 use datafusion::datasource::file_format::json::JsonFormat;
-use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{
-    CsvSource, FileOpenFuture, FileOpener, FileScanConfig, FileScanConfigBuilder, FileSource, JsonSource,
+    CsvSource, FileScanConfig, FileScanConfigBuilder, FileSource, JsonSource,
 };
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
@@ -26,15 +23,13 @@ use datafusion::object_store::{
     CopyOptions, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload, ObjectMeta,
     ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult,
 };
-use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_expr::projection::ProjectionExprs;
-use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
-use datafusion::physical_plan::{DisplayFormatType, ExecutionPlan};
+use datafusion::physical_plan::ExecutionPlan;
 use futures::stream::BoxStream;
-use futures::{FutureExt, StreamExt, TryStreamExt};
+use futures::{StreamExt, TryStreamExt};
 
 use super::meter::{Meter, malformed};
 use super::options::{Format, ReadOptions};
+use super::source::{CheckedSource, checked};
 use super::store::refused;
 use crate::error::from_datafusion;
 
@@ -118,7 +113,7 @@ impl FileFormat for TextFormat {
         let shown = format!("/{}", first.location);
         let plain = self.plain();
         let inferred = plain.infer_schema(state, &store, std::slice::from_ref(first));
-        caught(inferred, &shown).await.map_err(|error| named(error, &shown))
+        checked(inferred, &shown).await
     }
 
     async fn infer_stats(
@@ -136,15 +131,17 @@ impl FileFormat for TextFormat {
         state: &dyn Session,
         config: FileScanConfig,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let source = TextSource {
-            inner: Arc::clone(&config.file_source),
-            options: self.options.clone(),
-            meter: Meter::new(
-                &self.options,
-                state.config().batch_size(),
-                Arc::clone(&state.runtime_env().memory_pool),
-            ),
+        let meter = Meter::new(
+            &self.options,
+            state.config().batch_size(),
+            Arc::clone(&state.runtime_env().memory_pool),
+        );
+        let text = TextReading {
+            meter,
+            compression: self.options.compression,
+            is_divisible: self.options.format == Format::Csv && self.options.parallel,
         };
+        let source = CheckedSource::new(Arc::clone(&config.file_source), Some(text));
         let config = FileScanConfigBuilder::from(config)
             .with_file_compression_type(self.options.compression)
             .with_source(Arc::new(source))
@@ -160,124 +157,21 @@ impl FileFormat for TextFormat {
     }
 }
 
-/// A source of DataFusion over counted text.
+/// How files are read as text.
 #[derive(Clone)]
-struct TextSource {
-    inner: Arc<dyn FileSource>,
-    options: ReadOptions,
+pub(super) struct TextReading {
     meter: Meter,
+    compression: FileCompressionType,
+    /// Whether ranges of a file may be read by themselves.
+    pub(super) is_divisible: bool,
 }
 
-impl TextSource {
-    fn over(&self, inner: Arc<dyn FileSource>) -> Arc<dyn FileSource> {
-        Arc::new(Self { inner, ..self.clone() })
+impl TextReading {
+    /// `files` as text.
+    pub(super) fn of(&self, files: Arc<dyn ObjectStore>) -> Arc<dyn ObjectStore> {
+        let (meter, compression) = (self.meter.clone(), self.compression);
+        Arc::new(TextStore { files, meter, compression, sample_bytes: None })
     }
-}
-
-impl FileSource for TextSource {
-    fn create_file_opener(
-        &self,
-        files: Arc<dyn ObjectStore>,
-        config: &FileScanConfig,
-        partition: usize,
-    ) -> Result<Arc<dyn FileOpener>> {
-        let store = TextStore {
-            files,
-            meter: self.meter.clone(),
-            compression: self.options.compression,
-            sample_bytes: None,
-        };
-        // The store gives text that is not compressed any more.
-        let config = FileScanConfigBuilder::from(config.clone())
-            .with_file_compression_type(FileCompressionType::UNCOMPRESSED)
-            .build();
-        let inner = self.inner.create_file_opener(Arc::new(store), &config, partition)?;
-        Ok(Arc::new(TextOpener { inner }))
-    }
-
-    fn table_schema(&self) -> &TableSchema {
-        self.inner.table_schema()
-    }
-
-    fn with_batch_size(&self, batch_size: usize) -> Arc<dyn FileSource> {
-        self.over(self.inner.with_batch_size(batch_size))
-    }
-
-    fn filter(&self) -> Option<Arc<dyn PhysicalExpr>> {
-        self.inner.filter()
-    }
-
-    fn projection(&self) -> Option<&ProjectionExprs> {
-        self.inner.projection()
-    }
-
-    fn metrics(&self) -> &ExecutionPlanMetricsSet {
-        self.inner.metrics()
-    }
-
-    fn file_type(&self) -> &str {
-        self.inner.file_type()
-    }
-
-    fn fmt_extra(&self, style: DisplayFormatType, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.inner.fmt_extra(style, out)
-    }
-
-    fn supports_repartitioning(&self) -> bool {
-        self.options.format == Format::Csv && self.options.parallel
-    }
-
-    fn try_pushdown_projection(&self, projection: &ProjectionExprs) -> Result<Option<Arc<dyn FileSource>>> {
-        Ok(self.inner.try_pushdown_projection(projection)?.map(|inner| self.over(inner)))
-    }
-
-    fn apply_expressions(
-        &self,
-        visit: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        self.inner.apply_expressions(visit)
-    }
-}
-
-/// Gives errors and panics of a decoder the name of its file.
-struct TextOpener {
-    inner: Arc<dyn FileOpener>,
-}
-
-impl FileOpener for TextOpener {
-    fn open(&self, file: PartitionedFile) -> Result<FileOpenFuture> {
-        let shown = format!("/{}", file.object_meta.location);
-        let opening = self.inner.open(file)?;
-        Ok(Box::pin(async move {
-            let rows = caught(opening, &shown).await.map_err(|error| named(error, &shown))?;
-            let panicked = shown.clone();
-            let rows = AssertUnwindSafe(rows).catch_unwind().map(move |batch| match batch {
-                Ok(batch) => batch.map_err(|error| named(error, &shown)),
-                Err(_) => Err(malformed(format!("{panicked} cannot be read: its decoder panicked"))),
-            });
-            Ok(rows.boxed())
-        }))
-    }
-}
-
-async fn caught<T>(work: impl Future<Output = Result<T>>, shown: &str) -> Result<T> {
-    AssertUnwindSafe(work)
-        .catch_unwind()
-        .await
-        .unwrap_or_else(|_| Err(malformed(format!("{shown} cannot be read: its decoder panicked"))))
-}
-
-/// What a decoder says about bytes it cannot read, with the file; other errors stay as they are.
-fn named(error: DataFusionError, shown: &str) -> DataFusionError {
-    match error.find_root() {
-        DataFusionError::ArrowError(..) | DataFusionError::Execution(_) => {}
-        _ => return error,
-    }
-    let ours = from_datafusion(error);
-    if ours.message().starts_with(shown) {
-        return crate::error::into_datafusion(ours);
-    }
-    malformed(format!("{shown}: {}", ours.message()))
 }
 
 /// Files as text: without compression, counted, perhaps only their beginning.
