@@ -237,11 +237,7 @@ fn with_files(
     (state, files)
 }
 
-fn runtime_env(
-    options: &Options,
-    spill: &Spill,
-    confinement: Arc<Confinement>,
-) -> Result<Arc<RuntimeEnv>> {
+fn runtime_env(options: &Options, spill: &Spill, confinement: Arc<Confinement>) -> Result<Arc<RuntimeEnv>> {
     let pool = TrackConsumersPool::new(FairSpillPool::new(options.memory_bytes), CONSUMERS_SHOWN);
     let spill = match options.spill_folder.as_ref().or(spill.own.as_ref()) {
         Some(folder) => DiskManagerMode::Directories(vec![folder.clone()]),
