@@ -40,12 +40,9 @@ describe('Platform', () => {
   it.each(platformCases)('$name', ({ run }) => run({ supports: { losePower: false }, create }));
 });
 
-it('runs the suite of every contract that it claims, and of no other', () => {
+it('runs the suite of every contract that it claims', () => {
   const files = readdirSync(new URL('.', import.meta.url)).filter((name) => name.endsWith('.test.ts'));
   const texts = files.map((name) => readFileSync(new URL(name, import.meta.url), 'utf8'));
-  for (const contract of capabilities.contracts)
-    expect(
-      texts.some((text) => text.includes(`describe('${contract}'`)),
-      contract,
-    ).toBe(true);
+  const suites = texts.flatMap((text) => [...text.matchAll(/^describe\('(\w+)'/gm)].map(([, name]) => name));
+  expect(suites).toEqual(expect.arrayContaining([...capabilities.contracts]));
 });
