@@ -32,14 +32,15 @@ export function formatCases(cases: readonly Case[]): string {
 /** True for Varve and its variants, which are no rivals of each other. */
 export const isOwn = (name: string): boolean => name === 'varve' || name.startsWith('varve, ');
 
-/** How many times better than the best rival; below 1 is a loss; undefined without a rival. */
+/** How many times better than the best rival; below 1 is a loss; undefined without a rival, or beside a figure of 0. */
 export function ratioToBestRival({ values, better, remark }: Case): number | undefined {
   const own = values['varve']?.median;
   const others = Object.entries(values)
     .filter(([name]) => !isOwn(name))
     .map(([, { median }]) => median);
   if (own === undefined || others.length === 0 || remark === true) return undefined;
-  return better === 'higher' ? own / Math.max(...others) : Math.min(...others) / own;
+  const ratio = better === 'higher' ? own / Math.max(...others) : Math.min(...others) / own;
+  return Number.isFinite(ratio) ? ratio : undefined;
 }
 
 /** The scoreboard: each goal, its measured figure, and whether it is met. */

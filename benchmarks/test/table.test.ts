@@ -19,6 +19,7 @@ describe('ratioToBestRival', () => {
     ['a loss is below 1', row({ varve: 1, a: 4 }, 'higher'), 0.25],
     ['no rival', row({ varve: 1 }, 'higher'), undefined],
     ['a variant of Varve is no rival', row({ varve: 1, 'varve, level log': 9 }, 'higher'), undefined],
+    ['nothing to divide by', row({ varve: 0, a: 0 }, 'lower'), undefined],
     ['a remark names no winner', { ...row({ varve: 1, a: 2 }, 'higher'), remark: true }, undefined],
   ];
   for (const [name, cases, ratio] of rows) {
