@@ -1,6 +1,6 @@
 /** The command `varve` as npm puts it in place: a program of its own, over this tier. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -26,6 +26,20 @@ it('runs statements on a directory, which keeps what they did', () => {
   const asked = varve(['sql', directory, '--json'], 'select sum(id) as total from t;');
   expect(asked).toMatchObject({ status: 0, stderr: '' });
   expect(JSON.parse(asked.stdout)).toEqual([{ total: 3 }]);
+});
+
+it('reads a file, and writes the types of tables', () => {
+  const file = join(folder, 'towns.csv');
+  writeFileSync(file, 'name,people\nBern,134000\n');
+  expect(varve(['sql', file, '--json', '-c', 'select * from towns'])).toMatchObject({
+    status: 0,
+    stderr: '',
+  });
+  const directory = join(folder, 'typed');
+  varve(['sql', directory, '-c', 'create table towns (name varchar primary key, people bigint)']);
+  const types = varve(['types', directory]);
+  expect(types).toMatchObject({ status: 0, stderr: '' });
+  expect(types.stdout).toContain('readonly people: bigint | null;');
 });
 
 it('tells what it was not given right, and what a statement did wrong', () => {
