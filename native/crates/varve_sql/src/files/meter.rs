@@ -252,7 +252,7 @@ mod tests {
             assert_eq!(found, ends, "{text:?}");
         };
         check(csv, "a,b\n1,2\n", &[4, 8]);
-        check(csv, "\"a\n\"\"b\",c\nd", &[11]);
+        check(csv, "\"a\n\"\"b\",c\nd", &[10]);
         check(csv, "\"a\n\n\n\n", &[]);
         check(csv, "5\" pipe,6\n7,8\n", &[10, 14]);
         check(escaped, "\"a\\\"\n\"\nb\n", &[7, 9]);
