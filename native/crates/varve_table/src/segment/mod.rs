@@ -4,6 +4,7 @@
 //! changes it. Rows of it that are deleted stand in the catalogue. Its file is mapped, and each part of it is verified
 //! against its checksum when it is first read.
 
+mod encoding;
 mod file;
 mod read;
 mod source;

@@ -6,18 +6,18 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
-use futures::{Stream, StreamExt};
+use futures::{Stream, StreamExt, stream};
 use varve_files::Access;
 use varve_types::Result;
 use vortex::array::stream::ArrayStreamAdapter;
 use vortex::error::VortexError;
 use vortex::file::{Footer, WriteOptionsSessionExt};
-use vortex::layout::LayoutStrategy;
 use vortex::session::VortexSession;
 use vortex_arrow::ArrowSessionExt;
 
 use super::file::SegmentFile;
 use super::{Segment, SegmentMeta, SegmentStore, file_name};
+use crate::compression::{self, SAMPLE_ROWS, Sample};
 use crate::error::{damaged, from_io, from_vortex};
 use crate::ids::SegmentId;
 
@@ -39,8 +39,7 @@ impl SegmentStore {
         let path = self.folder.join(file_name(id));
         let file =
             self.files.open(&path, Access::Create).map_err(|error| from_io(error, "creating", &path))?;
-        let strategy = crate::compression::strategy(&self.session);
-        let written = stream_into(SegmentFile::new(file), rows, strategy, &self.session).await;
+        let written = stream_into(SegmentFile::new(file), rows, &self.session).await;
         let opened = match written {
             Ok((file, footer)) => {
                 let store = Arc::clone(self);
@@ -60,15 +59,18 @@ impl SegmentStore {
 async fn stream_into(
     mut file: SegmentFile,
     rows: SegmentRows,
-    strategy: Arc<dyn LayoutStrategy>,
     session: &VortexSession,
 ) -> Result<(SegmentFile, Footer)> {
+    let mut batches = rows.batches.fuse();
+    let first = first_rows(&mut batches).await?;
+    let strategy = compression::strategy(session, &rows.schema, &Sample::of(&first));
     let arrow = session.arrow();
     let dtype = arrow
         .from_arrow_schema(&rows.schema)
         .map_err(|error| from_vortex(error, "a column of this type cannot be stored"))?;
     let (schema, convert) = (rows.schema, session.clone());
-    let arrays = rows.batches.map(move |batch| {
+    let batches = stream::iter(first.into_iter().map(Ok)).chain(batches);
+    let arrays = batches.map(move |batch| {
         let batch =
             batch.map_err(|error| VortexError::External(Box::new(error), Box::new(Backtrace::disabled())))?;
         convert.arrow().from_arrow_record_batch(batch, &schema)
@@ -80,6 +82,21 @@ async fn stream_into(
         .await
         .map_err(|error| from_vortex(error, "writing a segment"))?;
     Ok((file, summary.footer().clone()))
+}
+
+/// As many rows as a sample needs, or all.
+async fn first_rows(
+    batches: &mut (impl Stream<Item = Result<RecordBatch>> + Unpin),
+) -> Result<Vec<RecordBatch>> {
+    let (mut first, mut count) = (Vec::new(), 0);
+    while count < SAMPLE_ROWS
+        && let Some(batch) = batches.next().await
+    {
+        let batch = batch?;
+        count += batch.num_rows();
+        first.push(batch);
+    }
+    Ok(first)
 }
 
 /// Syncs file and name, reads everything back, and opens the segment by what was read.

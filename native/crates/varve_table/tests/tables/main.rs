@@ -2,6 +2,7 @@
 
 mod commits;
 mod damage;
+mod dictionaries;
 mod fixture;
 mod history;
 mod keys;
