@@ -217,11 +217,15 @@ fn state(options: &Options, threads: usize, environment: Arc<RuntimeEnv>) -> Ses
     // Each thread's sort sets so much aside to merge what it spilt: all of them together must not be most of a small pool.
     let aside = settings.execution.sort_spill_reservation_bytes;
     settings.execution.sort_spill_reservation_bytes = aside.min(options.memory_bytes / (8 * threads));
+    // One table that all threads look up in needs no repartitioning of the rows that look; only large ones are worth that.
+    settings.optimizer.hash_join_single_partition_threshold = (128 << 20).min(options.memory_bytes / 8);
+    settings.optimizer.hash_join_single_partition_threshold_rows = 1 << 20;
     SessionStateBuilder::new()
         .with_default_features()
         .with_config(config)
         .with_runtime_env(environment)
         .with_type_planner(Arc::new(VarveTypes))
+        .with_physical_optimizer_rule(Arc::new(crate::aggregate::GroupByPlace))
         .build()
 }
 

@@ -4,6 +4,7 @@
 //! DataFusion plans and runs queries; what changes data is rewritten to a query for row addresses and new values, whose
 //! answer goes to a transaction of varve_table. DataFusion's own INSERT, UPDATE and DELETE are never reached.
 
+mod aggregate;
 mod catalogue;
 mod describe;
 mod engine;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, UInt64Array};
-use datafusion::arrow::compute::filter_record_batch;
+use datafusion::arrow::compute::{cast, filter_record_batch};
 use datafusion::common::Result;
 use datafusion::physical_plan::filter::batch_filter;
 use varve_table::{HotChunk, RowAddress};
@@ -13,7 +13,13 @@ use super::{TableScan, filters};
 /// The rows of a chunk that are not deleted and pass all filters, in the form in which they come out.
 pub(super) fn read(scan: &TableScan, chunk: &HotChunk) -> Result<RecordBatch> {
     let rows = chunk.batch.num_rows();
-    let mut columns: Vec<ArrayRef> = chunk.batch.columns().to_vec();
+    let columns = chunk.batch.columns().iter().zip(scan.stored.fields());
+    // Strings that are grouped by come as dictionaries.
+    let columns = columns.map(|(values, field)| match field.data_type() {
+        wanted if wanted == values.data_type() => Ok(Arc::clone(values)),
+        wanted => cast(values, wanted),
+    });
+    let mut columns: Vec<ArrayRef> = columns.collect::<std::result::Result<_, _>>()?;
     let addresses = chunk.first_row..chunk.end_row();
     columns.push(Arc::new(UInt64Array::from_iter_values(addresses.map(|row| RowAddress::of_hot(row).0))));
     let options = RecordBatchOptions::new().with_row_count(Some(rows));

@@ -12,6 +12,7 @@ mod hot;
 mod piece;
 mod reader;
 mod segment;
+mod selectivity;
 mod statistics;
 
 use std::any::Any;
@@ -20,11 +21,13 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::config::ConfigOptions;
+use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{Result, Statistics};
+use datafusion::common::{Result, ScalarValue, Statistics};
 use datafusion::datasource::source::{DataSource, OpenArgs};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::projection::ProjectionExprs;
+use datafusion::physical_expr::utils::collect_columns;
 use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr};
 use datafusion::physical_plan::DisplayFormatType;
 use datafusion::physical_plan::expressions::Column;
@@ -98,6 +101,45 @@ impl TableScan {
         })
     }
 
+    /// The same scan, for grouping by the columns at `keys` of what comes out: strings come as dictionaries. `None` when
+    /// strings are no dictionaries or are filtered.
+    pub(crate) fn with_codes(&self, keys: &[usize]) -> Option<Self> {
+        let mut scan = self.clone();
+        for key in keys.iter().filter(|key| *self.schema.field(**key).data_type() == DataType::Utf8View) {
+            let position = self.columns[*key];
+            let is_filtered = |filter: &Filter| {
+                collect_columns(filter.expr()).iter().any(|column| column.index() == position)
+            };
+            if self.filters.iter().any(is_filtered) || self.dictionary_values(position).is_none() {
+                return None;
+            }
+            scan.stored = as_dictionary(&scan.stored, position);
+            scan.schema = as_dictionary(&scan.schema, *key);
+        }
+        Some(scan)
+    }
+
+    /// About how many different values the column at `key` of what comes out has at most, NULL among them; `None` when
+    /// nothing is known.
+    pub(crate) fn values_max(&self, key: usize) -> Option<u64> {
+        let position = self.columns[key];
+        if *self.schema.field(key).data_type() == DataType::Utf8View {
+            return self.dictionary_values(position).map(|values| values + 1);
+        }
+        let statistics = statistics::of(self).ok()?;
+        let column = statistics.column_statistics.get(key)?;
+        let end = |value: &Precision<ScalarValue>| match value.get_value()?.cast_to(&DataType::Int64).ok()? {
+            ScalarValue::Int64(value) => value,
+            _ => None,
+        };
+        let span = end(&column.max_value)?.checked_sub(end(&column.min_value)?)?;
+        u64::try_from(span).ok()?.checked_add(2)
+    }
+
+    fn dictionary_values(&self, position: usize) -> Option<u64> {
+        statistics::dictionary_values(&self.version, self.stored.field(position).name())
+    }
+
     /// The position of the row address in `stored`.
     fn address_column(&self) -> usize {
         self.stored.fields().len() - 1
@@ -110,6 +152,15 @@ impl TableScan {
             Arc::new(Column::new(self.stored.field(position).name(), position))
         })
     }
+}
+
+/// The same schema with strings at `position` as a dictionary.
+fn as_dictionary(schema: &SchemaRef, position: usize) -> SchemaRef {
+    let mut fields = schema.fields().to_vec();
+    let own = Field::clone(&fields[position]);
+    let data_type = DataType::Dictionary(Box::new(DataType::UInt32), Box::new(own.data_type().clone()));
+    fields[position] = Arc::new(own.with_data_type(data_type));
+    Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()))
 }
 
 impl fmt::Debug for TableScan {

@@ -3,7 +3,6 @@
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::stats::Precision;
 use datafusion::common::{ColumnStatistics, Result, ScalarValue, Statistics};
-use datafusion::physical_expr::{AnalysisContext, analyze};
 use varve_table::{LiveSegment, TableVersion};
 use vortex::array::stats::StatsSet;
 use vortex::dtype::{DType, PType};
@@ -11,10 +10,8 @@ use vortex::expr::stats::{Precision as VortexPrecision, Stat};
 use vortex::scalar::Scalar;
 use vortex_datafusion::convert::TryToDataFusion;
 
+use super::selectivity::selectivity;
 use super::{TableScan, filters};
-
-/// The share of rows that a filter is thought to keep when nothing is known.
-const SELECTIVITY_UNKNOWN: f64 = 0.2;
 
 /// Statistics of what comes out of a scan.
 pub(super) fn of(scan: &TableScan) -> Result<Statistics> {
@@ -26,11 +23,7 @@ pub(super) fn of(scan: &TableScan) -> Result<Statistics> {
         scan.columns.iter().map(|position| table[*position].clone()).collect();
     let mut num_rows = Precision::Exact(rows);
     if let Some(filter) = filters::required(&scan.filters) {
-        let selectivity = AnalysisContext::try_from_statistics(&scan.stored, &table)
-            .and_then(|context| analyze(&filter, context, &scan.stored))
-            .ok()
-            .and_then(|context| context.selectivity)
-            .unwrap_or(SELECTIVITY_UNKNOWN);
+        let selectivity = selectivity(&filter, &scan.stored, &table);
         num_rows = Precision::Inexact((rows as f64 * selectivity).ceil() as usize);
         columns = columns.into_iter().map(ColumnStatistics::to_inexact).collect();
     }
@@ -71,7 +64,18 @@ fn column(version: &TableVersion, position: usize, data_type: &DataType) -> Colu
             ..ColumnStatistics::new_unknown()
         };
     }
+    if let Some(values) = dictionary_values(version, &name) {
+        whole.distinct_count = Precision::Inexact(usize::try_from(values).unwrap_or(usize::MAX));
+    }
     whole
+}
+
+/// How many values the greatest dictionary of a column has; `None` when a segment keeps it otherwise.
+pub(super) fn dictionary_values(version: &TableVersion, stored_name: &str) -> Option<u64> {
+    let segments = version.segments.iter();
+    let sizes =
+        segments.map(|live| live.segment.dictionary_values(stored_name)).collect::<Option<Vec<_>>>()?;
+    Some(sizes.into_iter().max().unwrap_or(0))
 }
 
 fn segment_column(live: &LiveSegment, name: &str, data_type: &DataType) -> ColumnStatistics {

@@ -1,0 +1,321 @@
+//! Small numbers for the values of a key column.
+//!
+//! Whole numbers that lie close together are their own code, less the smallest; strings that come as a dictionary have the
+//! code of their dictionary entry, which is looked up once per dictionary and not once per row. Code 0 is NULL.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, DictionaryArray, PrimitiveArray, StringViewArray,
+    StringViewBuilder,
+};
+use datafusion::arrow::datatypes::{
+    ArrowDictionaryKeyType, ArrowNativeType, DataType, Date32Type, Int8Type, Int16Type, Int32Type, Int64Type,
+    UInt8Type, UInt16Type, UInt32Type,
+};
+use datafusion::common::HashMap;
+
+/// What a batch needs of the codes of a column.
+#[derive(Clone, Copy)]
+pub(super) struct Plan {
+    /// One more than the greatest code that there must be room for; a power of two, or `usize::MAX`.
+    pub(super) room: usize,
+    /// The number with code 1.
+    first: i64,
+}
+
+/// The codes of one key column.
+pub(super) enum Codes {
+    Integers(Integers),
+    Strings(Strings),
+}
+
+impl Codes {
+    /// For a key of this type; `None` when its values have no codes.
+    pub(super) fn of(data_type: &DataType) -> Option<Self> {
+        match data_type {
+            DataType::Utf8View => Some(Self::Strings(Strings::default())),
+            DataType::Int8
+            | DataType::Int16
+            | DataType::Int32
+            | DataType::Int64
+            | DataType::UInt8
+            | DataType::UInt16
+            | DataType::UInt32
+            | DataType::Date32 => Some(Self::Integers(Integers::new(data_type.clone()))),
+            _ => None,
+        }
+    }
+
+    /// One more than the greatest code that there is room for; it only grows.
+    pub(super) fn room(&self) -> usize {
+        match self {
+            Self::Integers(codes) => codes.room,
+            Self::Strings(codes) => (codes.values.len() + 1).next_power_of_two(),
+        }
+    }
+
+    /// What the values of `column` need; codes of before mean the same until it is applied.
+    pub(super) fn plan(&mut self, column: &ArrayRef) -> Plan {
+        match self {
+            Self::Integers(codes) => codes.plan(column),
+            Self::Strings(codes) => {
+                codes.prepare(column);
+                Plan { room: self.room(), first: 0 }
+            }
+        }
+    }
+
+    /// Takes what was planned; by how much codes of before, but NULL's, are greater now.
+    pub(super) fn apply(&mut self, plan: Plan) -> u32 {
+        match self {
+            Self::Integers(codes) => codes.apply(plan),
+            Self::Strings(_) => 0,
+        }
+    }
+
+    /// `into[row] = into[row] * room + code`; what the column needs was applied.
+    pub(super) fn add_to(&self, column: &ArrayRef, into: &mut [u32]) {
+        let room = self.room() as u32;
+        match self {
+            Self::Integers(codes) => codes.add_to(column, room, into),
+            Self::Strings(codes) => codes.add_to(column, room, into),
+        }
+    }
+
+    /// The values of `codes`, as an array.
+    pub(super) fn values(&self, codes: impl Iterator<Item = u32>) -> ArrayRef {
+        match self {
+            Self::Integers(own) => own.values(codes),
+            Self::Strings(own) => own.values(codes),
+        }
+    }
+
+    pub(super) fn size(&self) -> usize {
+        match self {
+            Self::Integers(_) => 0,
+            Self::Strings(codes) => codes.bytes,
+        }
+    }
+}
+
+/// Runs `$call` with `$native` as the primitive type of `$data_type`.
+macro_rules! each_integer {
+    ($data_type:expr, $native:ident => $call:expr) => {
+        match $data_type {
+            DataType::Int8 => {
+                type $native = Int8Type;
+                $call
+            }
+            DataType::Int16 => {
+                type $native = Int16Type;
+                $call
+            }
+            DataType::Int32 => {
+                type $native = Int32Type;
+                $call
+            }
+            DataType::Int64 => {
+                type $native = Int64Type;
+                $call
+            }
+            DataType::UInt8 => {
+                type $native = UInt8Type;
+                $call
+            }
+            DataType::UInt16 => {
+                type $native = UInt16Type;
+                $call
+            }
+            DataType::UInt32 => {
+                type $native = UInt32Type;
+                $call
+            }
+            DataType::Date32 => {
+                type $native = Date32Type;
+                $call
+            }
+            other => unreachable!("{other} has no codes"),
+        }
+    };
+}
+
+/// Whole numbers.
+pub(super) struct Integers {
+    data_type: DataType,
+    /// The number with code 1.
+    first: i64,
+    room: usize,
+}
+
+impl Integers {
+    fn new(data_type: DataType) -> Self {
+        Self { data_type, first: 0, room: 1 }
+    }
+
+    fn plan(&self, column: &ArrayRef) -> Plan {
+        let ends = each_integer!(&self.data_type, T => ends::<T>(column.as_primitive::<T>()));
+        let Some((least, greatest)) = ends else { return Plan { room: self.room, first: self.first } };
+        let (first, last) = if self.room == 1 {
+            (least, greatest)
+        } else {
+            (least.min(self.first), greatest.max(self.first + self.room as i64 - 2))
+        };
+        let room = last
+            .checked_sub(first)
+            .and_then(|span| usize::try_from(span).ok()?.checked_add(2)?.checked_next_power_of_two());
+        Plan { room: room.unwrap_or(usize::MAX), first }
+    }
+
+    fn apply(&mut self, plan: Plan) -> u32 {
+        let shift = if self.room > 1 { (self.first - plan.first) as u32 } else { 0 };
+        (self.first, self.room) = (plan.first, plan.room);
+        shift
+    }
+
+    fn add_to(&self, column: &ArrayRef, room: u32, into: &mut [u32]) {
+        each_integer!(&self.data_type, T => {
+            let values = column.as_primitive::<T>();
+            let before_first = self.first.wrapping_sub(1);
+            match values.nulls().filter(|nulls| nulls.null_count() > 0) {
+                None => {
+                    for (into, value) in into.iter_mut().zip(values.values()) {
+                        *into = into.wrapping_mul(room).wrapping_add(wide::<T>(*value).wrapping_sub(before_first) as u32);
+                    }
+                }
+                Some(nulls) => {
+                    for ((into, value), is_valid) in into.iter_mut().zip(values.values()).zip(nulls) {
+                        let code = if is_valid { wide::<T>(*value).wrapping_sub(before_first) as u32 } else { 0 };
+                        *into = into.wrapping_mul(room).wrapping_add(code);
+                    }
+                }
+            }
+        });
+    }
+
+    fn values(&self, codes: impl Iterator<Item = u32>) -> ArrayRef {
+        let before_first = self.first.wrapping_sub(1);
+        each_integer!(&self.data_type, T => {
+            let values = codes.map(|code| (code > 0).then(|| narrow::<T>(before_first + i64::from(code))));
+            Arc::new(values.collect::<PrimitiveArray<T>>())
+        })
+    }
+}
+
+/// The least and the greatest value; `None` when all are NULL.
+fn ends<T: ArrowPrimitiveType>(values: &PrimitiveArray<T>) -> Option<(i64, i64)>
+where
+    T::Native: Ord,
+{
+    if values.null_count() > 0 {
+        let valid = || values.iter().flatten();
+        return Some((wide::<T>(valid().min()?), wide::<T>(valid().max()?)));
+    }
+    let first = *values.values().first()?;
+    let (mut least, mut greatest) = (first, first);
+    for value in values.values() {
+        least = least.min(*value);
+        greatest = greatest.max(*value);
+    }
+    Some((wide::<T>(least), wide::<T>(greatest)))
+}
+
+/// The number as 64 bits; all types that have codes fit.
+#[inline(always)]
+fn wide<T: ArrowPrimitiveType>(value: T::Native) -> i64 {
+    value.to_i64().unwrap_or_default()
+}
+
+fn narrow<T: ArrowPrimitiveType>(value: i64) -> T::Native {
+    T::Native::from_usize(value as usize).or_else(|| num_cast::<T>(value)).unwrap_or_default()
+}
+
+/// Negative numbers do not come from a `usize`.
+fn num_cast<T: ArrowPrimitiveType>(value: i64) -> Option<T::Native> {
+    let one: ArrayRef = Arc::new(PrimitiveArray::<Int64Type>::from_value(value, 1));
+    let cast = datafusion::arrow::compute::cast(&one, &T::DATA_TYPE).ok()?;
+    Some(cast.as_primitive::<T>().value(0))
+}
+
+/// Strings.
+#[derive(Default)]
+pub(super) struct Strings {
+    codes: HashMap<Arc<str>, u32>,
+    /// The string of code 1, 2, 3.
+    values: Vec<Arc<str>>,
+    bytes: usize,
+    /// The dictionary that came last, and the code of each of its entries.
+    last: Option<(ArrayRef, Vec<u32>)>,
+}
+
+impl Strings {
+    fn prepare(&mut self, column: &ArrayRef) {
+        let values = column.as_any_dictionary().values();
+        if self.last.as_ref().is_some_and(|(last, _)| is_same(last, values)) {
+            return;
+        }
+        let strings = values.as_string_view();
+        let codes = (0..strings.len())
+            .map(|at| if strings.is_null(at) { 0 } else { self.code(strings.value(at)) })
+            .collect();
+        self.last = Some((Arc::clone(values), codes));
+    }
+
+    fn code(&mut self, value: &str) -> u32 {
+        if let Some(code) = self.codes.get(value) {
+            return *code;
+        }
+        let value: Arc<str> = value.into();
+        self.bytes += value.len() + 64;
+        self.values.push(Arc::clone(&value));
+        let code = self.values.len() as u32;
+        self.codes.insert(value, code);
+        code
+    }
+
+    fn add_to(&self, column: &ArrayRef, room: u32, into: &mut [u32]) {
+        let Some((_, codes)) = &self.last else { return };
+        match column.data_type() {
+            DataType::Dictionary(keys, _) => match keys.as_ref() {
+                DataType::UInt8 => add_entries::<UInt8Type>(column.as_dictionary(), codes, room, into),
+                DataType::UInt16 => add_entries::<UInt16Type>(column.as_dictionary(), codes, room, into),
+                _ => add_entries::<UInt32Type>(column.as_dictionary(), codes, room, into),
+            },
+            other => unreachable!("{other} is no dictionary"),
+        }
+    }
+
+    fn values(&self, codes: impl Iterator<Item = u32>) -> ArrayRef {
+        let mut builder = StringViewBuilder::new();
+        for code in codes {
+            match (code as usize).checked_sub(1) {
+                Some(at) => builder.append_value(&self.values[at]),
+                None => builder.append_null(),
+            }
+        }
+        Arc::new(builder.finish())
+    }
+}
+
+fn add_entries<K: ArrowDictionaryKeyType>(
+    column: &DictionaryArray<K>,
+    codes: &[u32],
+    room: u32,
+    into: &mut [u32],
+) {
+    let keys = column.keys();
+    for (row, into) in into.iter_mut().enumerate() {
+        // A key of a NULL may be anything.
+        let code = if keys.is_null(row) { 0 } else { codes[keys.value(row).as_usize()] };
+        *into = into.wrapping_mul(room).wrapping_add(code);
+    }
+}
+
+/// Whether two dictionaries are the same memory: chunks of a column share theirs.
+fn is_same(left: &ArrayRef, right: &ArrayRef) -> bool {
+    let views = |array: &StringViewArray| (array.views().as_ptr(), array.len());
+    match (left.as_string_view_opt(), right.as_string_view_opt()) {
+        (Some(left), Some(right)) => views(left) == views(right),
+        _ => false,
+    }
+}

@@ -1,0 +1,115 @@
+//! Puts [`GroupByPlaceExec`] where it serves.
+
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::Result;
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::utils::collect_columns;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
+use datafusion::physical_plan::expressions::Column;
+use datafusion::physical_plan::projection::ProjectionExec;
+use datafusion::physical_plan::{ExecutionPlan, InputOrderMode};
+
+use super::codes::Codes;
+use super::exec::GroupByPlaceExec;
+use super::grouping::TABLE_ROOM_MAX;
+use crate::scan::TableScan;
+
+/// Replaces the first phase of aggregations over a scan, where all keys are columns that have codes.
+#[derive(Debug)]
+pub(crate) struct GroupByPlace;
+
+impl PhysicalOptimizerRule for GroupByPlace {
+    fn name(&self) -> &'static str {
+        "group_by_place"
+    }
+
+    fn schema_check(&self) -> bool {
+        true
+    }
+
+    fn optimize(
+        &self,
+        plan: Arc<dyn ExecutionPlan>,
+        _config: &ConfigOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let replace = |node: Arc<dyn ExecutionPlan>| {
+            Ok(match replacement(&node) {
+                Some(exec) => Transformed::yes(exec),
+                None => Transformed::no(node),
+            })
+        };
+        plan.transform_up(replace).data()
+    }
+}
+
+fn replacement(node: &Arc<dyn ExecutionPlan>) -> Option<Arc<dyn ExecutionPlan>> {
+    let aggregate = node.downcast_ref::<AggregateExec>()?;
+    let serves = *aggregate.mode() == AggregateMode::Partial
+        && *aggregate.input_order_mode() == InputOrderMode::Linear
+        && aggregate.limit_options().is_none()
+        && aggregate.group_expr().is_single()
+        && !aggregate.group_expr().is_empty()
+        && aggregate.aggr_expr().iter().all(|expr| expr.groups_accumulator_supported());
+    if !serves {
+        return None;
+    }
+    let keys = aggregate.group_expr().expr().iter();
+    let keys =
+        keys.map(|(expr, _)| Some(expr.downcast_ref::<Column>()?.index())).collect::<Option<Vec<_>>>()?;
+    let schema = aggregate.input().schema();
+    let is_text = |key: &&usize| *schema.field(**key).data_type() == DataType::Utf8View;
+    if keys.iter().filter(is_text).any(|key| is_used(aggregate, *key)) {
+        return None;
+    }
+    let input = with_codes(aggregate.input(), &keys)?;
+    Some(Arc::new(GroupByPlaceExec::new(Arc::new(aggregate.clone()), input)))
+}
+
+/// Whether something else than the key is made of the column at `key`: that needs its texts.
+fn is_used(aggregate: &AggregateExec, key: usize) -> bool {
+    let arguments = aggregate.aggr_expr().iter().flat_map(|expr| {
+        let orders = expr.order_bys().iter().map(|order| Arc::clone(&order.expr)).collect::<Vec<_>>();
+        expr.expressions().into_iter().chain(orders)
+    });
+    let filters = aggregate.filter_expr().iter().flatten().cloned();
+    arguments.chain(filters).any(|expr| reads(&expr, key))
+}
+
+fn reads(expr: &Arc<dyn PhysicalExpr>, column: usize) -> bool {
+    collect_columns(expr).iter().any(|other| other.index() == column)
+}
+
+/// The same rows with codes in the columns at `keys`: a scan, or a projection of one that passes these columns on.
+fn with_codes(input: &Arc<dyn ExecutionPlan>, keys: &[usize]) -> Option<Arc<dyn ExecutionPlan>> {
+    if let Some(projection) = input.downcast_ref::<ProjectionExec>() {
+        let inner =
+            keys.iter().map(|key| Some(projection.expr()[*key].expr.downcast_ref::<Column>()?.index()));
+        let inner = inner.collect::<Option<Vec<_>>>()?;
+        let others = projection.expr().iter().enumerate().filter(|(at, _)| !keys.contains(at));
+        let schema = projection.input().schema();
+        let is_text = |key: &&usize| *schema.field(**key).data_type() == DataType::Utf8View;
+        let is_read = |key: &usize| others.clone().any(|(_, item)| reads(&item.expr, *key));
+        if inner.iter().filter(is_text).any(is_read) {
+            return None;
+        }
+        let scan = with_codes(projection.input(), &inner)?;
+        let expressions = projection.expr().iter().cloned();
+        return Some(Arc::new(ProjectionExec::try_new(expressions, scan).ok()?));
+    }
+    let scan = input.downcast_ref::<DataSourceExec>()?.data_source().downcast_ref::<TableScan>()?;
+    let schema = input.schema();
+    let has_codes = |key: &usize| Codes::of(schema.field(*key).data_type()).is_some();
+    // Where nothing is known, it is tried.
+    let room = |key: &usize| scan.values_max(*key).map_or(1, u64::next_power_of_two);
+    let rooms = keys.iter().map(room).fold(1, u64::saturating_mul);
+    if !keys.iter().all(has_codes) || rooms > TABLE_ROOM_MAX as u64 {
+        return None;
+    }
+    Some(Arc::new(DataSourceExec::new(Arc::new(scan.with_codes(keys)?))))
+}
