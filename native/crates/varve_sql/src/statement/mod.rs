@@ -10,6 +10,7 @@ pub(crate) mod names;
 pub(crate) mod parse;
 mod rows;
 mod update;
+pub(crate) mod vacuum;
 
 use std::sync::Arc;
 
