@@ -1,10 +1,11 @@
-// Every test of the repository: Vitest over all packages, `cargo test` per crate, abstract-level's exported suite.
+// Every test of the repository: Vitest over all packages, `cargo test` per crate, abstract-level's exported suite, and a
+// sample of SQLite's logic tests where they lie beside the clone.
 // The last lines name every test that failed, and the very last is `N passed, N failed`; any failure, and any suite that
 // ran nothing, gives a non-zero exit.
 //
 //   node ci/test.mjs               all
 //   node ci/test.mjs varve_index   the suites whose name contains a word
-import { mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { groupsOf, isAddon, manifests } from './lib/cargo.mjs';
 import { countCargo, countTap, countVitest, settle } from './lib/counts.mjs';
@@ -17,7 +18,7 @@ import { cargoPhase, run } from './lib/run.mjs';
 /** @typedef {{name: string, start: (label: string) => Promise<Outcome>}} Suite */
 
 const words = process.argv.slice(2);
-const suites = [vitestSuite(), ...cargoSuites(), ...abstractLevelSuite()].filter(
+const suites = [vitestSuite(), ...cargoSuites(), ...abstractLevelSuite(), ...logicSuite()].filter(
   ({ name }) => words.length === 0 || words.some((word) => name.includes(word)),
 );
 
@@ -88,6 +89,28 @@ function abstractLevelSuite() {
         const args = ['run', '--silent', 'test:abstract-level'];
         const { code, output } = await run('npm', args, { label, allowFailure: true });
         return { counts: settle(countTap(output), code), failures: failuresOfTap(output), output };
+      },
+    },
+  ];
+}
+
+/** SQLite's files are no part of the repository. VARVE_SLT names their folder, `../shared/corpora/slt` by default. @returns {Suite[]} */
+function logicSuite() {
+  const folder = process.env.VARVE_SLT ?? join(root, '../shared/corpora/slt');
+  if (!existsSync(folder)) return [];
+  return [
+    {
+      name: 'logic tests of SQLite',
+      async start(label) {
+        const args = [
+          ...['--conditions=@varve/unbundled', 'oracles/dist/slt/main.js'],
+          ...[folder, '--sample', '20'],
+        ];
+        const { code, output } = await run(process.execPath, args, { label, allowFailure: true });
+        const [, passed = '0', failed = '0'] = /^(\d+) passed, (\d+) failed$/m.exec(output) ?? [];
+        const counts = { passed: Number(passed), failed: Number(failed), skipped: 0 };
+        const failures = [...output.matchAll(/^failed: (.*)$/gm)].map(([, text = '']) => text);
+        return { counts: settle(counts, code), failures, output };
       },
     },
   ];
