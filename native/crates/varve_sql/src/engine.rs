@@ -225,6 +225,7 @@ fn state(options: &Options, threads: usize, environment: Arc<RuntimeEnv>) -> Ses
         .with_config(config)
         .with_runtime_env(environment)
         .with_type_planner(Arc::new(VarveTypes))
+        .with_physical_optimizer_rules(crate::pushdown::guarded_rules())
         .with_physical_optimizer_rule(Arc::new(crate::aggregate::GroupByPlace))
         .build()
 }

@@ -14,6 +14,7 @@ mod output;
 mod param;
 mod planner;
 mod progress;
+mod pushdown;
 mod scan;
 mod session;
 mod statement;

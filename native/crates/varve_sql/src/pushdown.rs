@@ -1,0 +1,140 @@
+//! Pushing filters down a physical plan without losing rows.
+//!
+//! DataFusion's rule follows a column from one operator to the next by its name. Behind a join two columns may have the same
+//! one, and the filter then comes to the wrong table: `a RIGHT JOIN b ... WHERE a.id IS NULL` looked for `b.id IS NULL`.
+//! It does so for the filters of a statement and for those that a top-k or a join narrows while it runs. The same holds of
+//! a semi join whose keys have different names, when its other side has a column of the first one's.
+//!
+//! Therefore a barrier is put above every operator whose columns a name does not tell apart, for as long as the rule runs.
+//! What it keeps up is little: the logical optimiser, which knows where a column comes from, has pushed filters before.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::Arc;
+
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{JoinType, Result};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
+use datafusion::physical_plan::expressions::Column;
+use datafusion::physical_plan::joins::HashJoinExec;
+use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
+
+/// The rules of DataFusion, those that push filters guarded.
+pub(crate) fn guarded_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+    let guard = |rule: Arc<dyn PhysicalOptimizerRule + Send + Sync>| match rule.name() {
+        name if name.starts_with("FilterPushdown") => Arc::new(Guarded(rule)) as _,
+        _ => rule,
+    };
+    PhysicalOptimizer::new().rules.into_iter().map(guard).collect()
+}
+
+#[derive(Debug)]
+struct Guarded(Arc<dyn PhysicalOptimizerRule + Send + Sync>);
+
+impl PhysicalOptimizerRule for Guarded {
+    fn optimize(
+        &self,
+        plan: Arc<dyn ExecutionPlan>,
+        config: &ConfigOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let fenced = plan.transform_up(|node| {
+            Ok(if is_ambiguous(node.as_ref()) {
+                Transformed::yes(Arc::new(Barrier(node)) as _)
+            } else {
+                Transformed::no(node)
+            })
+        })?;
+        let pushed = self.0.optimize(fenced.data, config)?;
+        if !fenced.transformed {
+            return Ok(pushed);
+        }
+        let open = pushed.transform_up(|node| {
+            Ok(match node.downcast_ref::<Barrier>() {
+                Some(Barrier(input)) => Transformed::yes(Arc::clone(input)),
+                None => Transformed::no(node),
+            })
+        });
+        Ok(open?.data)
+    }
+
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    fn schema_check(&self) -> bool {
+        self.0.schema_check()
+    }
+}
+
+/// Whether a filter on what comes out of an operator may be taken for one on another column.
+fn is_ambiguous(node: &dyn ExecutionPlan) -> bool {
+    let schema = node.schema();
+    let mut names = HashSet::new();
+    if schema.fields().iter().any(|field| !names.insert(field.name())) {
+        return true;
+    }
+    node.downcast_ref::<HashJoinExec>().is_some_and(|join| {
+        join.on().iter().any(|(left, right)| match join.join_type() {
+            JoinType::LeftSemi => names_another(left, right, join.right()),
+            JoinType::RightSemi => names_another(right, left, join.left()),
+            _ => false,
+        })
+    })
+}
+
+/// Whether the key `shown` of a semi join has the name of a column of the other side that is not the key there.
+fn names_another(
+    shown: &Arc<dyn PhysicalExpr>,
+    hidden: &Arc<dyn PhysicalExpr>,
+    other: &Arc<dyn ExecutionPlan>,
+) -> bool {
+    let Some(shown) = shown.downcast_ref::<Column>() else { return false };
+    let is_key = hidden.downcast_ref::<Column>().is_some_and(|hidden| hidden.name() == shown.name());
+    !is_key && other.schema().index_of(shown.name()).is_ok()
+}
+
+/// Lets no filter through. It is in a plan only while a rule runs.
+#[derive(Debug)]
+struct Barrier(Arc<dyn ExecutionPlan>);
+
+impl DisplayAs for Barrier {
+    fn fmt_as(&self, _format: DisplayFormatType, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Barrier")
+    }
+}
+
+impl ExecutionPlan for Barrier {
+    fn name(&self) -> &'static str {
+        "Barrier"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        self.0.properties()
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.0]
+    }
+
+    fn apply_expressions(
+        &self,
+        _visit: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        mut children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(Arc::new(Self(children.swap_remove(0))))
+    }
+
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        self.0.execute(partition, context)
+    }
+}
