@@ -1,6 +1,7 @@
 /** The runner of logic tests: it reads both dialects, and it catches planted wrong answers. */
 import { describe, expect, it } from 'vitest';
 import { decimalText } from '../src/slt/decimal-text.js';
+import { createDependence } from '../src/slt/dependence.js';
 import { type Dialect, datafusion, sqlite } from '../src/slt/dialect.js';
 import { judge } from '../src/slt/judge.js';
 import { readRecords, type SltRecord } from '../src/slt/records.js';
@@ -210,7 +211,14 @@ describe('planted faults', () => {
       subject('stock', by === 'stock' ? plant : undefined),
       subject('varve', by === 'varve' ? plant : undefined),
     ];
-    const run = await runFile({ name: 'f.test', text, subjects, dialect: sqlite, every: 1 });
+    const run = await runFile({
+      name: 'f.test',
+      text,
+      subjects,
+      reference: 'stock',
+      dialect: sqlite,
+      every: 1,
+    });
     const report = reportOf([run], 'stock');
     expect(report.failures).toHaveLength(failures);
     expect(report.queries.varve?.right).toBe(3 - (by === 'varve' ? 1 : 0));
@@ -242,7 +250,7 @@ it('asks every so-manieth query, and runs all statements', async () => {
     },
     close: async () => undefined,
   };
-  await runFile({ name: 'f', text, subjects: [one], dialect: sqlite, every: 3 });
+  await runFile({ name: 'f', text, subjects: [one], reference: 'stock', dialect: sqlite, every: 3 });
   expect(asked.filter((sql) => sql.startsWith('SELECT'))).toEqual([
     'SELECT 0',
     'SELECT 3',
@@ -250,4 +258,49 @@ it('asks every so-manieth query, and runs all statements', async () => {
     'SELECT 9',
   ]);
   expect(asked.filter((sql) => sql.startsWith('INSERT'))).toHaveLength(10);
+});
+
+describe('what a query stands on', () => {
+  const right = { is: 'right' } as const;
+  const check = (
+    notes: readonly [string, 'taken' | 'refused'][],
+    sql: string,
+    expected: string | undefined,
+  ): void => {
+    const dependence = createDependence('stock');
+    for (const [statement, outcome] of notes)
+      dependence.note(statement, {
+        stock: right,
+        varve: outcome === 'taken' ? right : { is: 'refused', why: 'no' },
+      });
+    expect(dependence.of(sql)?.split(':')[0]).toBe(expected);
+  };
+  it('a table that is not there', () =>
+    check(
+      [['CREATE EXTERNAL TABLE Far (a INT)', 'refused']],
+      'SELECT a FROM far',
+      'stands on a statement that is refused',
+    ));
+  it('another table', () =>
+    check([['CREATE EXTERNAL TABLE far (a INT)', 'refused']], 'SELECT a FROM farther', undefined));
+  it('a table that is made later', () =>
+    check(
+      [
+        ['CREATE TABLE t (a FAR)', 'refused'],
+        ['CREATE TABLE t (a INT)', 'taken'],
+      ],
+      'SELECT a FROM t',
+      undefined,
+    ));
+  it('an option', () =>
+    check([['SET datafusion.x = 1', 'refused']], 'SELECT 1', "stands on an option of DataFusion's session"));
+  it('an option that is reset', () =>
+    check(
+      [
+        ['SET datafusion.x = 1', 'refused'],
+        ['RESET datafusion.x', 'refused'],
+      ],
+      'SELECT 1',
+      undefined,
+    ));
 });

@@ -2,9 +2,7 @@
 import { buildAnswers } from '../subjects/answers-process.js';
 import { parseSltCommand, type SltCommand, usage } from './command-line.js';
 import { reportOf, reportText } from './report.js';
-import { runFolder } from './run-folder.js';
-
-const reference = 'stock';
+import { reference, runFolder } from './run-folder.js';
 
 try {
   await main(parseSltCommand(process.argv.slice(2)));

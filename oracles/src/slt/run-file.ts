@@ -1,5 +1,6 @@
 /** Runs one file on several subjects in step, each on a database of its own. */
 import type { Subject } from '../subjects/subject.js';
+import { createDependence } from './dependence.js';
 import type { Dialect } from './dialect.js';
 import { judge, type Verdict } from './judge.js';
 import { readRecords, type SltRecord } from './records.js';
@@ -12,6 +13,8 @@ export interface Finding {
   readonly expected: readonly string[];
   /** By the names of the subjects. */
   readonly verdicts: Readonly<Record<string, Verdict>>;
+  /** What it stands on that Varve refused before, and the reference took. */
+  readonly standsOn?: string;
 }
 
 /** Counts of one subject's verdicts. */
@@ -38,17 +41,27 @@ export interface FileRun {
   readonly name: string;
   readonly text: string;
   readonly subjects: readonly Subject[];
+  /** The name of the subject that the others are measured by. */
+  readonly reference: string;
   readonly dialect: Dialect;
   /** Every so-manieth query is asked, all statements are run. */
   readonly every: number;
 }
 
 /** Cost: all answers of one record at a time in memory; findings grow with what goes wrong. */
-export async function runFile({ name, text, subjects, dialect, every }: FileRun): Promise<FileReport> {
+export async function runFile({
+  name,
+  text,
+  subjects,
+  reference,
+  dialect,
+  every,
+}: FileRun): Promise<FileReport> {
   const queries = talliesOf(subjects);
   const statements = talliesOf(subjects);
   const findings: Finding[] = [];
   const statementFindings: Finding[] = [];
+  const dependence = createDependence(reference);
   let asked = 0;
   for (const record of readRecords(text, dialect.labels)) {
     if (record.kind === 'query' && asked++ % every !== 0) continue;
@@ -58,9 +71,14 @@ export async function runFile({ name, text, subjects, dialect, every }: FileRun)
       const tally = (isQuery ? queries : statements)[subject];
       if (tally !== undefined) tally[is] += 1;
     }
+    const standsOn = dependence.of(record.sql);
+    dependence.note(record.sql, verdicts);
     if (Object.values(verdicts).every(({ is }) => is === 'right')) continue;
     const expected = isQuery ? record.expected : [];
-    const finding = { file: name, line: record.line, sql: record.sql, expected, verdicts };
+    const finding = {
+      ...{ file: name, line: record.line, sql: record.sql, expected, verdicts },
+      ...(standsOn === undefined ? {} : { standsOn }),
+    };
     (isQuery ? findings : statementFindings).push(finding);
   }
   return { file: name, queries, statements, findings, statementFindings };

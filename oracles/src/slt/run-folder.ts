@@ -7,6 +7,9 @@ import { openVarve } from '../subjects/varve.js';
 import { type Dialect, datafusion, sqlite } from './dialect.js';
 import { type FileReport, runFile } from './run-file.js';
 
+/** The subject that Varve is measured by: DataFusion as it comes. */
+export const reference = 'stock';
+
 /** How a folder is run. */
 export interface FolderRun {
   readonly folder: string;
@@ -45,13 +48,13 @@ export function filesIn(folder: string): string[] {
 
 async function runOne(run: FolderRun, file: string): Promise<FileReport> {
   const dialect: Dialect = run.dialect === 'sqlite' ? sqlite : datafusion;
-  const subjects: Subject[] = [startAnswers(run.program, 'stock')];
+  const subjects: Subject[] = [startAnswers(run.program, reference)];
   try {
     // DataFusion's files show values of types that JavaScript has none for: there both answers are written by Rust.
     if (run.dialect === 'datafusion') subjects.push(startAnswers(run.program, 'varve'));
     else for (const place of ['hot', 'segments'] as const) subjects.push(await openVarve(place));
     const text = readFileSync(join(run.folder, file), 'utf8');
-    return await runFile({ name: file, text, subjects, dialect, every: run.every });
+    return await runFile({ name: file, text, subjects, reference, dialect, every: run.every });
   } finally {
     for (const subject of subjects) await subject.close();
   }

@@ -109,8 +109,13 @@ fn shown(answer: Answer) -> Value {
     match answer {
         Err(error) => json!({"error": error}),
         Ok((schema, batches, affected)) => {
-            let kinds: Vec<&str> = schema.fields().iter().map(|field| kind(field.data_type())).collect();
-            let rows: Vec<Value> = batches.iter().flat_map(rows).collect();
+            let mut kinds: Vec<&str> = schema.fields().iter().map(|field| kind(field.data_type())).collect();
+            let mut rows: Vec<Value> = batches.iter().flat_map(rows).collect();
+            // DataFusion gives the number of changed rows as a row.
+            if let (true, Some(count)) = (kinds.is_empty(), affected) {
+                kinds.push("int");
+                rows.push(json!([count.to_string()]));
+            }
             json!({"columns": kinds, "rows": rows, "affected": affected})
         }
     }
