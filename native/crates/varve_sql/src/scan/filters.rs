@@ -14,6 +14,8 @@ use vortex::expr::{Expression, and_collect};
 use vortex::session::VortexSession;
 use vortex_datafusion::convert::{DefaultExpressionConverter, ExpressionConverter};
 
+use super::floats;
+
 /// One filter that was pushed into a scan.
 #[derive(Clone, Debug)]
 pub(super) struct Filter {
@@ -90,7 +92,9 @@ pub(super) fn split(
         let current =
             map_columns(current, |column| adapt(column).unwrap_or_else(|| Arc::new(column.clone())))?;
         for part in split_conjunction(&current) {
-            match converter.try_convert(part, stored) {
+            let ordered = floats::in_total_order(part, stored)?;
+            let converted = ordered.map_or(Ok(None), |part| converter.try_convert(&part, stored));
+            match converted {
                 Ok(Some(expression)) => native.push(expression),
                 _ if filter.is_dynamic => {}
                 Ok(None) => residual.push(Arc::clone(part)),

@@ -8,6 +8,7 @@
 //! table, and the row address behind them.
 
 mod filters;
+mod floats;
 mod hot;
 mod piece;
 mod reader;
