@@ -8,7 +8,7 @@ use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::physical_expr::utils::conjunction_opt;
 use datafusion::physical_expr::{DynamicFilterTracking, PhysicalExpr, split_conjunction};
 use datafusion::physical_expr_common::physical_expr::{snapshot_generation, snapshot_physical_expr};
-use datafusion::physical_plan::expressions::Column;
+use datafusion::physical_plan::expressions::{CaseExpr, Column};
 use varve_table::Table;
 use vortex::expr::{Expression, and_collect};
 use vortex::session::VortexSession;
@@ -93,7 +93,8 @@ pub(super) fn split(
             map_columns(current, |column| adapt(column).unwrap_or_else(|| Arc::new(column.clone())))?;
         for part in split_conjunction(&current) {
             let ordered = floats::in_total_order(part, stored)?;
-            let converted = ordered.map_or(Ok(None), |part| converter.try_convert(&part, stored));
+            let sayable = if has_case(part)? { None } else { ordered };
+            let converted = sayable.map_or(Ok(None), |part| converter.try_convert(&part, stored));
             match converted {
                 Ok(Some(expression)) => native.push(expression),
                 _ if filter.is_dynamic => {}
@@ -103,6 +104,12 @@ pub(super) fn split(
         }
     }
     Ok(Split { native: and_collect(native), residual: conjunction_opt(residual) })
+}
+
+/// Whether a branch of a CASE, or of a COALESCE that became one, is computed. Vortex computes branches for all rows: for
+/// those of the other branch the value may be NULL where the planner has ruled that out, which is an error of the cast.
+fn has_case(expr: &Arc<dyn PhysicalExpr>) -> Result<bool> {
+    expr.exists(|node| Ok(node.is::<CaseExpr>()))
 }
 
 /// The filters that every row must pass, as one; those that may be ignored are left out.
