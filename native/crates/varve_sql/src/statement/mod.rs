@@ -8,6 +8,7 @@ mod delete;
 mod insert;
 pub(crate) mod names;
 pub(crate) mod parse;
+mod repeated;
 mod rows;
 mod update;
 pub(crate) mod vacuum;

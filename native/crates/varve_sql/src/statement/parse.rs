@@ -25,6 +25,7 @@ pub(crate) fn all(sql: &str) -> Result<Vec<Parsed>> {
     for statement in &mut statements {
         let numbered = statement.visit(&mut Numbering { next: 1 });
         debug_assert!(numbered.is_continue(), "numbering goes through the whole statement");
+        super::repeated::rename(statement);
     }
     Ok(statements)
 }
