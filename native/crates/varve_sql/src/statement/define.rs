@@ -17,7 +17,7 @@ use varve_table::{
 use varve_types::{ErrorCode, Result, VarveError};
 
 use super::names::{self, Name};
-use super::{parse, rows};
+use super::{parse, rows, unique};
 use crate::catalogue::schemas;
 use crate::error::{exists, from_datafusion, unknown, unsupported};
 use crate::output::Output;
@@ -54,6 +54,7 @@ pub(super) async fn create_table(
     let planner = run.planner(version);
     let query = create
         .query
+        .clone()
         .map(|query| planner.plan(Statement::Query(query)).map_err(from_datafusion))
         .transpose()?;
     let mut table = Table {
@@ -80,7 +81,9 @@ pub(super) async fn create_table(
         return Err(unsupported("a table without columns is not there"));
     }
     rows::Checks::new(&planner, &table)?;
+    let unique = unique::of(&create, &table)?;
     transaction.put_table(table.clone())?;
+    unique::create(transaction, &table, unique).await?;
     match query {
         Some(plan) => fill(run, &planner, transaction, &table, plan).await,
         None => Ok(Output::done(None)),
@@ -144,7 +147,8 @@ fn add_column(planner: &Planner<'_>, table: &mut Table, definition: &ColumnDef) 
             ColumnOption::Check(check) => {
                 add_check(table, check.name.as_ref().map(names::ident), &check.expr)
             }
-            ColumnOption::Comment(_) => {}
+            // A UNIQUE becomes an index when the table is there.
+            ColumnOption::Comment(_) | ColumnOption::Unique(_) => {}
             other => return Err(unsupported(format!("the column option {other} is not there"))),
         }
     }
@@ -195,6 +199,7 @@ fn add_constraint(table: &mut Table, constraint: &TableConstraint) -> Result<()>
             add_check(table, check.name.as_ref().map(names::ident), &check.expr);
             Ok(())
         }
+        TableConstraint::Unique(_) => Ok(()),
         other => Err(unsupported(format!("the constraint {other} is not there"))),
     }
 }
@@ -205,7 +210,7 @@ fn add_check(table: &mut Table, name: Option<String>, condition: &Expr) {
 }
 
 /// The position of a column that a key names.
-fn key_column(table: &Table, part: &Expr) -> Result<usize> {
+pub(super) fn key_column(table: &Table, part: &Expr) -> Result<usize> {
     let Expr::Identifier(name) = part else {
         return Err(unsupported(format!("a key over the expression {part} is not there")));
     };
@@ -302,6 +307,11 @@ pub(super) fn alter_table(run: &Run<'_>, transaction: &mut Transaction, alter: A
             AlterTableOperation::AddColumn { if_not_exists, column_def, .. } => {
                 if if_not_exists && table.position(&names::ident(&column_def.name)).is_some() {
                     continue;
+                }
+                if unique::in_column(&column_def).is_some() {
+                    return Err(unsupported(
+                        "UNIQUE cannot be added with a column: add the column, then an index",
+                    ));
                 }
                 add_column(&planner, &mut table, &column_def)?;
                 fill_older_rows(&planner, &mut table, found.live_rows() > 0)?;

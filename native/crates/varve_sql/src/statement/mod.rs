@@ -10,6 +10,7 @@ pub(crate) mod names;
 pub(crate) mod parse;
 mod repeated;
 mod rows;
+mod unique;
 mod update;
 pub(crate) mod vacuum;
 
