@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Ask, Store } from '../src/metamorphic/check.js';
 import { conditionSql, leaf, smaller } from '../src/metamorphic/expressions.js';
 import { seeded } from '../src/metamorphic/random.js';
-import { metamorphicText, runMetamorphic } from '../src/metamorphic/run.js';
+import { runMetamorphic } from '../src/metamorphic/run.js';
 import { openStore } from '../src/metamorphic/varve-store.js';
 import { randomWorld } from '../src/metamorphic/world.js';
 import type { Answer } from '../src/subjects/subject.js';
@@ -25,7 +25,7 @@ it('makes conditions smaller, down to a constant', () => {
 
 describe('a planted bug is found and made small', () => {
   /** @param spoil an answer as a broken engine gives it; undefined leaves it */
-  const check = async (spoil: (sql: string, answer: Answer) => Answer | undefined): Promise<void> => {
+  const run = async (spoil: (sql: string, answer: Answer) => Answer | undefined): Promise<void> => {
     const spoilt =
       (ask: Ask): Ask =>
       async (sql) => {
@@ -41,7 +41,7 @@ describe('a planted bug is found and made small', () => {
       };
     };
     const report = await runMetamorphic({ open, queries: 1000, seed, failuresMax: 1, shrinksMax: 60 });
-    expect(report.failures, metamorphicText(report)).toHaveLength(1);
+    expect(report.failures).toHaveLength(1);
     expect(report.failures[0]?.statements.length).toBeLessThan(20);
   };
   const without = (answer: Answer, at: number): Answer => ({
@@ -57,7 +57,10 @@ describe('a planted bug is found and made small', () => {
           ? { ...answer, rows: [...answer.rows, answer.rows[0]] }
           : undefined,
     ],
-    ['unknown finds nothing', (sql, answer) => (/ IS NULL$/.test(sql) ? { ...answer, rows: [] } : undefined)],
+    [
+      'unknown finds nothing',
+      (sql, answer) => (sql.endsWith(' IS NULL') ? { ...answer, rows: [] } : undefined),
+    ],
     [
       'DISTINCT loses NULL',
       (sql, answer) =>
@@ -67,29 +70,29 @@ describe('a planted bug is found and made small', () => {
     ],
     [
       'a limit gives too few',
-      (sql, answer) => (/LIMIT 5$/.test(sql) && answer.rows.length > 1 ? without(answer, 1) : undefined),
+      (sql, answer) => (sql.endsWith('LIMIT 5') && answer.rows.length > 1 ? without(answer, 1) : undefined),
     ],
     [
       'count is off by one',
       (sql, answer) =>
-        /^SELECT count\(\*\) FROM/.test(sql)
+        sql.startsWith('SELECT count(*) FROM')
           ? { ...answer, rows: [[String(Number(answer.rows[0]?.[0]) + 1)]] }
           : undefined,
     ],
     [
       'max forgets a part',
       (sql, answer) =>
-        /^SELECT sum\(f0\)/.test(sql)
+        sql.startsWith('SELECT sum(f0)')
           ? { ...answer, rows: answer.rows.map((row) => row.map(() => null)) }
           : undefined,
     ],
     ['HAVING loses a group', (sql, answer) => (/ HAVING NOT /.test(sql) ? without(answer, 0) : undefined)],
   ];
-  for (const [name, spoil] of bugs) it(name, () => check(spoil));
+  for (const [name, spoil] of bugs) it(name, () => run(spoil));
 });
 
-it('a sample holds on Varve', async () => {
+it(`a sample holds on Varve, of seed ${seed}`, async () => {
   const report = await runMetamorphic({ open: openStore, queries: 1000, seed, failuresMax: 1 });
-  expect(report.failures, metamorphicText(report)).toEqual([]);
+  expect(report.failures).toEqual([]);
   expect(Object.values(report.held).reduce((sum, times) => sum + times, 0)).toBeGreaterThan(100);
 });

@@ -4,7 +4,7 @@ import { decimalText } from '../src/slt/decimal-text.js';
 import { createDependence } from '../src/slt/dependence.js';
 import { type Dialect, datafusion, sqlite } from '../src/slt/dialect.js';
 import { judge } from '../src/slt/judge.js';
-import { readRecords, type SltRecord } from '../src/slt/records.js';
+import { readRecords } from '../src/slt/records.js';
 import { reportOf, reportText } from '../src/slt/report.js';
 import { runFile } from '../src/slt/run-file.js';
 import type { Answer, Refusal, Subject } from '../src/subjects/subject.js';
@@ -55,7 +55,7 @@ SELECT after
 `;
 
 describe('records', () => {
-  const check = (labels: readonly string[], expected: readonly string[]): void => {
+  const run = (labels: readonly string[], expected: readonly string[]): void => {
     const read = readRecords(file, labels).map(
       ({ kind, line, sql, fails }) =>
         `${line} ${kind}${fails ? ' that fails' : ''}: ${sql.replaceAll(/\s+/g, ' ')}`,
@@ -68,9 +68,9 @@ describe('records', () => {
     '31 query that fails: SELECT x',
     '34 statement that fails: ',
   ];
-  it('for one engine', () => check(['postgresql'], ['4 statement: CREATE TABLE t(a INTEGER)', ...common]));
+  it('for one engine', () => run(['postgresql'], ['4 statement: CREATE TABLE t(a INTEGER)', ...common]));
   it('for another', () =>
-    check(
+    run(
       ['mysql'],
       [
         '4 statement: CREATE TABLE t(a INTEGER)',
@@ -98,7 +98,7 @@ describe('decimal texts', () => {
 });
 
 describe('values', () => {
-  const check = (
+  const matches = (
     dialect: Dialect,
     types: string,
     expected: readonly string[],
@@ -109,51 +109,51 @@ describe('values', () => {
     return judge(query, { ...answer, affected: null }, dialect).is === 'right';
   };
   const rows: readonly [string, boolean, () => boolean][] = [
-    ['an integer', true, () => check(sqlite, 'I', ['1'], { columns: ['int'], rows: [['1']] })],
-    ['another integer', false, () => check(sqlite, 'I', ['1'], { columns: ['int'], rows: [['2']] })],
-    ['a mean under I', true, () => check(sqlite, 'I', ['0'], { columns: ['float'], rows: [['0.75']] })],
+    ['an integer', true, () => matches(sqlite, 'I', ['1'], { columns: ['int'], rows: [['1']] })],
+    ['another integer', false, () => matches(sqlite, 'I', ['1'], { columns: ['int'], rows: [['2']] })],
+    ['a mean under I', true, () => matches(sqlite, 'I', ['0'], { columns: ['float'], rows: [['0.75']] })],
     [
       'an exponent under I',
       true,
-      () => check(sqlite, 'I', ['-12'], { columns: ['float'], rows: [['-1.25e1']] }),
+      () => matches(sqlite, 'I', ['-12'], { columns: ['float'], rows: [['-1.25e1']] }),
     ],
-    ['a bool under I', true, () => check(sqlite, 'I', ['1'], { columns: ['bool'], rows: [['true']] })],
-    ['a real', true, () => check(sqlite, 'R', ['0.667'], { columns: ['float'], rows: [['0.66666']] })],
-    ['NULL', true, () => check(sqlite, 'T', ['NULL'], { columns: ['text'], rows: [[null]] })],
-    ['an empty text', true, () => check(sqlite, 'T', ['(empty)'], { columns: ['text'], rows: [['']] })],
-    ['text for NULL', false, () => check(sqlite, 'T', ['NULL'], { columns: ['text'], rows: [['']] })],
-    ['a row less', false, () => check(sqlite, 'I', ['1', '2'], { columns: ['int'], rows: [['1']] })],
-    ['a row more', false, () => check(sqlite, 'I', ['1'], { columns: ['int'], rows: [['1'], ['1']] })],
+    ['a bool under I', true, () => matches(sqlite, 'I', ['1'], { columns: ['bool'], rows: [['true']] })],
+    ['a real', true, () => matches(sqlite, 'R', ['0.667'], { columns: ['float'], rows: [['0.66666']] })],
+    ['NULL', true, () => matches(sqlite, 'T', ['NULL'], { columns: ['text'], rows: [[null]] })],
+    ['an empty text', true, () => matches(sqlite, 'T', ['(empty)'], { columns: ['text'], rows: [['']] })],
+    ['text for NULL', false, () => matches(sqlite, 'T', ['NULL'], { columns: ['text'], rows: [['']] })],
+    ['a row less', false, () => matches(sqlite, 'I', ['1', '2'], { columns: ['int'], rows: [['1']] })],
+    ['a row more', false, () => matches(sqlite, 'I', ['1'], { columns: ['int'], rows: [['1'], ['1']] })],
     [
       'a column more',
       false,
-      () => check(sqlite, 'I', ['1', '1'], { columns: ['int', 'int'], rows: [['1', '1']] }),
+      () => matches(sqlite, 'I', ['1', '1'], { columns: ['int', 'int'], rows: [['1', '1']] }),
     ],
     [
       'rows in order',
       false,
-      () => check(sqlite, 'I', ['1', '2'], { columns: ['int'], rows: [['2'], ['1']] }),
+      () => matches(sqlite, 'I', ['1', '2'], { columns: ['int'], rows: [['2'], ['1']] }),
     ],
     [
       'sorted rows',
       true,
-      () => check(sqlite, 'I', ['1', '2'], { columns: ['int'], rows: [['2'], ['1']] }, 'rowsort'),
+      () => matches(sqlite, 'I', ['1', '2'], { columns: ['int'], rows: [['2'], ['1']] }, 'rowsort'),
     ],
     [
       'rows sorted as text',
       true,
-      () => check(sqlite, 'I', ['10', '9'], { columns: ['int'], rows: [['9'], ['10']] }, 'rowsort'),
+      () => matches(sqlite, 'I', ['10', '9'], { columns: ['int'], rows: [['9'], ['10']] }, 'rowsort'),
     ],
     [
       'values sorted',
       true,
-      () => check(sqlite, 'II', ['1', '2'], { columns: ['int', 'int'], rows: [['2', '1']] }, 'valuesort'),
+      () => matches(sqlite, 'II', ['1', '2'], { columns: ['int', 'int'], rows: [['2', '1']] }, 'valuesort'),
     ],
     [
       'a hash',
       true,
       () =>
-        check(sqlite, 'I', ['3 values hashing to c0710d6b4f15dfa88f600b0e6b624077'], {
+        matches(sqlite, 'I', ['3 values hashing to c0710d6b4f15dfa88f600b0e6b624077'], {
           columns: ['int'],
           rows: [['1'], ['2'], ['3']],
         }),
@@ -162,7 +162,7 @@ describe('values', () => {
       'another hash',
       false,
       () =>
-        check(sqlite, 'I', ['3 values hashing to c0710d6b4f15dfa88f600b0e6b624077'], {
+        matches(sqlite, 'I', ['3 values hashing to c0710d6b4f15dfa88f600b0e6b624077'], {
           columns: ['int'],
           rows: [['1'], ['2'], ['4']],
         }),
@@ -170,18 +170,18 @@ describe('values', () => {
     [
       'a line',
       true,
-      () => check(datafusion, 'IR', ['1 0.5'], { columns: ['int', 'float'], rows: [['1', '0.50']] }),
+      () => matches(datafusion, 'IR', ['1 0.5'], { columns: ['int', 'float'], rows: [['1', '0.50']] }),
     ],
     [
       'another line',
       false,
-      () => check(datafusion, 'IR', ['1 0.6'], { columns: ['int', 'float'], rows: [['1', '0.5']] }),
+      () => matches(datafusion, 'IR', ['1 0.6'], { columns: ['int', 'float'], rows: [['1', '0.5']] }),
     ],
-    ['not a number', true, () => check(datafusion, 'R', ['NaN'], { columns: ['float'], rows: [['NaN']] })],
+    ['not a number', true, () => matches(datafusion, 'R', ['NaN'], { columns: ['float'], rows: [['NaN']] })],
     [
       'negative infinity',
       true,
-      () => check(datafusion, 'R', ['-Infinity'], { columns: ['float'], rows: [['-inf']] }),
+      () => matches(datafusion, 'R', ['-Infinity'], { columns: ['float'], rows: [['-inf']] }),
     ],
   ];
   for (const [name, isRight, run] of rows)
@@ -205,13 +205,13 @@ function subject(name: string, planted: ReadonlyMap<string, Answer | Refusal> = 
 
 describe('planted faults', () => {
   const text = `statement ok\nCREATE TABLE t(a INT)\n\nquery I\nSELECT 1\n----\n1\n\nquery I rowsort\nSELECT 2\n----\n1\n2\n\nquery error\nSELECT bad\n`;
-  const check = async (sql: string, planted: Answer | Refusal, by: 'varve' | 'stock', failures: number) => {
+  const run = async (sql: string, planted: Answer | Refusal, by: 'varve' | 'stock', failures: number) => {
     const plant = new Map([[sql, planted]]);
     const subjects = [
       subject('stock', by === 'stock' ? plant : undefined),
       subject('varve', by === 'varve' ? plant : undefined),
     ];
-    const run = await runFile({
+    const file = await runFile({
       name: 'f.test',
       text,
       subjects,
@@ -219,7 +219,7 @@ describe('planted faults', () => {
       dialect: sqlite,
       every: 1,
     });
-    const report = reportOf([run], 'stock');
+    const report = reportOf([file], 'stock');
     expect(report.failures).toHaveLength(failures);
     expect(report.queries.varve?.right).toBe(3 - (by === 'varve' ? 1 : 0));
     expect(reportText(report, 'stock')).toContain(`${failures} queries that stock answers rightly`);
@@ -229,11 +229,11 @@ describe('planted faults', () => {
     rows: rows.map((value) => [value]),
     affected: null,
   });
-  it('a wrong value of Varve fails', () => check('SELECT 1', int('2'), 'varve', 1));
-  it('a lost row of Varve fails', () => check('SELECT 2', int('1'), 'varve', 1));
-  it('a refusal of Varve fails', () => check('SELECT 2', { error: 'ENGINE_DEFECT: no' }, 'varve', 1));
-  it('an answer of Varve where none should be fails', () => check('SELECT bad', int('1'), 'varve', 1));
-  it('a wrong value of the reference does not', () => check('SELECT 1', int('2'), 'stock', 0));
+  it('a wrong value of Varve fails', () => run('SELECT 1', int('2'), 'varve', 1));
+  it('a lost row of Varve fails', () => run('SELECT 2', int('1'), 'varve', 1));
+  it('a refusal of Varve fails', () => run('SELECT 2', { error: 'ENGINE_DEFECT: no' }, 'varve', 1));
+  it('an answer of Varve where none should be fails', () => run('SELECT bad', int('1'), 'varve', 1));
+  it('a wrong value of the reference does not', () => run('SELECT 1', int('2'), 'stock', 0));
 });
 
 it('asks every so-manieth query, and runs all statements', async () => {
@@ -262,7 +262,7 @@ it('asks every so-manieth query, and runs all statements', async () => {
 
 describe('what a query stands on', () => {
   const right = { is: 'right' } as const;
-  const check = (
+  const run = (
     notes: readonly [string, 'taken' | 'refused'][],
     sql: string,
     expected: string | undefined,
@@ -276,15 +276,15 @@ describe('what a query stands on', () => {
     expect(dependence.of(sql)?.split(':')[0]).toBe(expected);
   };
   it('a table that is not there', () =>
-    check(
+    run(
       [['CREATE EXTERNAL TABLE Far (a INT)', 'refused']],
       'SELECT a FROM far',
       'stands on a statement that is refused',
     ));
   it('another table', () =>
-    check([['CREATE EXTERNAL TABLE far (a INT)', 'refused']], 'SELECT a FROM farther', undefined));
+    run([['CREATE EXTERNAL TABLE far (a INT)', 'refused']], 'SELECT a FROM farther', undefined));
   it('a table that is made later', () =>
-    check(
+    run(
       [
         ['CREATE TABLE t (a FAR)', 'refused'],
         ['CREATE TABLE t (a INT)', 'taken'],
@@ -293,9 +293,9 @@ describe('what a query stands on', () => {
       undefined,
     ));
   it('an option', () =>
-    check([['SET datafusion.x = 1', 'refused']], 'SELECT 1', "stands on an option of DataFusion's session"));
+    run([['SET datafusion.x = 1', 'refused']], 'SELECT 1', "stands on an option of DataFusion's session"));
   it('an option that is reset', () =>
-    check(
+    run(
       [
         ['SET datafusion.x = 1', 'refused'],
         ['RESET datafusion.x', 'refused'],

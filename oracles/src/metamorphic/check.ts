@@ -24,8 +24,8 @@ export interface Failure {
   readonly statements: readonly string[];
 }
 
-/** Errors that are answers: a value is out of range, or a type does not fit. Any other is a failure. */
-const lawful = /^(SQL_VALUE|SQL_TYPE|CONSTRAINT_VIOLATED|SQL_UNSUPPORTED|SQL_LIMIT)\b/;
+/** Errors that are answers: a value leaves its type, or the engine has no such operation. Any other is a failure. */
+const lawful = /^(SQL_VALUE: .*overflow|CONSTRAINT_VIOLATED|SQL_UNSUPPORTED|SQL_LIMIT)/i;
 
 /** What a check came to: it holds, cannot be told because a query was lawfully refused, or does not hold. */
 export type Outcome =

@@ -9,7 +9,7 @@
  * Bugs in Database Engines via Non-optimizing Reference Engine Construction" (ESEC/FSE 2020).
  */
 import type { Answer } from '../subjects/subject.js';
-import { type Condition, conditionSql, type Named, randomCondition } from './expressions.js';
+import { type Condition, conditionSql, leaf, type Named, randomCondition } from './expressions.js';
 import type { Random } from './random.js';
 import type { Table, World } from './world.js';
 
@@ -30,9 +30,23 @@ export interface Subject {
   readonly condition: Condition;
   /** Columns that are shown, grouped by or summed. */
   readonly shown: readonly Named[];
+  /** Another table, and a condition on its rows beside those of `from`. */
+  readonly other: { readonly table: string; readonly condition: Condition };
 }
 
-const kinds = ['rows', 'distinct', 'aggregate', 'groups', 'having', 'count', 'limited', 'union'] as const;
+const kinds = [
+  'rows',
+  'distinct',
+  'aggregate',
+  'groups',
+  'having',
+  'count',
+  'limited',
+  'union',
+  'ordered',
+  'derived',
+  'exists',
+] as const;
 type RelationKind = (typeof kinds)[number];
 
 /** Something to ask of `world`. */
@@ -48,12 +62,17 @@ export function randomSubject(random: Random, world: World): Subject {
     const join = random.pick(['JOIN', 'LEFT JOIN', 'RIGHT JOIN', 'FULL JOIN', 'JOIN']);
     from += ` ${join} ${second.name} AS b ON ${on}`;
   }
+  const third = random.pick(world.tables);
+  const beside = namedColumns(third, 'o');
+  const key = leaf(`(${joinCondition(random, columns, beside)})`);
+  const more = randomCondition(random, [...columns, ...beside], random.below(2));
   return {
     kind: random.pick(kinds),
     from,
     columns,
     condition: randomCondition(random, columns, random.below(4)),
     shown: Array.from({ length: 1 + random.below(3) }, () => random.pick(columns)),
+    other: { table: third.name, condition: { texts: ['(', ' AND ', ')'], parts: [key, more] } },
   };
 }
 
@@ -101,6 +120,29 @@ export function relationOf(subject: Subject): Relation {
       const parts = where.map((condition) => `${rows} ${condition}`).join(' UNION ALL ');
       return { name: kind, queries: [rows, parts], problem: union(sameBag) };
     }
+    case 'ordered': {
+      // NULLs and zeros of both signs are equal to the order, so that only keys are compared.
+      const order = shown
+        .map(({ sql }, at) => `${sql} ${at % 2 === 0 ? 'ASC NULLS FIRST' : 'DESC'}`)
+        .join(', ');
+      const all = `${rows} WHERE ${p} ORDER BY ${order}`;
+      return { name: kind, queries: [all, `${all} LIMIT 3`, `${all} LIMIT 2 OFFSET 1`], problem: isPrefix };
+    }
+    case 'derived': {
+      // The condition is on the columns of a derived table.
+      const both = `SELECT * FROM (${rows} UNION ALL ${rows} WHERE ${p}) AS u`;
+      const inner = `(u.s0 = ${shown[0]?.type.values[0]} OR u.s${shown.length - 1} IS NULL)`;
+      return partition(
+        kind,
+        both,
+        [`WHERE ${inner}`, `WHERE NOT ${inner}`, `WHERE ${inner} IS NULL`],
+        sameBag,
+      );
+    }
+    case 'exists': {
+      const inner = `EXISTS (SELECT 1 FROM ${subject.other.table} AS o WHERE ${conditionSql(subject.other.condition)})`;
+      return partition(kind, rows, [`WHERE ${inner}`, `WHERE NOT ${inner}`], sameBag);
+    }
     case 'aggregate':
       return aggregate(subject, where);
     case 'count':
@@ -133,6 +175,21 @@ export function relationOf(subject: Subject): Relation {
         },
       };
   }
+}
+
+/** Whether the second and third answer are the rows 1 to 3 and 2 to 3 of the first. */
+function isPrefix([all, first, second]: readonly Answer[]): string | undefined {
+  const texts = (answer: Answer | undefined): string[] => (answer?.rows ?? []).map(rowText);
+  const wanted = texts(all);
+  for (const [found, from] of [
+    [texts(first), 0],
+    [texts(second), 1],
+  ] as const) {
+    const slice = wanted.slice(from, 3);
+    if (found.join('\n') !== slice.join('\n'))
+      return `LIMIT gives ${found.join(' ')}, the whole begins with ${slice.join(' ')}`;
+  }
+  return undefined;
 }
 
 function partition(
@@ -202,10 +259,12 @@ function bag(answers: readonly Answer[]): Map<string, number> {
   const counts = new Map<string, number>();
   for (const { rows } of answers)
     for (const row of rows) {
-      const text = JSON.stringify(
-        row.map((value) => (value !== null && /^-0(\.0*)?$/.test(value) ? '0' : value)),
-      );
+      const text = rowText(row);
       counts.set(text, (counts.get(text) ?? 0) + 1);
     }
   return counts;
+}
+
+function rowText(row: Answer['rows'][number]): string {
+  return JSON.stringify(row.map((value) => (value !== null && /^-0(\.0*)?$/.test(value) ? '0' : value)));
 }

@@ -43,6 +43,8 @@ function* candidates({ world, subject }: Case): Generator<Case> {
   }
   for (const less of fewerSteps(world.steps)) yield { world: { ...world, steps: less }, subject };
   for (const condition of smaller(subject.condition)) yield { world, subject: { ...subject, condition } };
+  for (const condition of smaller(subject.other.condition))
+    yield { world, subject: { ...subject, other: { ...subject.other, condition } } };
   if (subject.shown.length > 1)
     for (const at of subject.shown.keys())
       yield { world, subject: { ...subject, shown: subject.shown.filter((_, index) => index !== at) } };

@@ -76,7 +76,11 @@ export async function runFile({
     if (Object.values(verdicts).every(({ is }) => is === 'right')) continue;
     const expected = isQuery ? record.expected : [];
     const finding = {
-      ...{ file: name, line: record.line, sql: record.sql, expected, verdicts },
+      file: name,
+      line: record.line,
+      sql: record.sql,
+      expected,
+      verdicts,
       ...(standsOn === undefined ? {} : { standsOn }),
     };
     (isQuery ? findings : statementFindings).push(finding);

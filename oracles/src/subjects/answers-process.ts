@@ -1,6 +1,9 @@
 /** Engines behind the Rust program `answers` of varve_sql: DataFusion as it comes, and varve_sql without JavaScript. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Answer, Refusal, Subject } from './subject.js';
@@ -8,9 +11,10 @@ import type { Answer, Refusal, Subject } from './subject.js';
 /** Which engine. */
 export type Engine = 'stock' | 'varve';
 
-/** Starts the program, which `buildAnswers` has built. */
+/** Starts the program, which `buildAnswers` has built. What its statements write goes into a folder of its own. */
 export function startAnswers(program: string, engine: Engine): Subject {
-  const child = spawn(program, [engine], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const cwd = mkdtempSync(join(tmpdir(), 'varve-answers-'));
+  const child = spawn(program, [engine], { cwd, stdio: ['pipe', 'pipe', 'inherit'] });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   return {
     name: engine,
@@ -23,6 +27,7 @@ export function startAnswers(program: string, engine: Engine): Subject {
     async close() {
       child.stdin.end();
       if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+      rmSync(cwd, { recursive: true, force: true });
     },
   };
 }

@@ -1,5 +1,5 @@
 /** DuckDB as far as an oracle needs it. */
-import { DuckDBInstance } from '@duckdb/node-api';
+import { DuckDBInstance, type DuckDBValue } from '@duckdb/node-api';
 import type { Value } from './compare.js';
 
 /** A connection to a database in memory. */
@@ -36,7 +36,15 @@ export async function openDuckDb(): Promise<DuckDb> {
   };
 }
 
-/** Dates and decimals are objects that write themselves. */
-function plain(value: unknown): Value {
-  return typeof value === 'object' && value !== null ? String(value) : (value as Value);
+function plain(value: DuckDBValue): Value {
+  switch (typeof value) {
+    case 'bigint':
+    case 'boolean':
+    case 'number':
+    case 'string':
+      return value;
+    default:
+      // Dates and decimals write themselves.
+      return value === null ? null : value.toString();
+  }
 }
