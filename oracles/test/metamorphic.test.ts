@@ -42,8 +42,17 @@ describe('a planted bug is found and made small', () => {
     };
     const report = await runMetamorphic({ open, queries: 1000, seed, failuresMax: 1, shrinksMax: 60 });
     expect(report.failures).toHaveLength(1);
-    expect(report.failures[0]?.statements.length).toBeLessThan(20);
+    expect(report.failures[0]?.statements.length).toBeLessThan(30);
   };
+  it('rows change when they move', async () => {
+    let isMoved = false;
+    await run((sql, answer) => {
+      if (sql === 'VACUUM FULL') isMoved = true;
+      // Of each database the first answers after the move.
+      else if (sql.startsWith('CREATE')) isMoved = false;
+      return isMoved && answer.rows.length > 0 ? without(answer, 0) : undefined;
+    });
+  });
   const without = (answer: Answer, at: number): Answer => ({
     ...answer,
     rows: answer.rows.filter((_, row) => row !== at),

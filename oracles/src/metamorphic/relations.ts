@@ -235,7 +235,8 @@ function groupCondition({ shown }: Subject): string {
   return `(count(*) > 2 OR ${tests.join(' AND ')})`;
 }
 
-function sameBag(whole: readonly Answer[], parts: readonly Answer[]): string | undefined {
+/** Whether the parts together are the whole, each row as often; undefined when they are. */
+export function sameBag(whole: readonly Answer[], parts: readonly Answer[]): string | undefined {
   const left = bag(whole);
   for (const [row, count] of bag(parts)) left.set(row, (left.get(row) ?? 0) - count);
   const off = [...left].find(([, count]) => count !== 0);

@@ -1,9 +1,10 @@
 /** Runs many checks over many random databases. */
-import { type Failure, holds, type Store, within } from './check.js';
+import { type Answer, isRefusal } from '../subjects/subject.js';
+import { type Ask, type Failure, holds, type Store, within } from './check.js';
 import { seeded } from './random.js';
-import { randomSubject, relationOf, type Subject } from './relations.js';
+import { randomSubject, relationOf, type Subject, sameBag } from './relations.js';
 import { shrunk } from './shrink.js';
-import { randomWorld, type World } from './world.js';
+import { randomWorld, sqlOf, type World } from './world.js';
 
 /** How much is run. */
 export interface MetamorphicRun {
@@ -32,6 +33,8 @@ export interface MetamorphicReport {
 }
 
 const checksPerDatabase = 50;
+/** Queries that are asked again when all rows lie in segments. */
+const askedAgain = 20;
 
 /** Cost: some four queries per check; a failure makes `shrinksMax` databases more at most. */
 export async function runMetamorphic(run: MetamorphicRun): Promise<MetamorphicReport> {
@@ -48,7 +51,9 @@ export async function runMetamorphic(run: MetamorphicRun): Promise<MetamorphicRe
     let broken: { subject: Subject; problem: string } | undefined;
     const store = await run.open();
     try {
-      const failed = await within(store, world, async (ask) => {
+      const failed = await within(store, world, async (plain) => {
+        const kept: Kept[] = [];
+        const ask = keeping(plain, kept);
         for (let check = 0; check < checksPerDatabase && queries < run.queries; check++) {
           const subject = randomSubject(random, world);
           const relation = relationOf(subject);
@@ -61,6 +66,12 @@ export async function runMetamorphic(run: MetamorphicRun): Promise<MetamorphicRe
             return undefined;
           }
         }
+        // A transaction takes no VACUUM.
+        if (world.inTransaction !== undefined) return undefined;
+        const moved = await movedRows(plain, world, kept);
+        queries += kept.length;
+        if (moved === undefined) held.moved = (held.moved ?? 0) + kept.length;
+        else failures.push(moved);
         return undefined;
       });
       if (failed !== undefined) failures.push(made(world, failed.error));
@@ -74,6 +85,34 @@ export async function runMetamorphic(run: MetamorphicRun): Promise<MetamorphicRe
     run.progress?.(queries);
   }
   return { seed: run.seed, databases, queries, held, refused, failures };
+}
+
+interface Kept {
+  readonly sql: string;
+  readonly answer: Answer;
+}
+
+/** Keeps answers that do not depend on the order of rows. */
+function keeping(ask: Ask, kept: Kept[]): Ask {
+  return async (sql) => {
+    const answer = await ask(sql);
+    if (!isRefusal(answer) && kept.length < askedAgain && !sql.includes('LIMIT')) kept.push({ sql, answer });
+    return answer;
+  };
+}
+
+/** Asks again when all rows have moved into segments, where other code finds them. */
+async function movedRows(ask: Ask, world: World, kept: readonly Kept[]): Promise<Failure | undefined> {
+  const vacuumed = await ask('VACUUM FULL');
+  if (isRefusal(vacuumed)) return made(world, vacuumed.error);
+  for (const { sql, answer } of kept) {
+    const again = await ask(sql);
+    const problem = isRefusal(again) ? again.error : sameBag([answer], [again]);
+    if (problem === undefined) continue;
+    const steps = world.steps.flatMap((step) => sqlOf(step) ?? []);
+    return { relation: 'moved', problem, statements: [...steps, sql, 'VACUUM FULL', sql] };
+  }
+  return undefined;
 }
 
 /** A database that could not even be made. */
