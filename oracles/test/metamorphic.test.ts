@@ -40,7 +40,7 @@ describe('a planted bug is found and made small', () => {
         inTransaction: (body) => store.inTransaction((ask) => body(spoilt(ask))),
       };
     };
-    const report = await runMetamorphic({ open, queries: 1000, seed, failuresMax: 1, shrinksMax: 60 });
+    const report = await runMetamorphic({ open, queries: 1000, seed, failuresMax: 1, shrinksMax: 25 });
     expect(report.failures).toHaveLength(1);
     expect(report.failures[0]?.statements.length).toBeLessThan(30);
   };
