@@ -162,11 +162,6 @@ impl Session {
         if statement::control::is_control(&statement) {
             return statement::control::run(&self.engine, &mut open, statement).await;
         }
-        if let statement::Parsed::Vacuum(vacuum) = statement {
-            let in_transaction = open.is_some();
-            drop(open);
-            return statement::vacuum::run(self.engine.database()?, in_transaction, vacuum).await;
-        }
         if !statement::changes(&statement) {
             let version = match open.as_ref() {
                 Some(open) => open.transaction.snapshot(),
@@ -181,6 +176,11 @@ impl Session {
                 "a snapshot does not change, and the statement changes the database",
                 "run it without the snapshot",
             ));
+        }
+        if let statement::Parsed::Vacuum(vacuum) = statement {
+            let in_transaction = open.is_some();
+            drop(open);
+            return statement::vacuum::run(self.engine.database()?, in_transaction, vacuum).await;
         }
         let run = Run { engine: &self.engine, params };
         match open.as_mut() {

@@ -44,10 +44,11 @@ impl Database {
     /// segments were changed by others meanwhile.
     ///
     /// # Errors
-    /// `STORE_DAMAGED` when rows cannot be read, `STORE_FULL` and its kin when they cannot be written; the table is then
-    /// as before.
+    /// `STORE_READ_ONLY`; `STORE_DAMAGED` when rows cannot be read, `STORE_FULL` and its kin when they cannot be written;
+    /// the table is then as before.
     /// Cost: reads and compresses the rows; sorts them in memory when an order is asked for.
     pub async fn rewrite(&self, table: TableId, what: &Rewrite) -> Result<bool> {
+        self.refuse_if_read_only()?;
         let snapshot = self.snapshot();
         let Some(before) = snapshot.tables.get(&table) else { return Ok(false) };
         let inputs: Vec<&LiveSegment> =
