@@ -102,10 +102,8 @@ function logicSuite() {
     {
       name: 'logic tests of SQLite',
       async start(label) {
-        const args = [
-          ...['--conditions=@varve/unbundled', 'oracles/dist/slt/main.js'],
-          ...[folder, '--sample', '20'],
-        ];
+        const program = ['--conditions=@varve/unbundled', 'oracles/dist/slt/main.js'];
+        const args = [...program, folder, '--sample', '20'];
         const { code, output } = await run(process.execPath, args, { label, allowFailure: true });
         const [, passed = '0', failed = '0'] = /^(\d+) passed, (\d+) failed$/m.exec(output) ?? [];
         const counts = { passed: Number(passed), failed: Number(failed), skipped: 0 };
