@@ -11,7 +11,7 @@ use datafusion::datasource::source::DataSourceExec;
 use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
-use varve_table::{DEFAULT_SCHEMA, TableVersion, Version};
+use varve_table::{DEFAULT_SCHEMA, RowSet, TableVersion, Version};
 use vortex::session::VortexSession;
 
 use crate::engine::CATALOGUE;
@@ -24,6 +24,7 @@ pub(crate) struct StoredTable {
     schema: SchemaRef,
     constraints: Constraints,
     threads: usize,
+    only: Option<Arc<RowSet>>,
 }
 
 impl StoredTable {
@@ -45,7 +46,13 @@ impl StoredTable {
             version,
             session,
             threads,
+            only: None,
         }
+    }
+
+    /// The same table with these rows only.
+    pub(crate) fn of_rows(self, rows: RowSet) -> Self {
+        Self { only: Some(Arc::new(rows)), ..self }
     }
 }
 
@@ -79,6 +86,10 @@ impl TableProvider for StoredTable {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let columns = projection.cloned().unwrap_or_else(|| (0..self.schema.fields().len()).collect());
         let scan = TableScan::new(Arc::clone(&self.version), self.session.clone(), columns, self.threads)?;
+        let scan = match &self.only {
+            Some(rows) => scan.of_rows(Arc::clone(rows)),
+            None => scan,
+        };
         Ok(DataSourceExec::from_data_source(scan))
     }
 }

@@ -34,7 +34,7 @@ pub struct TableShape {
 pub struct StatementShape {
     /// How many parameters it has.
     pub parameters: usize,
-    /// The columns of its answer; none when it changes something.
+    /// The columns of its answer; none when it changes something and returns nothing.
     pub columns: SchemaRef,
 }
 
@@ -84,10 +84,13 @@ impl Session {
     pub async fn shape(&self, sql: &str) -> Result<StatementShape> {
         let mut statement = parse::one(sql)?;
         let parameters = param::count(&mut statement);
+        let version = self.version().await;
         let columns = if statement::changes(&statement) {
-            Arc::new(Schema::empty())
+            let no_params = Params::default();
+            let mut planner = Planner::new(self.engine(), version, &no_params);
+            statement::returned(&mut planner, statement)?.unwrap_or_else(|| Arc::new(Schema::empty()))
         } else {
-            self.columns(&self.version().await, statement)?
+            self.columns(&version, statement)?
         };
         Ok(StatementShape { parameters, columns })
     }

@@ -42,6 +42,12 @@ impl Output {
         }
     }
 
+    /// Rows that a statement which changed `rows_affected` rows answers with.
+    pub(crate) fn of_rows(schema: SchemaRef, rows: Vec<RecordBatch>, rows_affected: u64) -> Self {
+        let batches = stream::iter(rows.into_iter().map(Ok)).boxed();
+        Self { schema, batches, ..Self::done(Some(rows_affected)) }
+    }
+
     /// The rows of a plan, which runs on the engine's threads, a few batches ahead of the reader.
     pub(crate) fn of_stream(
         mut rows: SendableRecordBatchStream,

@@ -1,5 +1,6 @@
 //! Planning one statement at one snapshot: what names mean, and what parameters are.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, SchemaRef};
@@ -20,7 +21,7 @@ use datafusion::logical_expr::{
 use datafusion::sql::planner::{PlannerContext, SqlToRel};
 use datafusion::sql::sqlparser::ast;
 use futures::FutureExt;
-use varve_table::{DEFAULT_SCHEMA, TableId, Version};
+use varve_table::{DEFAULT_SCHEMA, RowSet, TableId, Version};
 use vortex::session::VortexSession;
 
 use crate::catalogue::{Names, StoredTable};
@@ -31,6 +32,8 @@ use crate::types::VarveTypes;
 
 /// The schema that DML finds its target in, by number, with the addresses of its rows. No statement can name it.
 pub(crate) const TARGETS: &str = "\u{1}targets";
+/// The schema that DML finds relations of its own in: rows that were given or written. No statement can name it.
+pub(crate) const GIVEN: &str = "\u{1}given";
 /// Views may stand on views, so deep.
 const VIEW_DEPTH_MAX: usize = 32;
 
@@ -42,6 +45,7 @@ pub(crate) struct Planner<'e> {
     session: Option<VortexSession>,
     threads: usize,
     view_depth: usize,
+    given: HashMap<&'static str, Arc<dyn TableProvider>>,
 }
 
 impl<'e> Planner<'e> {
@@ -55,7 +59,20 @@ impl<'e> Planner<'e> {
             session: engine.database().ok().map(|database| database.session().clone()),
             threads: engine.threads(),
             view_depth: 0,
+            given: HashMap::new(),
         }
+    }
+
+    /// Statements from now on find `relation` by this name in the schema [`GIVEN`].
+    pub(crate) fn give(&mut self, name: &'static str, relation: Arc<dyn TableProvider>) {
+        self.given.insert(name, relation);
+    }
+
+    /// Some rows of a table as a relation that shows their addresses.
+    pub(crate) fn rows_of(&self, table: TableId, rows: RowSet) -> Result<Arc<dyn TableProvider>> {
+        let version = self.version.tables.get(&table);
+        let version = version.ok_or_else(|| plan_datafusion_err!("table {table} not found"))?;
+        Ok(Arc::new(self.stored_table(version, true)?.of_rows(rows)))
     }
 
     /// The plan of a query or EXPLAIN, with its parameters put in.
@@ -98,9 +115,17 @@ impl<'e> Planner<'e> {
         version: &Arc<varve_table::TableVersion>,
         with_address: bool,
     ) -> Result<Arc<dyn TableProvider>> {
+        Ok(Arc::new(self.stored_table(version, with_address)?))
+    }
+
+    fn stored_table(
+        &self,
+        version: &Arc<varve_table::TableVersion>,
+        with_address: bool,
+    ) -> Result<StoredTable> {
         let session =
             self.session.clone().ok_or_else(|| plan_datafusion_err!("this engine has no database"))?;
-        Ok(Arc::new(StoredTable::new(Arc::clone(version), session, self.threads, with_address)))
+        Ok(StoredTable::new(Arc::clone(version), session, self.threads, with_address))
     }
 
     fn view(&self, view: &varve_table::View) -> Result<Arc<dyn TableProvider>> {
@@ -115,6 +140,7 @@ impl<'e> Planner<'e> {
             session: self.session.clone(),
             threads: self.threads,
             view_depth: self.view_depth + 1,
+            given: HashMap::new(),
         };
         let statement = parse::one(&view.sql).map_err(crate::error::into_datafusion)?;
         Ok(Arc::new(ViewTable::new(inner.plan(statement)?, Some(view.sql.clone()))))
@@ -129,6 +155,9 @@ impl<'e> Planner<'e> {
         if schema == TARGETS {
             let id = table.parse().map(TableId).map_err(|_| not_found())?;
             return self.stored(self.version.tables.get(&id).ok_or_else(not_found)?, true);
+        }
+        if schema == GIVEN {
+            return self.given.get(table).cloned().ok_or_else(not_found);
         }
         if schema == "information_schema" {
             let provider = InformationSchemaProvider::new(Arc::new(Names(Arc::clone(&self.version))));

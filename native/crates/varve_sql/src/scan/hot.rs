@@ -3,31 +3,30 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, UInt64Array};
-use datafusion::arrow::compute::{cast, filter_record_batch};
+use datafusion::arrow::compute::{cast, filter_record_batch, take_record_batch};
 use datafusion::common::Result;
 use datafusion::physical_plan::filter::batch_filter;
-use varve_table::{HotChunk, RowAddress};
+use varve_table::{HotChunk, RowAddress, RowSet};
 
 use super::{TableScan, filters};
 
-/// The rows of a chunk that are not deleted and pass all filters, in the form in which they come out.
-pub(super) fn read(scan: &TableScan, chunk: &HotChunk) -> Result<RecordBatch> {
-    let rows = chunk.batch.num_rows();
-    let columns = chunk.batch.columns().iter().zip(scan.stored.fields());
-    // Strings that are grouped by come as dictionaries.
-    let columns = columns.map(|(values, field)| match field.data_type() {
-        wanted if wanted == values.data_type() => Ok(Arc::clone(values)),
-        wanted => cast(values, wanted),
-    });
-    let mut columns: Vec<ArrayRef> = columns.collect::<std::result::Result<_, _>>()?;
-    let addresses = chunk.first_row..chunk.end_row();
-    columns.push(Arc::new(UInt64Array::from_iter_values(addresses.map(|row| RowAddress::of_hot(row).0))));
-    let options = RecordBatchOptions::new().with_row_count(Some(rows));
-    let mut batch = RecordBatch::try_new_with_options(Arc::clone(&scan.stored), columns, &options)?;
-
+/// The rows of a chunk, all or `only` some, that are not deleted and pass all filters, in the form in which they come out.
+pub(super) fn read(scan: &TableScan, chunk: &HotChunk, only: Option<&RowSet>) -> Result<RecordBatch> {
     let deleted = scan.version.hot.deleted();
-    if deleted.range_cardinality(chunk.first_row..chunk.end_row()) > 0 {
-        let live = (chunk.first_row..chunk.end_row()).map(|row| Some(!deleted.contains(row)));
+    let (first, end) = (chunk.first_row, chunk.end_row());
+    let mut batch = match only {
+        Some(only) => {
+            let mut wanted = only.hot.iter();
+            wanted.advance_to(first);
+            let live = wanted.take_while(|row| *row < end).filter(|row| !deleted.contains(*row));
+            let places = UInt64Array::from_iter_values(live.map(|row| row - first));
+            let rows = take_record_batch(&chunk.batch, &places)?;
+            with_addresses(scan, &rows, places.values().iter().map(|place| first + place))?
+        }
+        None => with_addresses(scan, &chunk.batch, first..end)?,
+    };
+    if only.is_none() && deleted.range_cardinality(first..end) > 0 {
+        let live = (first..end).map(|row| Some(!deleted.contains(row)));
         batch = filter_record_batch(&batch, &live.collect::<BooleanArray>())?;
     }
     if let Some(filter) = filters::required(&scan.filters) {
@@ -36,4 +35,23 @@ pub(super) fn read(scan: &TableScan, chunk: &HotChunk) -> Result<RecordBatch> {
     let columns = scan.columns.iter().map(|position| Arc::clone(batch.column(*position))).collect();
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     Ok(RecordBatch::try_new_with_options(Arc::clone(&scan.schema), columns, &options)?)
+}
+
+/// `rows` with the address of each behind it.
+fn with_addresses(
+    scan: &TableScan,
+    rows: &RecordBatch,
+    numbers: impl Iterator<Item = u64>,
+) -> Result<RecordBatch> {
+    let addresses = UInt64Array::from_iter_values(numbers.map(|row| RowAddress::of_hot(row).0));
+    let columns = rows.columns().iter().zip(scan.stored.fields());
+    // Strings that are grouped by come as dictionaries.
+    let columns = columns.map(|(values, field)| match field.data_type() {
+        wanted if wanted == values.data_type() => Ok(Arc::clone(values)),
+        wanted => cast(values, wanted),
+    });
+    let mut columns: Vec<ArrayRef> = columns.collect::<std::result::Result<_, _>>()?;
+    columns.push(Arc::new(addresses));
+    let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
+    Ok(RecordBatch::try_new_with_options(Arc::clone(&scan.stored), columns, &options)?)
 }

@@ -34,7 +34,7 @@ use datafusion::physical_plan::DisplayFormatType;
 use datafusion::physical_plan::expressions::Column;
 use datafusion::physical_plan::filter_pushdown::{FilterPushdownPropagation, PushedDown};
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
-use varve_table::TableVersion;
+use varve_table::{RowSet, TableVersion};
 use vortex::session::VortexSession;
 
 use filters::Filter;
@@ -72,6 +72,8 @@ pub(crate) struct TableScan {
     /// What comes out: `columns` by the names that users see.
     schema: SchemaRef,
     filters: Vec<Filter>,
+    /// The only rows that may come, if they are known.
+    only: Option<Arc<RowSet>>,
     fetch: Option<usize>,
     partitions: usize,
     metrics: ExecutionPlanMetricsSet,
@@ -96,6 +98,7 @@ impl TableScan {
             columns,
             schema,
             filters: Vec::new(),
+            only: None,
             fetch: None,
             partitions,
             metrics: ExecutionPlanMetricsSet::new(),
@@ -141,6 +144,11 @@ impl TableScan {
         statistics::dictionary_values(&self.version, self.stored.field(position).name())
     }
 
+    /// The same scan, of these rows only.
+    pub(crate) fn of_rows(self, rows: Arc<RowSet>) -> Self {
+        Self { only: Some(rows), ..self }
+    }
+
     /// The position of the row address in `stored`.
     fn address_column(&self) -> usize {
         self.stored.fields().len() - 1
@@ -172,22 +180,18 @@ impl fmt::Debug for TableScan {
 
 impl DataSource for TableScan {
     fn open(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let alone = Arc::new(Work::new(self)?);
+        let alone = Arc::new(Work::new(self));
         reader::stream(self.clone(), alone, partition, &context)
     }
 
     /// The work is divided anew for each execution.
     fn create_sibling_state(&self, _config: &ConfigOptions) -> Option<Arc<dyn Any + Send + Sync>> {
-        Some(Arc::new(Work::new(self).map_err(Arc::new)))
+        Some(Arc::new(Work::new(self)))
     }
 
     fn open_with_args(&self, args: OpenArgs) -> Result<SendableRecordBatchStream> {
-        let shared = args.sibling_state.and_then(|state| state.downcast::<SharedWork>().ok());
-        match shared.as_deref() {
-            Some(Ok(work)) => {
-                reader::stream(self.clone(), Arc::new(work.clone()), args.partition, &args.context)
-            }
-            Some(Err(error)) => Err(datafusion::common::DataFusionError::Shared(Arc::clone(error))),
+        match args.sibling_state.and_then(|state| state.downcast::<Work>().ok()) {
+            Some(shared) => reader::stream(self.clone(), shared, args.partition, &args.context),
             None => self.open(args.partition, args.context),
         }
     }
@@ -279,6 +283,3 @@ impl DataSource for TableScan {
         datafusion::physical_plan::apply_expression_roots(self.filters.iter().map(Filter::expr), visit)
     }
 }
-
-/// What the partitions of one execution share.
-type SharedWork = std::result::Result<Work, Arc<datafusion::common::DataFusionError>>;

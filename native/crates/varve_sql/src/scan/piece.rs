@@ -1,67 +1,68 @@
 //! How a scan is divided: pieces that its partitions pull from one queue.
+//!
+//! It is divided when the first partition asks for a piece: filters that a join or top-k fills in while the query runs
+//! are known by then.
 
 use std::ops::Range;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
-use datafusion::common::Result;
+use datafusion::common::{DataFusionError, Result};
+use varve_table::{LiveSegment, RowSet};
 
 use super::TableScan;
 use super::segment::SegmentReader;
+use crate::progress::Progress;
 
 /// Some of a table's rows.
 #[derive(Clone, Debug)]
 pub(super) enum Piece {
-    /// Rows of the segment at this place in the table.
-    Segment { at: usize, rows: Range<u64> },
-    /// The hot chunk at this place.
-    Hot { at: usize },
+    /// Rows of the segment at this place in the table; `count` of them may come.
+    Segment { at: usize, rows: Range<u64>, count: u64 },
+    /// The hot chunk at this place; `count` of its rows may come.
+    Hot { at: usize, count: u64 },
 }
 
-/// What one execution of a scan has to do, and how far it has come. Clones share it.
-#[derive(Clone, Debug)]
+/// What one execution of a scan has to do, and how far it has come.
+#[derive(Debug)]
 pub(super) struct Work {
-    pieces: Arc<[Piece]>,
-    next: Arc<AtomicUsize>,
-    rows: u64,
+    divided: OnceLock<std::result::Result<Divided, Arc<DataFusionError>>>,
+    next: AtomicUsize,
     /// Rows that may still come out; `u64::MAX` when there is no limit.
-    budget: Arc<AtomicU64>,
+    budget: AtomicU64,
+}
+
+/// The pieces of a scan.
+#[derive(Debug)]
+pub(super) struct Divided {
+    pieces: Vec<Piece>,
+    only: Option<Arc<RowSet>>,
 }
 
 impl Work {
-    pub(super) fn new(scan: &TableScan) -> Result<Self> {
-        let mut pieces = Vec::new();
-        for (at, live) in scan.version.segments.iter().enumerate() {
-            if live.live_rows() == 0 {
-                continue;
-            }
-            let bounds = SegmentReader::new(scan, at)?.splits()?;
-            pieces.extend(bounds.windows(2).map(|pair| Piece::Segment { at, rows: pair[0]..pair[1] }));
-        }
-        pieces.extend((0..scan.version.hot.chunks().len()).map(|at| Piece::Hot { at }));
-        let segments = scan.version.segments.iter().filter(|live| live.live_rows() > 0);
-        let rows =
-            segments.map(|live| live.segment.meta().rows).sum::<u64>() + scan.version.hot.stored_rows();
+    pub(super) fn new(scan: &TableScan) -> Self {
         let budget = scan.fetch.map_or(u64::MAX, |fetch| fetch as u64);
-        Ok(Self {
-            pieces: pieces.into(),
-            next: Arc::new(AtomicUsize::new(0)),
-            rows,
-            budget: Arc::new(AtomicU64::new(budget)),
-        })
+        Self { divided: OnceLock::new(), next: AtomicUsize::new(0), budget: AtomicU64::new(budget) }
     }
 
-    /// Rows of all pieces, deleted ones too.
-    pub(super) fn rows(&self) -> u64 {
-        self.rows
+    /// The pieces; the first call finds them, and tells `progress` how many rows they have.
+    pub(super) fn divided(&self, scan: &TableScan, progress: Option<&Progress>) -> Result<&Divided> {
+        let divided = self.divided.get_or_init(|| {
+            let divided = Divided::new(scan).map_err(Arc::new)?;
+            if let Some(progress) = progress {
+                progress.expect_rows(divided.pieces.iter().map(Piece::count).sum());
+            }
+            Ok(divided)
+        });
+        divided.as_ref().map_err(|error| DataFusionError::Shared(Arc::clone(error)))
     }
 
     /// The next piece that nobody has; `None` when all are taken or no more rows are wanted.
-    pub(super) fn take(&self) -> Option<Piece> {
+    pub(super) fn take<'d>(&self, divided: &'d Divided) -> Option<&'d Piece> {
         if self.budget.load(Ordering::Relaxed) == 0 {
             return None;
         }
-        self.pieces.get(self.next.fetch_add(1, Ordering::Relaxed)).cloned()
+        divided.pieces.get(self.next.fetch_add(1, Ordering::Relaxed))
     }
 
     /// How many of `rows` may come out; they count as used.
@@ -75,4 +76,54 @@ impl Work {
             Err(_unlimited) => rows,
         }
     }
+}
+
+impl Piece {
+    fn count(&self) -> u64 {
+        match self {
+            Self::Segment { count, .. } | Self::Hot { count, .. } => *count,
+        }
+    }
+}
+
+impl Divided {
+    fn new(scan: &TableScan) -> Result<Self> {
+        let only = scan.only.clone();
+        let mut pieces = Vec::new();
+        for (at, live) in scan.version.segments.iter().enumerate() {
+            if wanted(live, only.as_deref(), 0..live.segment.meta().rows) == 0 {
+                continue;
+            }
+            let bounds = SegmentReader::new(scan, at, only.as_deref())?.splits()?;
+            for pair in bounds.windows(2) {
+                let rows = pair[0]..pair[1];
+                match wanted(live, only.as_deref(), rows.clone()) {
+                    0 => {}
+                    count => pieces.push(Piece::Segment { at, rows, count }),
+                }
+            }
+        }
+        for (at, chunk) in scan.version.hot.chunks().iter().enumerate() {
+            let rows = chunk.first_row..chunk.end_row();
+            let all = rows.end - rows.start;
+            match only.as_deref().map_or(all, |only| only.hot.range_cardinality(rows)) {
+                0 => {}
+                count => pieces.push(Piece::Hot { at, count }),
+            }
+        }
+        Ok(Self { pieces, only })
+    }
+
+    /// The only rows that may come, if they are known.
+    pub(super) fn only(&self) -> Option<&RowSet> {
+        self.only.as_deref()
+    }
+}
+
+/// How many of `rows` of a segment may come; deleted ones count when the whole of it does.
+fn wanted(live: &LiveSegment, only: Option<&RowSet>, rows: Range<u64>) -> u64 {
+    let Some(only) = only else { return if live.live_rows() == 0 { 0 } else { rows.end - rows.start } };
+    let positions = |at: u64| u32::try_from(at).unwrap_or(u32::MAX);
+    let bitmap = only.segments.get(&live.segment.id());
+    bitmap.map_or(0, |bitmap| bitmap.range_cardinality(positions(rows.start)..positions(rows.end)))
 }

@@ -12,6 +12,8 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use super::piece::{Piece, Work};
 use super::segment::{Assembly, PreparedReader, SegmentReader, SegmentRows};
 use super::{TableScan, filters, hot};
+use varve_table::RowSet;
+
 use crate::error::{from_vortex, into_datafusion};
 use crate::progress::Progress;
 
@@ -33,11 +35,6 @@ pub(super) fn stream(
         scan,
         work,
     };
-    if partition == 0
-        && let Some(progress) = &reader.progress
-    {
-        progress.expect_rows(reader.work.rows());
-    }
     let batches = futures::stream::try_unfold(reader, async move |mut reader| {
         Ok(reader.next().await?.map(|batch| (batch, reader)))
     });
@@ -77,18 +74,21 @@ impl Reader {
                 }
                 batch
             } else {
-                match self.work.take() {
+                let work = Arc::clone(&self.work);
+                let divided = work.divided(&self.scan, self.progress.as_deref())?;
+                match self.work.take(divided) {
                     None => return Ok(None),
-                    Some(Piece::Hot { at }) => {
-                        let chunk = &self.scan.version.hot.chunks()[at];
-                        self.piece_rows = chunk.batch.num_rows() as u64;
-                        let batch = hot::read(&self.scan, chunk)?;
+                    Some(Piece::Hot { at, count }) => {
+                        self.piece_rows = *count;
+                        let chunk = &self.scan.version.hot.chunks()[*at];
+                        let batch = hot::read(&self.scan, chunk, divided.only())?;
                         self.scanned(Some(&batch));
                         Some(batch)
                     }
-                    Some(Piece::Segment { at, rows }) => {
-                        self.piece_rows = rows.end - rows.start;
-                        let reader = self.reader_of(at)?;
+                    Some(Piece::Segment { at, rows, count }) => {
+                        self.piece_rows = *count;
+                        let rows = rows.clone();
+                        let reader = self.reader_of(*at, divided.only())?;
                         let assembly = Arc::clone(reader.assembly());
                         let parts = reader.read(rows)?;
                         self.pending.extend(parts.into_iter().map(|part| (part, Arc::clone(&assembly))));
@@ -110,11 +110,11 @@ impl Reader {
     }
 
     /// A reader of this segment that knows the filters as they are now.
-    fn reader_of(&mut self, at: usize) -> Result<&PreparedReader> {
+    fn reader_of(&mut self, at: usize, only: Option<&RowSet>) -> Result<&PreparedReader> {
         let generation = filters::generation(&self.scan.filters);
         let current = match self.segment.take() {
             Some(current) if current.at == at && current.generation == generation => current,
-            _ => Current { at, generation, reader: SegmentReader::new(&self.scan, at)?.prepare()? },
+            _ => Current { at, generation, reader: SegmentReader::new(&self.scan, at, only)?.prepare()? },
         };
         Ok(&self.segment.insert(current).reader)
     }

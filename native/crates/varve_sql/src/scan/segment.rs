@@ -11,7 +11,7 @@ use datafusion::physical_expr::utils::{collect_columns, reassign_expr_columns};
 use datafusion::physical_plan::expressions::Literal;
 use datafusion::physical_plan::filter::batch_filter;
 use futures::future::BoxFuture;
-use varve_table::{LiveSegment, RowAddress};
+use varve_table::{LiveSegment, RowAddress, RowSet};
 use vortex::array::VortexSessionExecute;
 use vortex::arrow::ArrowSessionExt;
 use vortex::buffer::Buffer;
@@ -45,8 +45,8 @@ pub(super) struct PreparedReader {
 }
 
 impl SegmentReader {
-    /// For the segment at this place in the table.
-    pub(super) fn new(scan: &TableScan, at: usize) -> Result<Self> {
+    /// For the segment at this place in the table, all of it or `only` some rows.
+    pub(super) fn new(scan: &TableScan, at: usize, only: Option<&RowSet>) -> Result<Self> {
         let live = &scan.version.segments[at];
         let dtype = live.segment.file().dtype();
         let stored = |position: usize| {
@@ -93,7 +93,7 @@ impl SegmentReader {
             .scan()
             .with_projection(bind(pack(projection.collect::<Vec<_>>(), Nullability::NonNullable))?)
             .with_some_filter(native.map(bind).transpose()?)
-            .with_selection(selection(live)?)
+            .with_selection(selection(live, only)?)
             .with_row_offset(RowAddress::of_segment(live.segment.id()).0);
         Ok(Self { builder, assembly: Arc::new(assembly) })
     }
@@ -120,13 +120,21 @@ impl PreparedReader {
     }
 }
 
-/// Rows that are not deleted.
-fn selection(live: &LiveSegment) -> Result<Selection> {
-    let Some(deleted) = &live.deleted else { return Ok(Selection::All) };
-    let positions = Buffer::from_iter(deleted.iter().map(u64::from));
-    let sorted =
-        StrictSortedBuffer::try_new(positions).map_err(|error| into_datafusion(from_vortex(error)))?;
-    Ok(Selection::ExcludeByIndex(sorted))
+/// Rows that are wanted and not deleted.
+fn selection(live: &LiveSegment, only: Option<&RowSet>) -> Result<Selection> {
+    let sorted = |rows: &mut dyn Iterator<Item = u32>| {
+        StrictSortedBuffer::try_new(Buffer::from_iter(rows.map(u64::from)))
+            .map_err(|error| into_datafusion(from_vortex(error)))
+    };
+    match (only, &live.deleted) {
+        (None, None) => Ok(Selection::All),
+        (None, Some(deleted)) => sorted(&mut deleted.iter()).map(Selection::ExcludeByIndex),
+        (Some(only), deleted) => {
+            let wanted = only.segments.get(&live.segment.id()).into_iter().flatten();
+            let mut wanted = wanted.filter(|row| !deleted.as_ref().is_some_and(|gone| gone.contains(*row)));
+            sorted(&mut wanted).map(Selection::IncludeByIndex)
+        }
+    }
 }
 
 /// What makes rows of a table out of what was read.

@@ -15,13 +15,18 @@ use super::{TableScan, filters};
 
 /// Statistics of what comes out of a scan.
 pub(super) fn of(scan: &TableScan) -> Result<Statistics> {
-    let rows = usize::try_from(scan.version.live_rows()).unwrap_or(usize::MAX);
+    let rows = scan.only.as_ref().map_or_else(|| scan.version.live_rows(), |only| only.len());
+    let rows = usize::try_from(rows).unwrap_or(usize::MAX);
     let table: Vec<ColumnStatistics> = (0..scan.stored.fields().len())
         .map(|position| column(&scan.version, position, scan.stored.field(position).data_type()))
         .collect();
     let mut columns: Vec<ColumnStatistics> =
         scan.columns.iter().map(|position| table[*position].clone()).collect();
     let mut num_rows = Precision::Exact(rows);
+    if scan.only.is_some() {
+        num_rows = num_rows.to_inexact();
+        columns = columns.into_iter().map(ColumnStatistics::to_inexact).collect();
+    }
     if let Some(filter) = filters::required(&scan.filters) {
         let selectivity = selectivity(&filter, &scan.stored, &table);
         num_rows = Precision::Inexact((rows as f64 * selectivity).ceil() as usize);

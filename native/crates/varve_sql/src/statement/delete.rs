@@ -1,34 +1,34 @@
 //! DELETE: a query for the addresses of the rows that go.
 
-use std::sync::Arc;
-
-use datafusion::arrow::array::{AsArray, RecordBatch};
-use datafusion::arrow::datatypes::UInt64Type;
-use datafusion::sql::sqlparser::ast::{Delete, FromTable, TableFactor, TableWithJoins};
-use varve_table::{RowAddress, RowSet, Table, Transaction, Version};
+use datafusion::arrow::array::BooleanArray;
+use datafusion::arrow::compute::filter_record_batch;
+use datafusion::sql::sqlparser::ast::{Delete, FromTable};
+use futures::StreamExt;
+use varve_table::Transaction;
 use varve_types::Result;
 
-use super::names::quoted;
-use super::{names, parse};
+use super::changes::Changes;
+use super::parse;
+use super::returning::Returning;
+use super::target::{Target, addresses, behind};
 use crate::error::{from_datafusion, unsupported};
 use crate::output::Output;
-use crate::planner::TARGETS;
-use crate::scan::ROW_ADDRESS;
 use crate::session::Run;
 
 pub(super) async fn run(run: &Run<'_>, transaction: &mut Transaction, delete: Delete) -> Result<Output> {
-    if delete.returning.is_some()
-        || delete.limit.is_some()
-        || !delete.order_by.is_empty()
-        || !delete.tables.is_empty()
-    {
-        return Err(unsupported("DELETE with RETURNING, ORDER BY, LIMIT or several tables is not there"));
+    if delete.limit.is_some() || !delete.order_by.is_empty() || !delete.tables.is_empty() {
+        return Err(unsupported("DELETE with ORDER BY, LIMIT or several tables is not there"));
     }
     let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) = &delete.from;
     let [from] = from.as_slice() else { return Err(unsupported("DELETE is from one table")) };
-    let planner = run.planner(transaction.snapshot());
+    let mut planner = run.planner(transaction.snapshot());
     let target = Target::new(&planner.version, from)?;
-    let mut sql = format!("SELECT {} FROM {}", target.address(), target.relation());
+    let returning = Returning::new(delete.returning, &target);
+    let mut sql = format!("SELECT {}", target.address());
+    if returning.is_some() {
+        sql += &target.columns();
+    }
+    sql += &format!(" FROM {}", target.relation());
     for other in delete.using.iter().flatten() {
         sql += &format!(", {other}");
     }
@@ -36,48 +36,19 @@ pub(super) async fn run(run: &Run<'_>, transaction: &mut Transaction, delete: De
         sql += &format!(" WHERE {condition}");
     }
     let plan = planner.plan(parse::one(&sql)?).map_err(from_datafusion)?;
-    let mut gone = RowSet::default();
-    for batch in run.collect(&planner, plan).await? {
-        gone.extend(addresses(&batch));
-    }
-    let count = transaction.delete(target.table.id, gone)?;
-    Ok(Output::done(Some(count)))
-}
-
-/// The table that a statement changes, as a relation that shows the addresses of its rows.
-pub(super) struct Target {
-    pub table: Arc<Table>,
-    /// What the statement calls it.
-    alias: String,
-}
-
-impl Target {
-    pub(super) fn new(version: &Version, from: &TableWithJoins) -> Result<Self> {
-        let TableFactor::Table { name, alias, .. } = &from.relation else {
-            return Err(unsupported("only tables can be changed"));
-        };
-        if !from.joins.is_empty() {
-            return Err(unsupported("a join cannot be changed: use FROM or USING"));
+    let mut changes = Changes::new(run, &target.table, "DELETE");
+    let mut count = 0;
+    let mut batches = run.stream(&planner, plan).await?;
+    while let Some(batch) = batches.next().await {
+        let batch = batch?;
+        // A row that USING matches several times goes once.
+        let is_first: BooleanArray = addresses(&batch).map(|row| Some(changes.go(row))).collect();
+        count += is_first.true_count() as u64;
+        if returning.is_some() {
+            let old = filter_record_batch(&behind(&batch, 1)?, &is_first);
+            changes.show(&old.map_err(|error| from_datafusion(error.into()))?)?;
         }
-        let table = Arc::clone(&names::table(version, name)?.table);
-        let alias = alias.as_ref().map_or_else(|| table.name.clone(), |alias| names::ident(&alias.name));
-        Ok(Self { table, alias })
+        changes.count_gone()?;
     }
-
-    pub(super) fn address(&self) -> String {
-        self.column(ROW_ADDRESS)
-    }
-
-    pub(super) fn column(&self, name: &str) -> String {
-        format!("{}.{}", quoted(&self.alias), quoted(name))
-    }
-
-    pub(super) fn relation(&self) -> String {
-        format!("{}.{} AS {}", quoted(TARGETS), quoted(&self.table.id.to_string()), quoted(&self.alias))
-    }
-}
-
-/// The addresses in the first column of a batch.
-pub(super) fn addresses(batch: &RecordBatch) -> impl Iterator<Item = RowAddress> {
-    batch.column(0).as_primitive::<UInt64Type>().values().iter().map(|address| RowAddress(*address))
+    changes.apply(run, &mut planner, transaction, (count, returning.as_ref())).await
 }

@@ -1,45 +1,63 @@
-//! INSERT.
-
-use std::sync::Arc;
+//! INSERT. Rows stream into the table, unless ON CONFLICT or RETURNING needs all of them first.
 
 use datafusion::common::DFSchema;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{Expr as Logical, LogicalPlan, LogicalPlanBuilder, lit};
 use datafusion::sql::sqlparser::ast::{Expr, Insert, Query, SetExpr, Statement, TableObject, Value};
+use futures::StreamExt;
 use varve_table::{Column, Table, Transaction};
 use varve_types::{ErrorCode, Result, VarveError};
 
+use super::changes::{Changes, Held};
+use super::conflict::Rule;
+use super::returning::Returning;
 use super::rows::Checks;
+use super::target::Target;
 use super::{names, parse, rows};
 use crate::error::{from_datafusion, unknown, unsupported};
 use crate::output::Output;
 use crate::planner::Planner;
 use crate::session::Run;
 
-pub(super) async fn run(run: &Run<'_>, transaction: &mut Transaction, insert: Insert) -> Result<Output> {
-    if insert.on.is_some() || insert.or.is_some() || insert.replace_into || insert.ignore {
-        return Err(unsupported("INSERT ... ON CONFLICT is not there yet"));
-    }
-    if insert.returning.is_some() {
-        return Err(unsupported("RETURNING is not there yet"));
-    }
+pub(super) async fn run(run: &Run<'_>, transaction: &mut Transaction, mut insert: Insert) -> Result<Output> {
+    let rule = Rule::of(&mut insert)?;
     let TableObject::TableName(name) = &insert.table else {
         return Err(unsupported("INSERT INTO a function is not there"));
     };
-    let planner = run.planner(transaction.snapshot());
-    let table = Arc::clone(&names::table(&planner.version, name)?.table);
+    let mut planner = run.planner(transaction.snapshot());
+    let alias = insert.table_alias.as_ref().map(|alias| names::ident(&alias.alias));
+    let target = Target::named(&planner.version, name, alias)?;
+    let table = &target.table;
+    let returning = Returning::new(insert.returning, &target);
     let given = insert.columns.iter().map(names::column).collect::<Result<Vec<_>>>()?;
-    let targets = targets(&table, &given)?;
+    let targets = targets(table, &given)?;
     let source = match insert.source {
-        Some(query) => source(&planner, &table, &targets, query)?,
+        Some(query) => source(&planner, table, &targets, query)?,
         // DEFAULT VALUES: one row of nothing.
         None => LogicalPlanBuilder::empty(true).build().map_err(from_datafusion)?,
     };
-    let plan = in_table_order(&planner, &table, &targets, source)?;
-    let checks = Checks::new(&planner, &table)?;
+    let plan = in_table_order(&planner, table, &targets, source)?;
+    let checks = Checks::new(&planner, table)?;
     let rows = run.stream(&planner, plan).await?;
-    let count = transaction.append(table.id, checks.checked(rows)).await?;
-    Ok(Output::done(Some(count)))
+    if rule.is_none() && returning.is_none() {
+        let count = transaction.append(table.id, checks.checked(rows)).await?;
+        return Ok(Output::done(Some(count)));
+    }
+    let mut given = Held::new(run, "INSERT");
+    let mut rows = std::pin::pin!(checks.checked(rows));
+    while let Some(batch) = rows.next().await {
+        given.push(rows::of_table(table, &batch?)?)?;
+    }
+    let mut changes = Changes::new(run, table, "INSERT");
+    let count = match rule {
+        Some(rule) => rule.resolve(run, &mut planner, &target, (&given, &mut changes)).await?,
+        None => {
+            given.batches().iter().try_for_each(|rows| changes.come(rows))?;
+            given.batches().iter().map(|rows| rows.num_rows() as u64).sum()
+        }
+    };
+    drop(given);
+    changes.apply(run, &mut planner, transaction, (count, returning.as_ref())).await
 }
 
 /// Positions in the table of the columns that are given; all of them when none is named.
@@ -68,14 +86,19 @@ fn source(
     if let SetExpr::Values(values) = query.body.as_mut() {
         for row in &mut values.rows {
             for (value, target) in row.content.iter_mut().zip(targets) {
-                if matches!(value, Expr::Identifier(word) if word.quote_style.is_none() && word.value.eq_ignore_ascii_case("default"))
-                {
+                if is_default(value) {
                     *value = default_of(&table.columns[*target])?;
                 }
             }
         }
     }
     planner.plan(Statement::Query(query)).map_err(from_datafusion)
+}
+
+/// Whether a value is the word DEFAULT.
+pub(super) fn is_default(value: &Expr) -> bool {
+    matches!(value, Expr::Identifier(word)
+        if word.quote_style.is_none() && word.value.eq_ignore_ascii_case("default"))
 }
 
 /// The DEFAULT of a column, NULL when it has none.

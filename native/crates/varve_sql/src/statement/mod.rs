@@ -1,15 +1,20 @@
 //! Statements that do not only read: what they change, and how.
 
 mod append;
+mod changes;
+mod conflict;
 pub(crate) mod control;
 mod copy;
 mod define;
 mod delete;
 mod insert;
+mod merge;
 pub(crate) mod names;
 pub(crate) mod parse;
 mod repeated;
+mod returning;
 mod rows;
+mod target;
 mod unique;
 mod update;
 pub(crate) mod vacuum;
@@ -18,6 +23,7 @@ use std::sync::Arc;
 
 pub(crate) use append::append;
 use datafusion::sql::sqlparser::ast::{ObjectType, Statement};
+pub(crate) use returning::returned;
 use varve_table::{Transaction, Version};
 use varve_types::Result;
 
@@ -62,6 +68,7 @@ pub(crate) async fn apply(run: &Run<'_>, transaction: &mut Transaction, statemen
         Statement::Update(update) => update::run(run, transaction, update).await,
         Statement::Delete(delete) => delete::run(run, transaction, delete).await,
         Statement::Copy { .. } => copy::from_file(run, transaction, statement).await,
+        Statement::Merge(merge) => merge::run(run, transaction, merge).await,
         Statement::CreateTable(table) => define::create_table(run, transaction, table).await,
         Statement::CreateView(view) => define::create_view(run, transaction, view),
         Statement::CreateSchema { schema_name, if_not_exists, .. } => {

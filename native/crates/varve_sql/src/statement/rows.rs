@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::common::DFSchema;
 use datafusion::common::cast::as_boolean_array;
-use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder};
+use datafusion::common::{DFSchema, plan_err};
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Projection};
 use datafusion::physical_expr::PhysicalExpr;
 use futures::{Stream, StreamExt};
 use varve_table::{Check, Table};
@@ -27,6 +27,50 @@ pub(super) fn cast(plan: LogicalPlan, values: Vec<Expr>, table: &Table) -> Resul
         .collect::<datafusion::common::Result<Vec<_>>>()
         .and_then(|values| LogicalPlanBuilder::from(plan).project(values)?.build())
         .map_err(from_datafusion)
+}
+
+/// `plan` with its columns behind the first `skip` cast to the types of the columns of `table`. Where such a column is a
+/// CASE, each of its branches is cast, so that none is brought to the type of another first.
+pub(super) fn cast_behind(plan: LogicalPlan, skip: usize, table: &Table) -> Result<LogicalPlan> {
+    let cast = |plan: LogicalPlan| {
+        let LogicalPlan::Projection(Projection { expr, input, .. }) = plan else {
+            return plan_err!("a query for new rows is no projection");
+        };
+        let schema = Arc::clone(input.schema());
+        let values = expr.into_iter().enumerate().map(|(at, value)| {
+            let Some(column) = at.checked_sub(skip).and_then(|at| table.columns.get(at)) else {
+                return Ok(value);
+            };
+            let name = value.schema_name().to_string();
+            let value = match value.unalias() {
+                Expr::Case(mut case) => {
+                    for (_, then) in &mut case.when_then_expr {
+                        **then = then.as_ref().clone().cast_to(&column.data_type, &schema)?;
+                    }
+                    if let Some(otherwise) = &mut case.else_expr {
+                        **otherwise = otherwise.as_ref().clone().cast_to(&column.data_type, &schema)?;
+                    }
+                    Expr::Case(case)
+                }
+                value => value.cast_to(&column.data_type, &schema)?,
+            };
+            Ok(value.alias(name))
+        });
+        let values = values.collect::<datafusion::common::Result<Vec<_>>>()?;
+        Projection::try_new(values, input).map(LogicalPlan::Projection)
+    };
+    cast(plan).map_err(from_datafusion)
+}
+
+/// Rows whose columns are those of `table`, in its order, by their names.
+///
+/// # Errors
+/// `CONSTRAINT_VIOLATED` for NULL in a column that is NOT NULL.
+pub(super) fn of_table(table: &Table, rows: &RecordBatch) -> Result<RecordBatch> {
+    let stored = table.store_batch(rows)?;
+    let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
+    RecordBatch::try_new_with_options(table.arrow_schema(), stored.columns().to_vec(), &options)
+        .map_err(|error| from_datafusion(error.into()))
 }
 
 /// The CHECK constraints of a table, ready to run.

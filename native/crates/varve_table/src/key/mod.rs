@@ -45,7 +45,7 @@ pub enum Key {
 }
 
 /// A key that is lent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum KeyRef<'k> {
     /// As [`Key::Number`].
     Number(u64),
