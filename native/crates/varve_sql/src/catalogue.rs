@@ -11,7 +11,7 @@ use datafusion::datasource::source::DataSourceExec;
 use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
-use varve_table::{DEFAULT_SCHEMA, RowSet, TableVersion, Version};
+use varve_table::{DEFAULT_SCHEMA, Index, RowSet, TableVersion, Version};
 use vortex::session::VortexSession;
 
 use crate::engine::CATALOGUE;
@@ -20,6 +20,7 @@ use crate::scan::{TableScan, visible_schema};
 /// One version of a table.
 pub(crate) struct StoredTable {
     version: Arc<TableVersion>,
+    indexes: Arc<Vec<Index>>,
     session: VortexSession,
     schema: SchemaRef,
     constraints: Constraints,
@@ -28,9 +29,9 @@ pub(crate) struct StoredTable {
 }
 
 impl StoredTable {
-    /// `with_address` adds the address of each row as a last column.
+    /// `indexes` are all of the database; `with_address` adds the address of each row as a last column.
     pub(crate) fn new(
-        version: Arc<TableVersion>,
+        (version, indexes): (Arc<TableVersion>, Arc<Vec<Index>>),
         session: VortexSession,
         threads: usize,
         with_address: bool,
@@ -44,6 +45,7 @@ impl StoredTable {
             schema: visible_schema(table, with_address),
             constraints: Constraints::new_unverified(key.into_iter().collect()),
             version,
+            indexes,
             session,
             threads,
             only: None,
@@ -85,7 +87,8 @@ impl TableProvider for StoredTable {
         _limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let columns = projection.cloned().unwrap_or_else(|| (0..self.schema.fields().len()).collect());
-        let scan = TableScan::new(Arc::clone(&self.version), self.session.clone(), columns, self.threads)?;
+        let of = (Arc::clone(&self.version), Arc::clone(&self.indexes));
+        let scan = TableScan::new(of, self.session.clone(), columns, self.threads)?;
         let scan = match &self.only {
             Some(rows) => scan.of_rows(Arc::clone(rows)),
             None => scan,

@@ -125,7 +125,8 @@ impl<'e> Planner<'e> {
     ) -> Result<StoredTable> {
         let session =
             self.session.clone().ok_or_else(|| plan_datafusion_err!("this engine has no database"))?;
-        Ok(StoredTable::new(Arc::clone(version), session, self.threads, with_address))
+        let of = (Arc::clone(version), Arc::clone(&self.version.indexes));
+        Ok(StoredTable::new(of, session, self.threads, with_address))
     }
 
     fn view(&self, view: &varve_table::View) -> Result<Arc<dyn TableProvider>> {

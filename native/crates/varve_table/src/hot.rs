@@ -4,7 +4,7 @@
 //! as large as the next, so that a table that grew row by row has few chunks and each row was copied O(log n) times.
 //! Chunks never change; a version of a table shares those of the version before.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, RecordBatch};
@@ -12,6 +12,7 @@ use arrow_schema::{ArrowError, DataType};
 use roaring::RoaringTreemap;
 use varve_types::Result;
 
+use crate::bounds::ColumnBounds;
 use crate::error::from_arrow;
 use crate::ids::IndexId;
 use crate::key::{KeyColumns, KeyRef, SortedKeys};
@@ -28,12 +29,22 @@ pub struct HotChunk {
     pub batch: RecordBatch,
     /// For each key of the table, the keys of the rows.
     sorted: Vec<SortedKeys>,
+    /// For each column, what is known of its values.
+    bounds: Vec<OnceLock<ColumnBounds>>,
 }
 
 impl HotChunk {
     fn new(first_row: u64, batch: RecordBatch, keys: &[KeyColumns]) -> Result<Self> {
         let sorted = keys.iter().map(|key| Ok(SortedKeys::sort(&[key.keys(&batch)?])));
-        Ok(Self { first_row, sorted: sorted.collect::<Result<_>>()?, batch })
+        let bounds = std::iter::repeat_with(OnceLock::new).take(batch.num_columns()).collect();
+        Ok(Self { first_row, sorted: sorted.collect::<Result<_>>()?, bounds, batch })
+    }
+
+    /// What is known of the values of the column at this position, those of deleted rows too. Cost: the first call looks at
+    /// all of them.
+    #[must_use]
+    pub fn bounds(&self, position: usize) -> &ColumnBounds {
+        self.bounds[position].get_or_init(|| ColumnBounds::of(self.batch.column(position)))
     }
 
     /// One past the number of its last row.
@@ -74,6 +85,13 @@ impl HotRows {
             let rows = sorted.rows()[sorted.find(key)].iter().rev();
             rows.map(|row| chunk.first_row + u64::from(*row)).find(|row| !self.deleted.contains(*row))
         })
+    }
+
+    /// The chunks, each with its sorted keys of `index`; none when the table has no such index.
+    pub(crate) fn sorted(&self, index: IndexId) -> impl Iterator<Item = (&HotChunk, &SortedKeys)> {
+        let place = self.keys.iter().position(|columns| columns.index == index);
+        let chunks = place.into_iter().flat_map(|place| self.chunks.iter().map(move |chunk| (place, chunk)));
+        chunks.map(|(place, chunk)| (chunk.as_ref(), &chunk.sorted[place]))
     }
 
     /// The chunks, in order; deleted rows are in them.

@@ -19,6 +19,7 @@
 //!    the catalogue as a whole a digest, the end of its log a mark.
 //! 5. After a failed commit nothing is written until the database is opened again.
 
+mod bounds;
 mod catalogue;
 mod change;
 mod committer;
@@ -43,11 +44,12 @@ mod transaction;
 mod upkeep;
 mod version;
 
+pub use bounds::ColumnBounds;
 pub use database::{DEFAULT_SCHEMA, Database, Options};
 pub use definition::{Check, Column, Index, Table, View};
 pub use hot::{HotChunk, HotRows};
 pub use ids::{ColumnId, CommitSeq, IndexId, SegmentId, TableId};
-pub use key::{Key, KeyColumns, KeyRef, KeyRun, KeyRunMeta, Keys, Lookup, PRIMARY, SortedKeys};
+pub use key::{Key, KeyColumns, KeyRange, KeyRef, KeyRun, KeyRunMeta, Keys, Lookup, PRIMARY, SortedKeys};
 pub use point::{PointReader, PointRow};
 pub use rewrite::Rewrite;
 pub use rows::{Place, RowAddress, RowSet};

@@ -7,6 +7,7 @@
 //! Expressions inside a scan are over the stored form of the table: columns by stored name, at their position in the
 //! table, and the row address behind them.
 
+mod access;
 mod filters;
 mod floats;
 mod hot;
@@ -34,9 +35,10 @@ use datafusion::physical_plan::DisplayFormatType;
 use datafusion::physical_plan::expressions::Column;
 use datafusion::physical_plan::filter_pushdown::{FilterPushdownPropagation, PushedDown};
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
-use varve_table::{RowSet, TableVersion};
+use varve_table::{Index, RowSet, TableVersion};
 use vortex::session::VortexSession;
 
+use access::Access;
 use filters::Filter;
 use piece::Work;
 
@@ -64,6 +66,8 @@ fn with_row_address(schema: &SchemaRef, with_address: bool) -> SchemaRef {
 #[derive(Clone)]
 pub(crate) struct TableScan {
     version: Arc<TableVersion>,
+    /// Secondary indexes, of other tables too; for their names.
+    indexes: Arc<Vec<Index>>,
     session: VortexSession,
     /// The stored form of the table, with the row address behind it.
     stored: SchemaRef,
@@ -74,6 +78,8 @@ pub(crate) struct TableScan {
     filters: Vec<Filter>,
     /// The only rows that may come, if they are known.
     only: Option<Arc<RowSet>>,
+    /// The index that finds the rows, as far as the filters are known before the query runs.
+    access: Option<Access>,
     fetch: Option<usize>,
     partitions: usize,
     metrics: ExecutionPlanMetricsSet,
@@ -82,7 +88,7 @@ pub(crate) struct TableScan {
 impl TableScan {
     /// A scan that gives `columns`: positions in the table, its length for the row address.
     pub(crate) fn new(
-        version: Arc<TableVersion>,
+        (version, indexes): (Arc<TableVersion>, Arc<Vec<Index>>),
         session: VortexSession,
         columns: Vec<usize>,
         threads: usize,
@@ -93,12 +99,14 @@ impl TableScan {
         let partitions = usize::try_from(worthwhile).unwrap_or(threads).min(threads).max(1);
         Ok(Self {
             version,
+            indexes,
             session,
             stored,
             columns,
             schema,
             filters: Vec::new(),
             only: None,
+            access: None,
             fetch: None,
             partitions,
             metrics: ExecutionPlanMetricsSet::new(),
@@ -204,6 +212,9 @@ impl DataSource for TableScan {
             let shown: Vec<String> = self.filters.iter().map(|filter| filter.shown(table)).collect();
             write!(out, ", filter={}", shown.join(" AND "))?;
         }
+        if let Some(access) = &self.access {
+            write!(out, ", index={}, index_rows={}", access.shown(self), access.rows)?;
+        }
         if let Some(fetch) = self.fetch {
             write!(out, ", fetch={fetch}")?;
         }
@@ -272,6 +283,9 @@ impl DataSource for TableScan {
             // One that changes while the query runs is used to skip rows; its owner applies it anyway.
             answers.push(if filter.is_dynamic() { PushedDown::No } else { PushedDown::Yes });
             scan.filters.push(filter);
+        }
+        if scan.only.is_none() {
+            scan.access = Access::choose(&scan)?;
         }
         Ok(FilterPushdownPropagation::with_parent_pushdown_result(answers).with_updated_node(Arc::new(scan)))
     }

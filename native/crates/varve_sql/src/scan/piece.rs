@@ -11,6 +11,8 @@ use datafusion::common::{DataFusionError, Result};
 use varve_table::{LiveSegment, RowSet};
 
 use super::TableScan;
+use super::access::Access;
+use super::filters::Filter;
 use super::segment::SegmentReader;
 use crate::progress::Progress;
 
@@ -88,7 +90,13 @@ impl Piece {
 
 impl Divided {
     fn new(scan: &TableScan) -> Result<Self> {
-        let only = scan.only.clone();
+        let only = match &scan.only {
+            Some(only) => Some(Arc::clone(only)),
+            None => match access(scan)? {
+                Some(access) => access.find(&scan.version)?.map(Arc::new),
+                None => None,
+            },
+        };
         let mut pieces = Vec::new();
         for (at, live) in scan.version.segments.iter().enumerate() {
             if wanted(live, only.as_deref(), 0..live.segment.meta().rows) == 0 {
@@ -118,6 +126,14 @@ impl Divided {
     pub(super) fn only(&self) -> Option<&RowSet> {
         self.only.as_deref()
     }
+}
+
+/// The index that finds the rows. Filters that came to be known since the plan was made may choose another.
+fn access(scan: &TableScan) -> Result<Option<Access>> {
+    if scan.filters.iter().any(Filter::is_dynamic) {
+        return Access::choose(scan);
+    }
+    Ok(scan.access.clone())
 }
 
 /// How many of `rows` of a segment may come; deleted ones count when the whole of it does.

@@ -1,9 +1,10 @@
 //! What a scan knows of its rows before it runs: how many there are, and the bounds of their columns.
 
+use datafusion::arrow::array::ArrayRef;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::stats::Precision;
 use datafusion::common::{ColumnStatistics, Result, ScalarValue, Statistics};
-use varve_table::{LiveSegment, TableVersion};
+use varve_table::{HotChunk, LiveSegment, TableVersion};
 use vortex::array::stats::StatsSet;
 use vortex::dtype::{DType, PType};
 use vortex::expr::stats::{Precision as VortexPrecision, Stat};
@@ -32,6 +33,10 @@ pub(super) fn of(scan: &TableScan) -> Result<Statistics> {
         num_rows = Precision::Inexact((rows as f64 * selectivity).ceil() as usize);
         columns = columns.into_iter().map(ColumnStatistics::to_inexact).collect();
     }
+    if let Some(access) = &scan.access {
+        let found = usize::try_from(access.rows).unwrap_or(usize::MAX);
+        num_rows = num_rows.min(&Precision::Inexact(found));
+    }
     if let Some(fetch) = scan.fetch {
         columns = columns.into_iter().map(ColumnStatistics::to_inexact).collect();
         num_rows = match num_rows {
@@ -50,16 +55,19 @@ fn width(data_type: &DataType) -> usize {
     data_type.primitive_width().unwrap_or(32)
 }
 
-/// Statistics of one column over all segments; unknown when rows are hot, for those keep none.
+/// Statistics of one column over all segments and hot chunks.
 fn column(version: &TableVersion, position: usize, data_type: &DataType) -> ColumnStatistics {
     let Some(definition) = version.table.columns.get(position) else {
         return ColumnStatistics::new_unknown();
     };
-    if version.hot.stored_rows() > 0 || version.segments.is_empty() {
-        return ColumnStatistics::new_unknown();
-    }
     let name = definition.stored_name();
-    let mut parts = version.segments.iter().map(|live| segment_column(live, &name, data_type));
+    let segments = version.segments.iter().map(|live| segment_column(live, &name, data_type));
+    let is_exact = version.hot.deleted().is_empty();
+    let hot = version.hot.chunks().iter().map(|chunk| {
+        let known = hot_column(chunk, position, data_type);
+        if is_exact { known } else { known.to_inexact() }
+    });
+    let mut parts = segments.chain(hot);
     let Some(mut whole) = parts.next() else { return ColumnStatistics::new_unknown() };
     for part in parts {
         whole = ColumnStatistics {
@@ -81,6 +89,31 @@ pub(super) fn dictionary_values(version: &TableVersion, stored_name: &str) -> Op
     let sizes =
         segments.map(|live| live.segment.dictionary_values(stored_name)).collect::<Option<Vec<_>>>()?;
     Some(sizes.into_iter().max().unwrap_or(0))
+}
+
+fn hot_column(chunk: &HotChunk, position: usize, data_type: &DataType) -> ColumnStatistics {
+    let known = chunk.bounds(position);
+    let bound = |value: &Option<ArrayRef>| {
+        let value = value.as_ref().and_then(|value| ScalarValue::try_from_array(value, 0).ok());
+        value.and_then(|value| value.cast_to(data_type).ok()).map_or(Precision::Absent, Precision::Exact)
+    };
+    // NaN is beyond every number: where it is a bound, comparisons with it tell nothing.
+    let has_nan = [&known.least, &known.greatest].into_iter().flatten().any(is_nan);
+    ColumnStatistics {
+        null_count: Precision::Exact(known.nulls),
+        min_value: if has_nan { Precision::Absent } else { bound(&known.least) },
+        max_value: if has_nan { Precision::Absent } else { bound(&known.greatest) },
+        ..ColumnStatistics::new_unknown()
+    }
+}
+
+fn is_nan(value: &ArrayRef) -> bool {
+    match ScalarValue::try_from_array(value, 0) {
+        Ok(ScalarValue::Float16(Some(value))) => value.is_nan(),
+        Ok(ScalarValue::Float32(Some(value))) => value.is_nan(),
+        Ok(ScalarValue::Float64(Some(value))) => value.is_nan(),
+        _ => false,
+    }
 }
 
 fn segment_column(live: &LiveSegment, name: &str, data_type: &DataType) -> ColumnStatistics {

@@ -47,7 +47,7 @@ pub(super) enum Rule {
     /// The rows in its way go, and earlier ones of the same statement.
     Replace,
     /// The row in its way is updated.
-    Update(Option<ConflictTarget>, DoUpdate),
+    Update(Option<ConflictTarget>, Box<DoUpdate>),
 }
 
 impl Rule {
@@ -68,7 +68,7 @@ impl Rule {
             None => Ok(None),
             Some(OnInsert::OnConflict(on)) => Ok(Some(match on.action {
                 OnConflictAction::DoNothing => Self::Nothing(on.conflict_target),
-                OnConflictAction::DoUpdate(update) => Self::Update(on.conflict_target, update),
+                OnConflictAction::DoUpdate(update) => Self::Update(on.conflict_target, Box::new(update)),
             })),
             Some(_) => Err(unsupported("ON DUPLICATE KEY UPDATE is not there: use ON CONFLICT")),
         }
@@ -106,7 +106,7 @@ impl Rule {
                 let (kept, pairs) = proposed.pairs()?;
                 let count = insert(changes, given.batches(), &kept)?;
                 let pairs = Pairs { pairs, batches: given.batches() };
-                Ok(count + pairs.update(run, planner, target, (update, changes)).await?)
+                Ok(count + pairs.update(run, planner, target, (*update, changes)).await?)
             }
         }
     }
@@ -287,23 +287,25 @@ impl Pairs<'_> {
         planner.give(OLD, old);
         planner.give(EXCLUDED, Arc::new(self.excluded(table)?));
         let plan = planner.plan(parse::one(&sql)?).map_err(from_datafusion)?;
-        let plan = rows::cast_behind(plan, 3, table)?;
+        let plan = rows::cast_behind(plan, 2, table)?;
         let checks = Checks::new(planner, table)?;
-        let mut seen: HashMap<RowAddress, Seen> = HashMap::new();
+        let mut last: HashMap<RowAddress, u64> = HashMap::new();
+        for (place, (_, old)) in self.pairs.iter().enumerate() {
+            last.insert(*old, place as u64);
+        }
         let mut count = 0;
         let mut batches = run.stream(planner, plan).await?;
         while let Some(batch) = batches.next().await {
             let batch = batch?;
-            let passes = batch.column(2).as_boolean();
             let places = batch.column(1).as_primitive::<UInt64Type>().values();
-            for (at, old) in addresses(&batch).enumerate() {
-                let is_updated = passes.value(at);
-                seen.entry(old).or_default().add(places[at], is_updated)?;
-                if is_updated {
-                    changes.go(old);
+            for (old, place) in addresses(&batch).zip(places) {
+                // A later row would change it again, or would have to look at it as it is now.
+                if last.get(&old).is_some_and(|last| place < last) {
+                    return Err(twice());
                 }
+                changes.go(old);
             }
-            let new = filter_record_batch(&behind(&batch, 3)?, passes).map_err(from_arrow)?;
+            let new = behind(&batch, 2)?;
             checks.check(&new)?;
             changes.come(&new)?;
             count += new.num_rows() as u64;
@@ -333,21 +335,20 @@ impl Pairs<'_> {
     }
 }
 
-/// The query for address, place, condition and new values. Columns without a table's name are those of the old row.
+/// The query for address, place and new values. Columns without a table's name are those of the old row.
 fn query(target: &Target, mut update: DoUpdate) -> Result<String> {
     let table = &target.table;
     let _: ControlFlow<()> = update.visit(&mut Excluded { table });
     let new = update::assigned(table, &update.assignments)?;
-    let condition = update.selection.map_or_else(|| "TRUE".to_owned(), |condition| condition.to_string());
-    let passes = format!("CASE WHEN ({condition}) THEN TRUE ELSE FALSE END");
-    let mut sql = format!("SELECT {}, {EXCLUDED}.{PLACE}, {passes}", target.address());
+    let condition = update.selection.map_or_else(String::new, |condition| format!(" WHERE {condition}"));
+    let mut sql = format!("SELECT {}, {EXCLUDED}.{PLACE}", target.address());
     for (at, (column, value)) in table.columns.iter().zip(&new).enumerate() {
         let value = value.as_ref().map_or_else(|| target.column(&column.name), |value| format!("({value})"));
         sql += &format!(", {value} AS \"v{at}\"");
     }
     let given = |name: &str, alias: &str| format!("{}.{} AS {alias}", quoted(GIVEN), quoted(name));
     Ok(format!(
-        "{sql} FROM {} JOIN {} ON {} = {EXCLUDED}.{ROW_ADDRESS}",
+        "{sql} FROM {} JOIN {} ON {} = {EXCLUDED}.{ROW_ADDRESS}{condition}",
         given(OLD, &quoted(&target.alias)),
         given(EXCLUDED, EXCLUDED),
         target.address(),
@@ -376,25 +377,6 @@ impl VisitorMut for Excluded<'_> {
             *column = Ident::with_quote('"', new_name(&names::ident(column)));
         }
         ControlFlow::Continue(())
-    }
-}
-
-/// What is known of the given rows that one row stands in the way of.
-#[derive(Default)]
-struct Seen {
-    last: u64,
-    /// The first that updated it.
-    updated: Option<u64>,
-}
-
-impl Seen {
-    /// Adds a given row; refused when the row in its way was updated by an earlier one.
-    fn add(&mut self, place: u64, is_updated: bool) -> Result<()> {
-        self.last = self.last.max(place);
-        if is_updated {
-            self.updated = Some(self.updated.map_or(place, |first| first.min(place)));
-        }
-        if self.updated.is_some_and(|first| first < self.last) { Err(twice()) } else { Ok(()) }
     }
 }
 

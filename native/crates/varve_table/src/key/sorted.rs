@@ -104,6 +104,14 @@ impl SortedKeys {
         start..end
     }
 
+    /// The places of the keys that are not below `from` and below `to`.
+    #[must_use]
+    pub fn range(&self, from: Option<KeyRef<'_>>, to: Option<KeyRef<'_>>) -> Range<usize> {
+        let start = from.map_or(0, |key| self.partition_point(|other| other < key));
+        let end = to.map_or(self.len(), |key| self.partition_point(|other| other < key));
+        start..end.max(start)
+    }
+
     fn partition_point(&self, is_below: impl Fn(KeyRef<'_>) -> bool) -> usize {
         let (mut low, mut high) = (0, self.len());
         while low < high {

@@ -49,10 +49,10 @@ pub(crate) fn first_duplicate(keys: &SortedKeys, is_gone: impl Fn(u32) -> bool) 
 
 /// Looks up rows of one version by the key of one index.
 pub struct Lookup<'v> {
-    version: &'v TableVersion,
-    index: IndexId,
+    pub(super) version: &'v TableVersion,
+    pub(super) index: IndexId,
     /// The key runs to be asked, oldest first.
-    runs: Vec<(&'v LiveSegment, &'v KeyRun)>,
+    pub(super) runs: Vec<(&'v LiveSegment, &'v KeyRun)>,
 }
 
 impl TableVersion {

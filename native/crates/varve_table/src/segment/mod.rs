@@ -13,6 +13,7 @@ mod write;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -59,6 +60,7 @@ pub struct Segment {
     reader: Arc<dyn LayoutReader>,
     store: Arc<SegmentStore>,
     stored: Arc<StoredFile>,
+    requested: Arc<AtomicU64>,
 }
 
 impl Segment {
@@ -96,11 +98,13 @@ impl Segment {
         if file.row_count() != meta.rows || parts.len() != meta.part_sums.len() {
             return Err(damaged(format!("segment {} is not the one that was written", path.display())));
         }
-        let source = VerifiedSource::new(map, path.display().to_string(), Arc::clone(parts), &meta.part_sums);
+        let requested = Arc::default();
+        let of = (map, path.display().to_string());
+        let source = VerifiedSource::new(of, Arc::clone(parts), &meta.part_sums, &requested);
         let file = file.with_segment_source(Arc::new(source));
         let reader = file.layout_reader().map_err(unreadable)?;
         let stored = StoredFile::new(&store.files, path);
-        Ok(Self { meta, file, reader, store: Arc::clone(store), stored })
+        Ok(Self { meta, file, reader, store: Arc::clone(store), stored, requested })
     }
 
     /// What the catalogue knows of it.
@@ -119,6 +123,13 @@ impl Segment {
     #[must_use]
     pub fn file(&self) -> &VortexFile {
         &self.file
+    }
+
+    /// Bytes of its parts that were asked for since it was opened, each as often as it was: what zone maps and indexes
+    /// spare is not among them.
+    #[must_use]
+    pub fn bytes_requested(&self) -> u64 {
+        self.requested.load(Ordering::Relaxed)
     }
 
     /// A scan over all of its rows, deleted ones too; fields are found by stored name.

@@ -23,13 +23,20 @@ pub(super) struct VerifiedSource {
     sums: Box<[u32]>,
     /// One bit per part that was verified.
     verified: Box<[AtomicU64]>,
+    /// Bytes that were asked for, each as often as it was.
+    requested: Arc<AtomicU64>,
 }
 
 impl VerifiedSource {
-    /// `sums` has the crc32c of each of `parts`.
-    pub(super) fn new(map: Bytes, name: String, parts: Arc<[SegmentSpec]>, sums: &[u32]) -> Self {
+    /// `sums` has the crc32c of each of `parts`; what is asked for is counted in `requested`.
+    pub(super) fn new(
+        (map, name): (Bytes, String),
+        parts: Arc<[SegmentSpec]>,
+        sums: &[u32],
+        requested: &Arc<AtomicU64>,
+    ) -> Self {
         let verified = (0..parts.len().div_ceil(64)).map(|_| AtomicU64::new(0)).collect();
-        Self { map, name, parts, sums: sums.into(), verified }
+        Self { map, name, parts, sums: sums.into(), verified, requested: Arc::clone(requested) }
     }
 
     fn read(&self, id: SegmentId) -> VortexResult<BufferHandle> {
@@ -42,6 +49,7 @@ impl VerifiedSource {
             .filter(|(start, end)| start <= end && *end <= self.map.len())
             .map(|(start, end)| self.map.slice(start..end))
             .ok_or_else(|| vortex_err!("part {at} of segment {} lies outside", self.name))?;
+        self.requested.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         let (word, bit) = (&self.verified[at / 64], 1u64 << (at % 64));
         if word.load(Ordering::Relaxed) & bit == 0 {
             if self.sums.get(at) != Some(&crc32c::crc32c(&bytes)) {

@@ -1,0 +1,193 @@
+//! Index access: rows that the filters may leave, found by the keys of an index instead of by reading columns.
+//!
+//! An index helps when filters fix its first columns to few values, and perhaps bound the next. How many rows it would give
+//! is counted in the index itself. Filters are still applied to what it gives, so that it may give too many rows, never too
+//! few: rows with a NULL among the key's columns are in no index, which rules it out where a filter would keep them.
+
+use std::ops::Bound;
+use std::sync::Arc;
+
+use datafusion::arrow::array::ArrayRef;
+use datafusion::arrow::datatypes::{DataType, SchemaRef};
+use datafusion::common::{Result, ScalarValue};
+use datafusion::logical_expr::Operator;
+use datafusion::physical_expr::utils::{Guarantee, LiteralGuarantee, conjunction_opt};
+use datafusion::physical_expr::{PhysicalExpr, split_conjunction};
+use datafusion::physical_expr_common::physical_expr::snapshot_physical_expr;
+use datafusion::physical_plan::expressions::{BinaryExpr, Column, Literal};
+use varve_table::{IndexId, KeyColumns, KeyRange, PRIMARY, RowSet, TableVersion};
+
+use super::TableScan;
+use crate::error::into_datafusion;
+
+/// So many ranges are looked up at most.
+const RANGES_MAX: usize = 4_096;
+/// An index is used when it leaves one row of so many, or fewer: fetching a row costs as much as filtering so many.
+const ROWS_PER_FETCH: u64 = 32;
+
+/// How a scan finds its rows.
+#[derive(Clone, Debug)]
+pub(super) struct Access {
+    index: IndexId,
+    ranges: Vec<KeyRange>,
+    /// Rows that it gives, deleted ones too.
+    pub rows: u64,
+}
+
+impl Access {
+    /// The index that leaves the fewest rows under the scan's filters as they are now; `None` when reading all is cheaper.
+    pub(super) fn choose(scan: &TableScan) -> Result<Option<Self>> {
+        let version = &scan.version;
+        if scan.filters.is_empty() || version.hot.keys().is_empty() {
+            return Ok(None);
+        }
+        let current = scan.filters.iter().map(|filter| snapshot_physical_expr(Arc::clone(filter.expr())));
+        let Some(filter) = conjunction_opt(current.collect::<Result<Vec<_>>>()?) else { return Ok(None) };
+        let bounds = bounds(&filter, &scan.stored);
+        let mut best: Option<Self> = None;
+        for key in version.hot.keys().iter() {
+            let Some(ranges) = ranges(version, key, &bounds)? else { continue };
+            let rows = version.lookup(key.index).count(&ranges).map_err(into_datafusion)?;
+            let Some(rows) = rows else { continue };
+            if best.as_ref().is_none_or(|best| rows < best.rows) {
+                best = Some(Self { index: key.index, ranges, rows });
+            }
+        }
+        Ok(best.filter(|best| best.rows.saturating_mul(ROWS_PER_FETCH) <= stored_rows(version)))
+    }
+
+    /// The rows.
+    pub(super) fn find(&self, version: &TableVersion) -> Result<Option<RowSet>> {
+        version.lookup(self.index).rows(&self.ranges).map_err(into_datafusion)
+    }
+
+    /// The name of the index, as users know it.
+    pub(super) fn shown(&self, scan: &TableScan) -> String {
+        if self.index == PRIMARY {
+            return "primary key".to_owned();
+        }
+        let index = scan.indexes.iter().find(|index| index.id == self.index);
+        index.map_or_else(|| self.index.to_string(), |index| index.name.clone())
+    }
+}
+
+fn stored_rows(version: &TableVersion) -> u64 {
+    version.segments.iter().map(|live| live.segment.meta().rows).sum::<u64>() + version.hot.stored_rows()
+}
+
+/// What filters say of one column; rows where it is NULL pass none of them.
+#[derive(Clone)]
+struct Bounds {
+    /// The only values.
+    values: Option<Vec<ScalarValue>>,
+    lower: Bound<ScalarValue>,
+    upper: Bound<ScalarValue>,
+}
+
+/// What `filter` says of each column.
+fn bounds(filter: &Arc<dyn PhysicalExpr>, columns: &SchemaRef) -> Vec<Bounds> {
+    let free = Bounds { values: None, lower: Bound::Unbounded, upper: Bound::Unbounded };
+    let mut bounds = vec![free; columns.fields().len()];
+    for known in LiteralGuarantee::analyze(filter) {
+        if let (Guarantee::In, Ok(at)) = (known.guarantee, columns.index_of(&known.column.name)) {
+            bounds[at].values = Some(known.literals.into_iter().filter(|value| !value.is_null()).collect());
+        }
+    }
+    for part in split_conjunction(filter) {
+        let Some((column, operator, value)) = comparison(part) else { continue };
+        let Some(of) = bounds.get_mut(column.index()) else { continue };
+        let value = value.clone();
+        match operator {
+            Operator::Gt => of.lower = tighter(&of.lower, Bound::Excluded(value), ScalarValue::gt),
+            Operator::GtEq => of.lower = tighter(&of.lower, Bound::Included(value), ScalarValue::gt),
+            Operator::Lt => of.upper = tighter(&of.upper, Bound::Excluded(value), ScalarValue::lt),
+            Operator::LtEq => of.upper = tighter(&of.upper, Bound::Included(value), ScalarValue::lt),
+            _ => {}
+        }
+    }
+    bounds
+}
+
+/// `column operator value`, whichever side it is written on.
+fn comparison(expr: &Arc<dyn PhysicalExpr>) -> Option<(&Column, Operator, &ScalarValue)> {
+    let binary = expr.downcast_ref::<BinaryExpr>()?;
+    let (left, right) = (binary.left(), binary.right());
+    let (column, value, operator) = match (left.downcast_ref::<Column>(), right.downcast_ref::<Column>()) {
+        (Some(column), None) => (column, right.downcast_ref::<Literal>()?, *binary.op()),
+        (None, Some(column)) => (column, left.downcast_ref::<Literal>()?, binary.op().swap()?),
+        _ => return None,
+    };
+    (!value.value().is_null()).then(|| (column, operator, value.value()))
+}
+
+/// The narrower of two bounds, where `is_narrower` compares their values.
+fn tighter(
+    one: &Bound<ScalarValue>,
+    other: Bound<ScalarValue>,
+    is_narrower: fn(&ScalarValue, &ScalarValue) -> bool,
+) -> Bound<ScalarValue> {
+    let value = |bound: &Bound<ScalarValue>| match bound {
+        Bound::Included(value) | Bound::Excluded(value) => Some(value.clone()),
+        Bound::Unbounded => None,
+    };
+    match (value(one), value(&other)) {
+        (Some(before), Some(after)) if is_narrower(&before, &after) => one.clone(),
+        (Some(before), Some(after)) if before == after && matches!(one, Bound::Excluded(_)) => one.clone(),
+        _ => other,
+    }
+}
+
+/// The ranges of a key that hold every row within `bounds`; `None` when they say nothing of it.
+fn ranges(version: &TableVersion, key: &KeyColumns, bounds: &[Bounds]) -> Result<Option<Vec<KeyRange>>> {
+    let columns = &version.table.columns;
+    let positions: Option<Vec<usize>> =
+        key.columns.iter().map(|id| columns.iter().position(|column| column.id == *id)).collect();
+    let Some(positions) = positions else { return Ok(None) };
+    let mut prefixes: Vec<Vec<ArrayRef>> = vec![Vec::new()];
+    let mut used = 0;
+    for position in &positions {
+        let Some(values) = &bounds[*position].values else { break };
+        let Some(values) = arrays(values, &columns[*position].data_type)? else { break };
+        if prefixes.len().saturating_mul(values.len()) > RANGES_MAX {
+            break;
+        }
+        let longer = prefixes.iter().flat_map(|prefix| {
+            values.iter().map(|value| prefix.iter().chain([value]).cloned().collect::<Vec<ArrayRef>>())
+        });
+        prefixes = longer.collect();
+        used += 1;
+    }
+    let (mut lower, mut upper) = (Bound::Unbounded, Bound::Unbounded);
+    if let Some(position) = positions.get(used) {
+        lower = bound(&bounds[*position].lower, &columns[*position].data_type)?;
+        upper = bound(&bounds[*position].upper, &columns[*position].data_type)?;
+    }
+    let is_bounded = !matches!((&lower, &upper), (Bound::Unbounded, Bound::Unbounded));
+    let said = used + usize::from(is_bounded);
+    if said == 0 || positions[said..].iter().any(|position| columns[*position].nullable) {
+        return Ok(None);
+    }
+    let ranges = prefixes.iter().map(|prefix| key.range(prefix, lower.as_ref(), upper.as_ref()));
+    ranges.collect::<varve_types::Result<_>>().map(Some).map_err(into_datafusion)
+}
+
+fn bound(bound: &Bound<ScalarValue>, data_type: &DataType) -> Result<Bound<ArrayRef>> {
+    let (Bound::Included(value) | Bound::Excluded(value)) = bound else { return Ok(Bound::Unbounded) };
+    let Some(value) = array(value, data_type)? else { return Ok(Bound::Unbounded) };
+    Ok(if matches!(bound, Bound::Included(_)) { Bound::Included(value) } else { Bound::Excluded(value) })
+}
+
+fn arrays(values: &[ScalarValue], data_type: &DataType) -> Result<Option<Vec<ArrayRef>>> {
+    values.iter().map(|value| array(value, data_type)).collect()
+}
+
+/// A value as a key has it; `None` when its type is not the column's. Floats are left out: keys and filters need not agree
+/// on zeros and NaN.
+fn array(value: &ScalarValue, data_type: &DataType) -> Result<Option<ArrayRef>> {
+    let value_type = value.data_type();
+    let is_same = &value_type == data_type || (value_type.is_string() && data_type.is_string());
+    if !is_same || data_type.is_floating() || data_type.is_nested() {
+        return Ok(None);
+    }
+    value.cast_to(data_type)?.to_array_of_size(1).map(Some)
+}

@@ -1,0 +1,152 @@
+//! What a scan reads: indexes spare most of it, and answers are those of a table without any.
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
+use tempfile::TempDir;
+use varve_sql::{Engine, Options, Params, Session};
+
+/// Rows of each table.
+const ROWS: u64 = 1_000_000;
+
+/// `big` has a primary key and indexes, `plain` the same rows and none.
+struct Tables {
+    engine: Engine,
+    session: Session,
+    _dir: TempDir,
+}
+
+impl Tables {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let directory = Some(dir.path().join("db"));
+        let mut options = Options { directory, threads: 2, ..Options::default() };
+        // Nothing else reads while bytes are counted.
+        options.database.upkeep = false;
+        let engine = Engine::open(&options).expect("it opens");
+        let session = engine.session();
+        let tables = Self { engine, session, _dir: dir };
+        let columns = "id BIGINT, r BIGINT, s VARCHAR, g INT, h INT NOT NULL, f DOUBLE";
+        tables.run(&format!("CREATE TABLE big ({columns}, PRIMARY KEY (id))"));
+        tables.run(&format!("CREATE TABLE plain ({columns})"));
+        for table in ["big", "plain"] {
+            tables.run(&format!(
+                "INSERT INTO {table} SELECT value, value * 7919 % 1000003, 'text ' || (value * 7919 % 1000003), \
+                 CASE WHEN value % 10 = 0 THEN NULL ELSE value % 5000 END, value % 777, value * 0.5 \
+                 FROM generate_series(1, {ROWS})"
+            ));
+        }
+        for index in [
+            "by_r ON big (r)",
+            "by_s ON big (s)",
+            "by_h ON big (h, g)",
+            "by_g ON big (g, h)",
+            "by_f ON big (f)",
+        ] {
+            tables.run(&format!("CREATE INDEX {index}"));
+        }
+        tables
+    }
+
+    fn run(&self, sql: &str) -> Vec<String> {
+        let run = async { self.session.execute(sql, Params::default()).await?.collect().await };
+        let batches = self.engine.handle().block_on(run).unwrap_or_else(|error| panic!("{sql}: {error}"));
+        let mut rows: Vec<String> = batches.iter().flat_map(shown).collect();
+        rows.sort();
+        rows
+    }
+
+    /// Bytes of segments that a statement asks for.
+    fn bytes(&self, sql: &str) -> u64 {
+        let requested = || {
+            let snapshot = self.engine.database().expect("there is one").snapshot();
+            let segments = snapshot.tables.values().flat_map(|table| &table.segments);
+            segments.map(|live| live.segment.bytes_requested()).sum::<u64>()
+        };
+        let before = requested();
+        self.run(sql);
+        requested() - before
+    }
+
+    /// Under `condition` the scan of `big` uses `index`, or none, and both tables answer alike.
+    fn check(&self, condition: &str, index: Option<&str>) {
+        let plan = self.run(&format!("EXPLAIN SELECT * FROM big WHERE {condition}")).join("\n");
+        let used = plan.split_once("index=").map(|(_, rest)| rest.split(", ").next().unwrap_or_default());
+        assert_eq!(used, index, "{condition}: {plan}");
+        let rows = |table: &str| {
+            let sql = format!("SELECT id, s, g FROM {table} WHERE {condition}");
+            self.run(&format!("SELECT count(*), sum(id), min(s), max(g) FROM ({sql})"))
+        };
+        assert_eq!(rows("big"), rows("plain"), "{condition}");
+    }
+}
+
+fn shown(batch: &RecordBatch) -> Vec<String> {
+    let options = FormatOptions::default().with_null("NULL");
+    let columns = batch.columns().iter();
+    let columns: Vec<_> = columns
+        .map(|column| ArrayFormatter::try_new(column.as_ref(), &options).expect("every type can be shown"))
+        .collect();
+    let row = |row| columns.iter().map(|column| column.value(row).to_string()).collect::<Vec<_>>().join(" ");
+    (0..batch.num_rows()).map(row).collect()
+}
+
+#[test]
+fn indexes_spare_reading() {
+    let tables = Tables::new();
+    // Hot rows, deleted ones, and such as share their key with rows of segments.
+    for table in ["big", "plain"] {
+        tables.run(&format!(
+            "INSERT INTO {table} SELECT 1000000 + value, value, 'hot', 7, 8, 0 FROM generate_series(1, 1000)"
+        ));
+        tables.run(&format!("DELETE FROM {table} WHERE r % 100 = 3"));
+    }
+    answers(&tables);
+    bytes(&tables);
+}
+
+fn answers(tables: &Tables) {
+    let primary = Some("primary key");
+    tables.check("id = 500000", primary);
+    tables.check("500000 = id AND s <> 'x'", primary);
+    tables.check("id = 1000500", primary);
+    tables.check("id = -5", primary);
+    tables.check("id IN (1, 2, 3, 700000, 1000001, 5000000)", primary);
+    tables.check("id = 1 OR id = 2", primary);
+    tables.check("id BETWEEN 1000 AND 2000", primary);
+    tables.check("id > 999000 AND id <= 1000900 AND s <> 'x'", primary);
+    tables.check("id < 50", primary);
+    tables.check("id >= 1000990", primary);
+    tables.check("r = 12345", Some("by_r"));
+    tables.check("r = 103", Some("by_r"));
+    tables.check("r > 500000 AND r < 501000", Some("by_r"));
+    tables.check("r IN (SELECT 5) OR r = 7", None);
+    tables.check("s = 'text 17'", Some("by_s"));
+    tables.check("s >= 'text 9999' AND s < 'text 99999'", Some("by_s"));
+    tables.check("s LIKE 'text 12345%'", None);
+    tables.check("h = 5 AND g = 100", Some("by_h"));
+    tables.check("h = 5 AND g > 4990", Some("by_h"));
+    tables.check("g = 4999", Some("by_g"));
+    tables.check("g IN (3, 4) AND h < 10", Some("by_g"));
+    // Rows without a key: those whose g is NULL must not be lost.
+    tables.check("h = 5", None);
+    tables.check("h = 5 AND g IS NULL", None);
+    tables.check("g IS NULL", None);
+    // Most rows: reading all is cheaper.
+    tables.check("id > 5", None);
+    tables.check("id <> 5", None);
+    tables.check("r > 0", None);
+    // Zeros and NaN of floats need not be those of the key.
+    tables.check("f = 10.5", None);
+    tables.check("id * 2 = 1000000", None);
+}
+
+fn bytes(tables: &Tables) {
+    let full = tables.bytes("SELECT count(s), sum(id) FROM plain");
+    for (sql, share) in
+        [("SELECT s, id FROM big WHERE id = 500000", 10), ("SELECT s, id FROM big WHERE r = 12345", 10)]
+    {
+        let read = tables.bytes(sql);
+        println!("{sql}: {read} bytes, {full} without");
+        assert!(read * share <= full, "{sql}: {read} bytes, {full} without");
+    }
+}

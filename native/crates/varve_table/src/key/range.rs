@@ -1,0 +1,150 @@
+//! Ranges of keys: the rows whose keys lie between two others.
+
+use std::ops::Bound;
+
+use arrow_array::ArrayRef;
+use arrow_row::{RowConverter, SortField};
+use varve_types::Result;
+
+use super::{Key, KeyColumns, KeyRef, Lookup, numbers};
+use crate::error::from_arrow;
+use crate::rows::{RowAddress, RowSet};
+
+/// Keys that are not below `from` and below `to`; on a side that is `None` there is no bound.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyRange {
+    /// The least key.
+    pub from: Option<Key>,
+    /// The least key beyond.
+    pub to: Option<Key>,
+}
+
+impl KeyColumns {
+    /// The range of the keys whose first columns are `equal`, and whose next column lies between `lower` and `upper`. Each
+    /// value is an array of one row and of its column's type, none is NULL.
+    ///
+    /// # Errors
+    /// `ARGUMENT_INVALID` when a value cannot be encoded.
+    pub fn range(
+        &self,
+        equal: &[ArrayRef],
+        lower: Bound<&ArrayRef>,
+        upper: Bound<&ArrayRef>,
+    ) -> Result<KeyRange> {
+        if self.rows.is_none() {
+            return Ok(number_range(equal.first(), lower, upper));
+        }
+        let encode = |next: Option<&ArrayRef>| {
+            let values: Vec<ArrayRef> = equal.iter().chain(next).cloned().collect();
+            self.encode_first(&values)
+        };
+        let from = match lower {
+            Bound::Unbounded => Some(encode(None)?).filter(|key| !key.is_empty()),
+            Bound::Included(value) => Some(encode(Some(value))?),
+            // No key goes beyond all that begin alike: there is none after it.
+            Bound::Excluded(value) => match successor(encode(Some(value))?) {
+                None => return Ok(nothing(Key::Bytes(Box::default()))),
+                after => after,
+            },
+        };
+        let to = match upper {
+            Bound::Unbounded => successor(encode(None)?),
+            Bound::Included(value) => successor(encode(Some(value))?),
+            Bound::Excluded(value) => Some(encode(Some(value))?),
+        };
+        let key = |bytes: Vec<u8>| Key::Bytes(bytes.into());
+        Ok(KeyRange { from: from.map(key), to: to.map(key) })
+    }
+
+    /// What keys begin with whose first columns are `values`: columns are encoded one after the other.
+    fn encode_first(&self, values: &[ArrayRef]) -> Result<Vec<u8>> {
+        if values.is_empty() {
+            return Ok(Vec::new());
+        }
+        let fields = self.types.iter().take(values.len()).cloned().map(SortField::new).collect();
+        RowConverter::new(fields)
+            .and_then(|converter| converter.convert_columns(values))
+            .map(|rows| rows.row(0).data().to_vec())
+            .map_err(|error| from_arrow(error, "encoding a key"))
+    }
+}
+
+/// The range of keys that are one number.
+fn number_range(equal: Option<&ArrayRef>, lower: Bound<&ArrayRef>, upper: Bound<&ArrayRef>) -> KeyRange {
+    let number = |value: &ArrayRef| numbers(value)[0];
+    let (lower, upper) = match equal {
+        Some(value) => (Bound::Included(value), Bound::Included(value)),
+        None => (lower, upper),
+    };
+    let from = match lower {
+        Bound::Unbounded => None,
+        Bound::Included(value) => Some(number(value)),
+        Bound::Excluded(value) => match number(value).checked_add(1) {
+            None => return nothing(Key::Number(0)),
+            after => after,
+        },
+    };
+    let to = match upper {
+        Bound::Unbounded => None,
+        Bound::Included(value) => number(value).checked_add(1),
+        Bound::Excluded(value) => Some(number(value)),
+    };
+    KeyRange { from: from.map(Key::Number), to: to.map(Key::Number) }
+}
+
+/// No keys: those below the least.
+fn nothing(least: Key) -> KeyRange {
+    KeyRange { from: None, to: Some(least) }
+}
+
+/// The least byte string above all that begin with `bytes`; `None` when there is none.
+fn successor(mut bytes: Vec<u8>) -> Option<Vec<u8>> {
+    while bytes.last() == Some(&u8::MAX) {
+        bytes.pop();
+    }
+    *bytes.last_mut()? += 1;
+    Some(bytes)
+}
+
+impl Lookup<'_> {
+    /// How many rows have keys in `ranges`, deleted ones too; `None` when a segment has no part of the index.
+    ///
+    /// # Errors
+    /// `STORE_DAMAGED` when a key run is not what was written.
+    /// Cost: two lookups per range and segment.
+    pub fn count(&self, ranges: &[KeyRange]) -> Result<Option<u64>> {
+        let mut count = 0;
+        let is_complete = self.each(ranges, |_, rows| count += rows.len() as u64)?;
+        Ok(is_complete.then_some(count))
+    }
+
+    /// The rows that have keys in `ranges`, deleted ones too; `None` when a segment has no part of the index.
+    ///
+    /// # Errors
+    /// As [`Self::count`].
+    pub fn rows(&self, ranges: &[KeyRange]) -> Result<Option<RowSet>> {
+        let mut set = RowSet::default();
+        let is_complete = self.each(ranges, |first, rows| {
+            set.extend(rows.iter().map(|row| RowAddress(first.0 + u64::from(*row))));
+        })?;
+        Ok(is_complete.then_some(set))
+    }
+
+    /// Gives the rows of each part of the index that are in `ranges`, as distances from an address; whether all were.
+    fn each(&self, ranges: &[KeyRange], mut take: impl FnMut(RowAddress, &[u32])) -> Result<bool> {
+        if self.runs.len() < self.version.segments.len() {
+            return Ok(false);
+        }
+        for range in ranges {
+            let from = range.from.as_ref().map(Key::borrow);
+            let to: Option<KeyRef<'_>> = range.to.as_ref().map(Key::borrow);
+            for (live, run) in &self.runs {
+                take(RowAddress::of_segment(live.segment.id()), run.range(from, to)?);
+            }
+            for (chunk, sorted) in self.version.hot.sorted(self.index) {
+                take(RowAddress::of_hot(chunk.first_row), &sorted.rows()[sorted.range(from, to)]);
+            }
+        }
+        Ok(true)
+    }
+}
