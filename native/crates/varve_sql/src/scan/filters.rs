@@ -68,10 +68,12 @@ pub(super) fn generation(filters: &[Filter]) -> u64 {
         .fold(0, |sum, filter| sum.wrapping_add(snapshot_generation(&filter.expr)))
 }
 
-/// Filters for one segment: what Vortex evaluates, and what is left for DataFusion.
+/// Filters for one segment: what Vortex evaluates, what is left for DataFusion, and what DataFusion may evaluate where that
+/// pays.
 pub(super) struct Split {
     pub native: Option<Expression>,
     pub residual: Option<Arc<dyn PhysicalExpr>>,
+    pub optional: Vec<Arc<dyn PhysicalExpr>>,
 }
 
 /// Divides `filters` as they are now. `adapt` puts constants for columns that the segment does not have.
@@ -82,7 +84,7 @@ pub(super) fn split(
     adapt: impl Fn(&Column) -> Option<Arc<dyn PhysicalExpr>>,
 ) -> Result<Split> {
     let converter = DefaultExpressionConverter::new(session.clone());
-    let (mut native, mut residual) = (Vec::new(), Vec::new());
+    let (mut native, mut residual, mut optional) = (Vec::new(), Vec::new(), Vec::new());
     for filter in filters {
         let current = if filter.is_dynamic {
             snapshot_physical_expr(Arc::clone(&filter.expr))?
@@ -97,13 +99,13 @@ pub(super) fn split(
             let converted = sayable.map_or(Ok(None), |part| converter.try_convert(&part, stored));
             match converted {
                 Ok(Some(expression)) => native.push(expression),
-                _ if filter.is_dynamic => {}
+                _ if filter.is_dynamic => optional.push(Arc::clone(part)),
                 Ok(None) => residual.push(Arc::clone(part)),
                 Err(error) => return Err(error),
             }
         }
     }
-    Ok(Split { native: and_collect(native), residual: conjunction_opt(residual) })
+    Ok(Split { native: and_collect(native), residual: conjunction_opt(residual), optional })
 }
 
 /// Whether a branch of a CASE, or of a COALESCE that became one, is computed. Vortex computes branches for all rows: for

@@ -2,12 +2,13 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use datafusion::arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
 use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_expr::utils::{collect_columns, reassign_expr_columns};
+use datafusion::physical_expr::utils::{collect_columns, conjunction_opt, reassign_expr_columns};
 use datafusion::physical_plan::expressions::Literal;
 use datafusion::physical_plan::filter::batch_filter;
 use futures::future::BoxFuture;
@@ -58,7 +59,7 @@ impl SegmentReader {
             let value = scan.version.table.columns[position].missing_values(1).map_err(into_datafusion)?;
             ScalarValue::try_from_array(&value, 0)
         };
-        let Split { native, residual } =
+        let Split { native, residual, optional } =
             filters::split(&scan.filters, &scan.stored, &scan.session, |column| {
                 if stored(column.index()) {
                     return None;
@@ -75,7 +76,7 @@ impl SegmentReader {
         let (read, constant): (Vec<usize>, Vec<usize>) =
             needed.into_iter().partition(|position| stored(*position));
         let constant = constant.into_iter().map(|position| Ok((position, missing(position)?)));
-        let assembly = Assembly::new(scan, read, constant.collect::<Result<_>>()?, residual)?;
+        let assembly = Assembly::new(scan, read, constant.collect::<Result<_>>()?, residual, optional)?;
 
         let projection = assembly.read.iter().map(|position| {
             if *position == scan.address_column() {
@@ -149,6 +150,7 @@ pub(super) struct Assembly {
     /// Read columns, then constant ones.
     gathered: SchemaRef,
     residual: Option<Arc<dyn PhysicalExpr>>,
+    optional: Option<OptionalFilter>,
     /// Where in `gathered` each column that comes out is.
     output: Vec<usize>,
     schema: SchemaRef,
@@ -160,6 +162,7 @@ impl Assembly {
         read: Vec<usize>,
         constant: Vec<(usize, ScalarValue)>,
         residual: Option<Arc<dyn PhysicalExpr>>,
+        optional: Vec<Arc<dyn PhysicalExpr>>,
     ) -> Result<Self> {
         let fields = |positions: &mut dyn Iterator<Item = usize>| -> Vec<Field> {
             positions.map(|position| scan.stored.field(position).clone()).collect()
@@ -176,6 +179,7 @@ impl Assembly {
             target: Field::new_struct("", read_fields, false),
             constant,
             residual: residual.map(|expr| reassign_expr_columns(expr, &gathered)).transpose()?,
+            optional: OptionalFilter::new(optional, &gathered)?,
             gathered,
             output: scan.columns.iter().map(place).collect(),
             schema: Arc::clone(&scan.schema),
@@ -198,8 +202,46 @@ impl Assembly {
         if let Some(residual) = &self.residual {
             batch = batch_filter(&batch, residual)?;
         }
+        if let Some(optional) = &self.optional {
+            batch = optional.filter(batch)?;
+        }
         let columns = self.output.iter().map(|place| Arc::clone(batch.column(*place))).collect();
         let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
         Ok(RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?)
+    }
+}
+
+/// What narrows rows while the query runs and Vortex cannot evaluate: mostly, whether a key is in the hash table of a join
+/// above. Its owner applies it anyway, so that it is applied here only as long as it keeps few rows.
+struct OptionalFilter {
+    expr: Arc<dyn PhysicalExpr>,
+    seen: AtomicUsize,
+    kept: AtomicUsize,
+}
+
+impl OptionalFilter {
+    /// Rows that are looked at before it is judged.
+    const TRIAL_ROWS: usize = 32_768;
+
+    /// Of those filters that need no column beside the `gathered` ones.
+    fn new(filters: Vec<Arc<dyn PhysicalExpr>>, gathered: &SchemaRef) -> Result<Option<Self>> {
+        let is_there = |filter: &Arc<dyn PhysicalExpr>| {
+            collect_columns(filter).iter().all(|column| gathered.column_with_name(column.name()).is_some())
+        };
+        let Some(expr) = conjunction_opt(filters.into_iter().filter(is_there)) else { return Ok(None) };
+        let expr = reassign_expr_columns(expr, gathered)?;
+        Ok(Some(Self { expr, seen: AtomicUsize::new(0), kept: AtomicUsize::new(0) }))
+    }
+
+    /// The rows that pass, or all when too many do.
+    fn filter(&self, batch: RecordBatch) -> Result<RecordBatch> {
+        let seen = self.seen.load(Ordering::Relaxed);
+        if seen >= Self::TRIAL_ROWS && self.kept.load(Ordering::Relaxed) > seen / 2 {
+            return Ok(batch);
+        }
+        let filtered = batch_filter(&batch, &self.expr)?;
+        self.seen.fetch_add(batch.num_rows(), Ordering::Relaxed);
+        self.kept.fetch_add(filtered.num_rows(), Ordering::Relaxed);
+        Ok(filtered)
     }
 }
