@@ -3,7 +3,7 @@
 use varve_sql::{Engine, Options, Params, Session};
 
 async fn plan_of(session: &Session, query: &str) -> String {
-    let mut output =
+    let output =
         session.execute(&format!("EXPLAIN {query}"), Params::default()).await.expect("it is planned");
     format!("{:?}", output.collect().await.expect("a plan"))
 }
