@@ -1,4 +1,5 @@
-//! What changes tables: in a small memory, and what is known of it before.
+//! What changes tables: against SQLite, in a small memory, and what is known of it before.
 
+mod against_sqlite;
 mod memory;
 mod returned;

@@ -148,3 +148,97 @@ impl Lookup<'_> {
         Ok(true)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::ops::Bound;
+    use std::sync::Arc;
+
+    use arrow_array::{ArrayRef, Int32Array, RecordBatch, StringArray};
+    use arrow_schema::{DataType, Field, Schema};
+
+    use crate::definition::{Column, Table};
+    use crate::ids::{ColumnId, TableId};
+    use crate::key::{KeyColumns, PRIMARY, SortedKeys};
+
+    fn table() -> Table {
+        let column = |id: u32, data_type| Column {
+            id: ColumnId(id),
+            name: format!("column {id}"),
+            data_type,
+            nullable: true,
+            default: None,
+            missing: None,
+            metadata: Default::default(),
+        };
+        Table {
+            id: TableId(1),
+            schema: "main".into(),
+            name: "t".into(),
+            columns: vec![column(0, DataType::Int32), column(1, DataType::Utf8)],
+            next_column: 2,
+            primary_key: Vec::new(),
+            checks: Vec::new(),
+        }
+    }
+
+    const NUMBERS: [Option<i32>; 9] =
+        [Some(i32::MIN), Some(-1), Some(0), Some(5), Some(5), Some(5), Some(5), Some(i32::MAX), None];
+    const TEXTS: [&str; 9] = ["", "a", "\u{10ffff}", "", "a", "aa", "b", "z", "z"];
+
+    /// A range of keys over `columns` has the rows that `is_in` tells of.
+    fn check(
+        columns: &[u32],
+        equal: &[ArrayRef],
+        (lower, upper): (Bound<&ArrayRef>, Bound<&ArrayRef>),
+        is_in: impl Fn(i32, &str) -> bool,
+    ) {
+        let ids: Vec<ColumnId> = columns.iter().map(|id| ColumnId(*id)).collect();
+        let columns = KeyColumns::new(&table(), PRIMARY, &ids, false).expect("a key");
+        let schema = Schema::new(vec![
+            Field::new("c0", DataType::Int32, true),
+            Field::new("c1", DataType::Utf8, true),
+        ]);
+        let values: Vec<ArrayRef> =
+            vec![Arc::new(Int32Array::from(NUMBERS.to_vec())), Arc::new(StringArray::from(TEXTS.to_vec()))];
+        let batch = RecordBatch::try_new(Arc::new(schema), values).expect("it fits");
+        let sorted = SortedKeys::sort(&[columns.keys(&batch).expect("keys")]);
+        let range = columns.range(equal, lower, upper).expect("a range");
+        let from = range.from.as_ref().map(super::Key::borrow);
+        let to = range.to.as_ref().map(super::Key::borrow);
+        let mut rows = sorted.rows()[sorted.range(from, to)].to_vec();
+        rows.sort_unstable();
+        let wanted = (0..9u32)
+            .filter(|row| NUMBERS[*row as usize].is_some_and(|number| is_in(number, TEXTS[*row as usize])));
+        assert_eq!(rows, wanted.collect::<Vec<_>>(), "{lower:?} {upper:?}");
+    }
+
+    #[test]
+    fn ranges_have_the_rows_that_comparisons_have() {
+        let number = |value: i32| Arc::new(Int32Array::from(vec![value])) as ArrayRef;
+        let text = |value: &str| Arc::new(StringArray::from(vec![value])) as ArrayRef;
+        for bound in [i32::MIN, -1, 0, 4, 5, 6, i32::MAX] {
+            let value = number(bound);
+            let all = Bound::Unbounded;
+            check(&[0], &[], (Bound::Included(&value), all), |n, _| n >= bound);
+            check(&[0], &[], (Bound::Excluded(&value), all), |n, _| n > bound);
+            check(&[0], &[], (all, Bound::Included(&value)), |n, _| n <= bound);
+            check(&[0], &[], (all, Bound::Excluded(&value)), |n, _| n < bound);
+            check(&[0], &[number(bound)], (all, all), |n, _| n == bound);
+            check(&[0, 1], &[number(bound)], (all, all), |n, _| n == bound);
+            check(&[0, 1], &[], (Bound::Excluded(&value), Bound::Included(&number(5))), |n, _| {
+                n > bound && n <= 5
+            });
+        }
+        for bound in ["", "a", "aa", "b", "c", "\u{10ffff}"] {
+            let value = text(bound);
+            let all = Bound::Unbounded;
+            let five = [number(5)];
+            check(&[0, 1], &five, (Bound::Included(&value), all), |n, t| n == 5 && t >= bound);
+            check(&[0, 1], &five, (Bound::Excluded(&value), all), |n, t| n == 5 && t > bound);
+            check(&[0, 1], &five, (all, Bound::Included(&value)), |n, t| n == 5 && t <= bound);
+            check(&[0, 1], &five, (all, Bound::Excluded(&value)), |n, t| n == 5 && t < bound);
+            check(&[0, 1], &[number(5), text(bound)], (all, all), |n, t| n == 5 && t == bound);
+        }
+    }
+}

@@ -16,7 +16,11 @@ use vortex::layout::segments::{SegmentFuture, SegmentId, SegmentSource};
 /// What a part that fails its checksum is called in the error; looked for to tell damage from other failures.
 pub(crate) const DAMAGE: &str = "fails its checksum";
 
-pub(super) struct VerifiedSource {
+/// A mapped segment as Vortex reads it. A part is looked at when its future is polled: Vortex asks for the parts of all
+/// chunks first, and lets go of those that zone maps rule out.
+pub(super) struct VerifiedSource(Arc<Parts>);
+
+struct Parts {
     map: Bytes,
     name: String,
     parts: Arc<[SegmentSpec]>,
@@ -36,9 +40,12 @@ impl VerifiedSource {
         requested: &Arc<AtomicU64>,
     ) -> Self {
         let verified = (0..parts.len().div_ceil(64)).map(|_| AtomicU64::new(0)).collect();
-        Self { map, name, parts, sums: sums.into(), verified, requested: Arc::clone(requested) }
+        let requested = Arc::clone(requested);
+        Self(Arc::new(Parts { map, name, parts, sums: sums.into(), verified, requested }))
     }
+}
 
+impl Parts {
     fn read(&self, id: SegmentId) -> VortexResult<BufferHandle> {
         let at = *id as usize;
         let spec = self.parts.get(at).ok_or_else(|| vortex_err!("segment {} has no part {at}", self.name))?;
@@ -64,6 +71,7 @@ impl VerifiedSource {
 
 impl SegmentSource for VerifiedSource {
     fn request(&self, id: SegmentId) -> SegmentFuture {
-        std::future::ready(self.read(id)).boxed()
+        let parts = Arc::clone(&self.0);
+        async move { parts.read(id) }.boxed()
     }
 }
