@@ -171,8 +171,11 @@ impl TableScan {
     }
 }
 
-/// The same schema with strings at `position` as a dictionary.
+/// The same schema with strings at `position` as a dictionary; unchanged when they are one, for a column that is two keys.
 fn as_dictionary(schema: &SchemaRef, position: usize) -> SchemaRef {
+    if matches!(schema.field(position).data_type(), DataType::Dictionary(..)) {
+        return Arc::clone(schema);
+    }
     let mut fields = schema.fields().to_vec();
     let own = Field::clone(&fields[position]);
     let data_type = DataType::Dictionary(Box::new(DataType::UInt32), Box::new(own.data_type().clone()));
