@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::common::Result;
@@ -17,6 +18,9 @@ use varve_table::RowSet;
 use crate::error::{from_vortex, into_datafusion};
 use crate::progress::Progress;
 
+/// A reader gives way to other tasks after so long.
+const BUSY_MAX: Duration = Duration::from_millis(10);
+
 /// The rows of one partition.
 pub(super) fn stream(
     scan: TableScan,
@@ -29,6 +33,9 @@ pub(super) fn stream(
         baseline: BaselineMetrics::new(&scan.metrics, partition),
         rows_scanned: MetricBuilder::new(&scan.metrics).counter("rows_scanned", partition),
         progress: context.session_config().get_extension::<Progress>(),
+        batch_rows: context.session_config().batch_size().max(1),
+        ready: None,
+        gave_way: Instant::now(),
         segment: None,
         pending: VecDeque::new(),
         piece_rows: 0,
@@ -36,7 +43,7 @@ pub(super) fn stream(
         work,
     };
     let batches = futures::stream::try_unfold(reader, async move |mut reader| {
-        Ok(reader.next().await?.map(|batch| (batch, reader)))
+        Ok(reader.next_part().await?.map(|batch| (batch, reader)))
     });
     Ok(Box::pin(RecordBatchStreamAdapter::new(schema, Box::pin(batches))))
 }
@@ -51,6 +58,12 @@ struct Current {
 struct Reader {
     scan: TableScan,
     work: Arc<Work>,
+    /// Rows that come out together at most.
+    batch_rows: usize,
+    /// Rows that were read and did not come out yet.
+    ready: Option<RecordBatch>,
+    /// When it last let other tasks run.
+    gave_way: Instant,
     segment: Option<Current>,
     /// Parts of the piece that is being read.
     pending: VecDeque<(SegmentRows, Arc<Assembly>)>,
@@ -61,11 +74,37 @@ struct Reader {
 }
 
 impl Reader {
+    /// The next rows, in the size that operators work with.
+    async fn next_part(&mut self) -> Result<Option<RecordBatch>> {
+        self.give_way().await;
+        let batch = match self.ready.take() {
+            Some(batch) => batch,
+            None => match self.next().await? {
+                Some(batch) => batch,
+                None => return Ok(None),
+            },
+        };
+        if batch.num_rows() <= self.batch_rows {
+            return Ok(Some(batch));
+        }
+        self.ready = Some(batch.slice(self.batch_rows, batch.num_rows() - self.batch_rows));
+        Ok(Some(batch.slice(0, self.batch_rows)))
+    }
+
+    /// Lets other tasks run when whoever reads worked for long, so that a query can be cancelled though its operators never
+    /// wait: a nested-loop join without matches asks for batch after batch within one poll.
+    async fn give_way(&mut self) {
+        if self.gave_way.elapsed() > BUSY_MAX {
+            tokio::task::yield_now().await;
+            self.gave_way = Instant::now();
+        }
+    }
+
     /// The next batch that is not empty.
     async fn next(&mut self) -> Result<Option<RecordBatch>> {
         loop {
             let batch = if let Some((rows, assembly)) = self.pending.pop_front() {
-                let started = std::time::Instant::now();
+                let started = Instant::now();
                 let rows = rows.await.map_err(|error| into_datafusion(from_vortex(error)))?;
                 let batch = rows.map(|rows| assembly.batch(rows)).transpose()?;
                 self.baseline.elapsed_compute().add_duration(started.elapsed());
