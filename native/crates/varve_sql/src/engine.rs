@@ -15,6 +15,7 @@ use varve_types::{ErrorCode, Result, VarveError};
 
 use crate::error::from_datafusion;
 use crate::files::{Confinement, FileRelations, Files, OnlyFiles};
+use crate::interrupt::{Closing, Interruptible};
 use crate::session::Session;
 use crate::types::VarveTypes;
 
@@ -69,6 +70,7 @@ pub(crate) struct Inner {
     state: SessionState,
     files: Arc<Files>,
     threads: usize,
+    closing: Closing,
     runtime: Option<Runtime>,
     /// Declared last: what spills is gone when it goes.
     _spill: Spill,
@@ -96,9 +98,13 @@ impl Engine {
         let spill = Spill::new(options)?;
         let confinement = Arc::new(Confinement::new(&options.allowed_folders, options.directory.as_deref())?);
         let environment = runtime_env(options, &spill, Arc::clone(&confinement))?;
-        let (state, files) = with_files(state(options, threads, environment), confinement, runtime.handle());
+        let closing = Closing::default();
+        let state = state(options, threads, environment, &closing);
+        let (state, files) = with_files(state, confinement, runtime.handle());
         let runtime = Some(runtime);
-        Ok(Self { inner: Arc::new(Inner { database, state, files, threads, runtime, _spill: spill }) })
+        Ok(Self {
+            inner: Arc::new(Inner { database, state, files, threads, closing, runtime, _spill: spill }),
+        })
     }
 
     /// A new session: a connection of one user.
@@ -117,6 +123,11 @@ impl Engine {
     #[must_use]
     pub fn users(&self) -> usize {
         Arc::strong_count(&self.inner)
+    }
+
+    /// Stops what works for long without waiting for anything; such statements end with `STORE_CLOSED`. The others run on.
+    pub fn interrupt(&self) {
+        self.inner.closing.set();
     }
 
     /// Closes it. When there are no other users, the directory can be opened again afterwards; else when the last one ends.
@@ -205,7 +216,7 @@ impl Drop for Spill {
     }
 }
 
-fn state(options: &Options, threads: usize, environment: Arc<RuntimeEnv>) -> SessionState {
+fn state(options: &Options, threads: usize, environment: Arc<RuntimeEnv>, closing: &Closing) -> SessionState {
     let mut config = SessionConfig::new()
         .with_target_partitions(threads)
         .with_create_default_catalog_and_schema(false)
@@ -227,6 +238,7 @@ fn state(options: &Options, threads: usize, environment: Arc<RuntimeEnv>) -> Ses
         .with_type_planner(Arc::new(VarveTypes))
         .with_physical_optimizer_rules(crate::pushdown::guarded_rules())
         .with_physical_optimizer_rule(Arc::new(crate::aggregate::GroupByPlace))
+        .with_physical_optimizer_rule(Arc::new(Interruptible(closing.clone())))
         .build()
 }
 

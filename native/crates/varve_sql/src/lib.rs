@@ -10,6 +10,7 @@ mod describe;
 mod engine;
 mod error;
 mod files;
+mod interrupt;
 mod output;
 mod param;
 mod planner;

@@ -267,6 +267,7 @@ impl NativeDatabase {
         promise_of(env, "varve-sql-close", move || {
             let Some(engine) = shared.engine.lock().take() else { return Ok(Nothing) };
             shared.closing.send_replace(true);
+            engine.interrupt();
             for open in shared.transactions.lock().drain(..).filter_map(|open| open.upgrade()) {
                 open.lock().take();
             }

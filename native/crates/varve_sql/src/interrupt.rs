@@ -1,0 +1,129 @@
+//! Stopping operators that work for long without giving way.
+//!
+//! A task ends when it is told to only where it waits. A nested-loop join waits for nothing while it compares a batch with
+//! all rows of its other side, and one batch can take minutes. Its condition therefore asks before each comparison
+//! whether the engine is closing.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::{FieldRef, Schema};
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::common::{Result, internal_err};
+use datafusion::logical_expr::ColumnarValue;
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::joins::utils::JoinFilter;
+use datafusion::physical_plan::joins::{NestedLoopJoinExec, NestedLoopJoinExecBuilder};
+use varve_types::{ErrorCode, VarveError};
+
+use crate::error::into_datafusion;
+
+/// Becomes true when an engine closes; clones are one.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Closing(Arc<AtomicBool>);
+
+impl Closing {
+    pub(crate) fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Puts a [`Checkpoint`] around the conditions of nested-loop joins.
+#[derive(Debug)]
+pub(crate) struct Interruptible(pub(crate) Closing);
+
+impl PhysicalOptimizerRule for Interruptible {
+    fn name(&self) -> &'static str {
+        "interruptible"
+    }
+
+    fn schema_check(&self) -> bool {
+        true
+    }
+
+    fn optimize(
+        &self,
+        plan: Arc<dyn ExecutionPlan>,
+        _config: &ConfigOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let guard = |node: Arc<dyn ExecutionPlan>| {
+            let Some((join, filter)) =
+                node.downcast_ref::<NestedLoopJoinExec>().and_then(|join| Some((join, join.filter()?)))
+            else {
+                return Ok(Transformed::no(node));
+            };
+            let expression =
+                Checkpoint { condition: Arc::clone(filter.expression()), closing: self.0.clone() };
+            let columns = filter.column_indices().to_vec();
+            let filter = JoinFilter::new(Arc::new(expression), columns, Arc::clone(filter.schema()));
+            let join = NestedLoopJoinExecBuilder::from(join).with_filter(Some(filter)).build()?;
+            Ok(Transformed::yes(Arc::new(join) as _))
+        };
+        plan.transform_up(guard).data()
+    }
+}
+
+/// A condition that is an error once the engine closes.
+#[derive(Debug)]
+struct Checkpoint {
+    condition: Arc<dyn PhysicalExpr>,
+    closing: Closing,
+}
+
+impl PartialEq for Checkpoint {
+    fn eq(&self, other: &Self) -> bool {
+        self.condition.eq(&other.condition)
+    }
+}
+
+impl Eq for Checkpoint {}
+
+impl Hash for Checkpoint {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.condition.hash(state);
+    }
+}
+
+impl fmt::Display for Checkpoint {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.condition, out)
+    }
+}
+
+impl PhysicalExpr for Checkpoint {
+    fn return_field(&self, input_schema: &Schema) -> Result<FieldRef> {
+        self.condition.return_field(input_schema)
+    }
+
+    fn evaluate(&self, batch: &RecordBatch) -> Result<ColumnarValue> {
+        if self.closing.0.load(Ordering::Relaxed) {
+            let closed = VarveError::new(ErrorCode::StoreClosed, "the database is closed", "open it again");
+            return Err(into_datafusion(closed));
+        }
+        self.condition.evaluate(batch)
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn PhysicalExpr>> {
+        vec![&self.condition]
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        mut children: Vec<Arc<dyn PhysicalExpr>>,
+    ) -> Result<Arc<dyn PhysicalExpr>> {
+        match (children.pop(), children.is_empty()) {
+            (Some(condition), true) => Ok(Arc::new(Self { condition, closing: self.closing.clone() })),
+            _ => internal_err!("a checkpoint has one condition"),
+        }
+    }
+
+    fn fmt_sql(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.condition.fmt_sql(out)
+    }
+}
