@@ -1,13 +1,16 @@
-//! Stopping operators that work for long without giving way.
+//! Operators that work for long without giving way.
 //!
-//! A task ends when it is told to only where it waits. A nested-loop join waits for nothing while it compares a batch with
-//! all rows of its other side, and one batch can take minutes. Its condition therefore asks before each comparison
-//! whether the engine is closing.
+//! A task ends when it is told to, and lets others have its thread, only where it waits. A nested-loop join waits for
+//! nothing while it compares a batch with all rows of its other side, and one batch can take minutes. Its condition
+//! therefore asks before each comparison whether the engine is closing, and hands the thread's other tasks over when it
+//! has kept them waiting.
 
+use std::cell::Cell;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{FieldRef, Schema};
@@ -23,6 +26,14 @@ use datafusion::physical_plan::joins::{NestedLoopJoinExec, NestedLoopJoinExecBui
 use varve_types::{ErrorCode, VarveError};
 
 use crate::error::into_datafusion;
+
+/// Other tasks of a thread wait for a condition so long.
+const BUSY_MAX: Duration = Duration::from_millis(10);
+
+thread_local! {
+    /// When this thread last handed its other tasks over.
+    static HANDED_OVER: Cell<Instant> = Cell::new(Instant::now());
+}
 
 /// Becomes true when an engine closes; clones are one.
 #[derive(Clone, Debug, Default)]
@@ -69,7 +80,7 @@ impl PhysicalOptimizerRule for Interruptible {
     }
 }
 
-/// A condition that is an error once the engine closes.
+/// A condition that is an error once the engine closes, and keeps no other task waiting.
 #[derive(Debug)]
 struct Checkpoint {
     condition: Arc<dyn PhysicalExpr>,
@@ -106,7 +117,11 @@ impl PhysicalExpr for Checkpoint {
             let closed = VarveError::new(ErrorCode::StoreClosed, "the database is closed", "open it again");
             return Err(into_datafusion(closed));
         }
-        self.condition.evaluate(batch)
+        if HANDED_OVER.get().elapsed() < BUSY_MAX {
+            return self.condition.evaluate(batch);
+        }
+        HANDED_OVER.set(Instant::now());
+        tokio::task::block_in_place(|| self.condition.evaluate(batch))
     }
 
     fn children(&self) -> Vec<&Arc<dyn PhysicalExpr>> {
