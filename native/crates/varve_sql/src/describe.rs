@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::sql::sqlparser::ast::Statement;
 use varve_table::{Table, TableVersion, Version, View};
 use varve_types::Result;
 
 use crate::engine::Engine;
 use crate::error::{from_datafusion, unsupported};
+use crate::explain::{self, Operator};
 use crate::param;
 use crate::planner::Planner;
 use crate::session::{Params, Session};
@@ -95,20 +97,30 @@ impl Session {
         Ok(StatementShape { parameters, columns })
     }
 
-    /// The plan of a query as JSON, as it is before anything is known of its parameters.
+    /// The plan of a query as JSON: a `PlanOperator` of core/interfaces. With `analyze` the query runs, and what happened
+    /// stands beside what was estimated. The plan of a query with parameters is what it is before they have values.
     ///
     /// # Errors
-    /// `SQL_*`; `SQL_UNSUPPORTED` for a statement that changes something.
-    pub async fn explain(&self, sql: &str) -> Result<String> {
-        let statement = parse::one(sql)?;
-        if statement::changes(&statement) {
+    /// `SQL_*`; `SQL_UNSUPPORTED` for a statement that is no query, and to run one whose parameters have no values.
+    pub async fn explain(&self, sql: &str, analyze: bool) -> Result<String> {
+        let mut statement = parse::one(sql)?;
+        if !matches!(statement, Statement::Query(_)) {
             return Err(unsupported("a plan as JSON is there for queries only"));
+        }
+        let has_parameters = param::count(&mut statement) > 0;
+        if has_parameters && analyze {
+            return Err(unsupported("a query runs only when its parameters have values"));
         }
         let version = self.version().await;
         let no_params = Params::default();
         let planner = Planner::new(self.engine(), version, &no_params);
-        let plan = planner.unbound(statement).and_then(|plan| planner.state.optimize(&plan));
-        Ok(plan.map_err(from_datafusion)?.display_pg_json().to_string())
+        let plan = planner.unbound(statement).map_err(from_datafusion)?;
+        let tree = if has_parameters {
+            Operator::of_logical(&planner.state.optimize(&plan).map_err(from_datafusion)?)
+        } else {
+            explain::explained(&planner, &plan, analyze).await?
+        };
+        Ok(tree.json())
     }
 
     fn of_view(&self, version: &Arc<Version>, view: &View) -> Result<TableShape> {
@@ -122,6 +134,12 @@ impl Session {
     }
 
     fn columns(&self, version: &Arc<Version>, statement: statement::Parsed) -> Result<SchemaRef> {
+        if matches!(statement, Statement::Copy { .. }) {
+            return Ok(Arc::new(Schema::empty()));
+        }
+        if explain::is_ours(&statement) {
+            return Ok(explain::columns());
+        }
         let no_params = Params::default();
         let planner = Planner::new(self.engine(), Arc::clone(version), &no_params);
         let plan: LogicalPlan = planner.unbound(statement).map_err(from_datafusion)?;

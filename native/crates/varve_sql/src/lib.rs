@@ -9,6 +9,7 @@ mod catalogue;
 mod describe;
 mod engine;
 mod error;
+mod explain;
 mod files;
 mod interrupt;
 mod output;

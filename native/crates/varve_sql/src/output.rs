@@ -48,6 +48,12 @@ impl Output {
         Self { schema, batches, ..Self::done(Some(rows_affected)) }
     }
 
+    /// One batch that is there already.
+    pub(crate) fn of_batch(batch: RecordBatch) -> Self {
+        let schema = batch.schema();
+        Self { schema, batches: stream::iter([Ok(batch)]).boxed(), ..Self::done(None) }
+    }
+
     /// The rows of a plan, which runs on the engine's threads, a few batches ahead of the reader.
     pub(crate) fn of_stream(
         mut rows: SendableRecordBatchStream,

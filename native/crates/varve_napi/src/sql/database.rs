@@ -251,13 +251,7 @@ impl NativeDatabase {
     #[napi(ts_return_type = "Promise<string | Failed>")]
     pub fn explain<'env>(&self, env: &'env Env, sql: String, analyze: bool) -> napi::Result<Object<'env>> {
         let session = self.shared.session(None);
-        promise_on(env, &self.shared.handle, async move {
-            let session = session?;
-            if analyze {
-                return Err(unsupported("EXPLAIN ANALYZE as JSON is not there yet"));
-            }
-            session.explain(&sql).await
-        })
+        promise_on(env, &self.shared.handle, async move { session?.explain(&sql, analyze).await })
     }
 
     /// Cancels queries, rolls back, lets go of the directory.

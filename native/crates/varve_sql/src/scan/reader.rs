@@ -32,6 +32,7 @@ pub(super) fn stream(
     let reader = Reader {
         baseline: BaselineMetrics::new(&scan.metrics, partition),
         rows_scanned: MetricBuilder::new(&scan.metrics).counter("rows_scanned", partition),
+        bytes_scanned: MetricBuilder::new(&scan.metrics).counter("bytes_scanned", partition),
         progress: context.session_config().get_extension::<Progress>(),
         batch_rows: context.session_config().batch_size().max(1),
         ready: None,
@@ -70,6 +71,8 @@ struct Reader {
     piece_rows: u64,
     baseline: BaselineMetrics,
     rows_scanned: Count,
+    /// In memory form.
+    bytes_scanned: Count,
     progress: Option<Arc<Progress>>,
 }
 
@@ -160,8 +163,10 @@ impl Reader {
 
     fn scanned(&self, batch: Option<&RecordBatch>) {
         self.rows_scanned.add(usize::try_from(self.piece_rows).unwrap_or(usize::MAX));
+        let bytes = batch.map_or(0, RecordBatch::get_array_memory_size);
+        self.bytes_scanned.add(bytes);
         if let Some(progress) = &self.progress {
-            progress.scanned(self.piece_rows, batch.map_or(0, |batch| batch.get_array_memory_size() as u64));
+            progress.scanned(self.piece_rows, bytes as u64);
         }
     }
 }

@@ -28,6 +28,7 @@ use varve_table::{Transaction, Version};
 use varve_types::Result;
 
 use crate::error::{from_datafusion, unsupported};
+use crate::explain;
 use crate::output::Output;
 use crate::session::Run;
 
@@ -54,6 +55,7 @@ pub(crate) async fn answer(run: &Run<'_>, version: Arc<Version>, statement: Pars
     let planner = run.planner(version);
     match statement {
         Statement::Copy { .. } => copy::to_file(run, &planner, statement).await,
+        statement if explain::is_ours(&statement) => explain::answer(run, &planner, statement).await,
         other => {
             let plan = planner.plan(other).map_err(from_datafusion)?;
             run.stream(&planner, plan).await
