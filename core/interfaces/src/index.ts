@@ -58,6 +58,7 @@ export {
 export type {
   AppendColumns,
   PendingResult,
+  PlanOperator,
   PreparedStatement,
   QueryOptions,
   QueryProgress,

@@ -32,6 +32,26 @@ export interface QueryOptions extends ValueModes {
   readonly batchRows?: number;
 }
 
+/** One operator of a plan, as `explain` and `EXPLAIN (FORMAT JSON)` give it. */
+export interface PlanOperator {
+  /** The engine's name of it. */
+  readonly operator: string;
+  /** What it says of itself; for people. */
+  readonly detail: string;
+  /** Null when nothing is known. */
+  readonly estimatedRows: number | null;
+  /** Rows that came out of it. This and what follows are there when the statement ran and the operator counts it. */
+  readonly actualRows?: number;
+  /** Time that it worked, of all threads together. */
+  readonly elapsedNs?: number;
+  /** Bytes that it read from tables or files. */
+  readonly bytesRead?: number;
+  /** Bytes that did not fit into memory and went to disk. */
+  readonly spilledBytes?: number;
+  /** Those that it takes rows from. */
+  readonly children: readonly PlanOperator[];
+}
+
 /** How far a query is; what it reads is known before it ends, what it computes is not. */
 export interface QueryProgress {
   readonly rowsScanned: number;
@@ -182,7 +202,7 @@ export interface SqlEngine extends SqlSession, AsyncDisposable {
   snapshot(): SqlSnapshot;
   /** The tables and views that there are, by schema and name. */
   tables(): Promise<readonly TableDescription[]>;
-  /** The plan as JSON text; with `analyze` the statement runs, and its actual rows stand beside the estimated ones. */
+  /** The plan as JSON text, of Varve's own engine a `PlanOperator`; with `analyze` the statement runs, and its actual rows stand beside the estimated ones. */
   explain(sql: string, options?: { readonly analyze?: boolean }): Promise<string>;
   /** Ends running queries, rolls open transactions back and lets go of the directory. Closing again does nothing. */
   close(): Promise<void>;

@@ -4,14 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use datafusion::arrow::datatypes::{Schema, SchemaRef};
+use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, Session, TableProvider};
 use datafusion::common::{Constraint, Constraints, Result};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
-use varve_table::{DEFAULT_SCHEMA, Index, RowSet, TableVersion, Version};
+use varve_table::{DEFAULT_SCHEMA, Index, RowSet, TableVersion, Version, View};
 use vortex::session::VortexSession;
 
 use crate::engine::CATALOGUE;
@@ -104,8 +104,19 @@ pub(crate) fn schemas(version: &Version) -> impl Iterator<Item = &str> {
 }
 
 /// The names of everything in a snapshot; its tables have columns but no rows. Read by information_schema.
-#[derive(Debug)]
-pub(crate) struct Names(pub(crate) Arc<Version>);
+#[derive(Clone, Debug)]
+pub(crate) struct Names {
+    version: Arc<Version>,
+    /// Columns of views, in the order of the version's views.
+    view_columns: Arc<[SchemaRef]>,
+}
+
+impl Names {
+    /// `columns_of` plans a view to tell its columns.
+    pub(crate) fn new(version: &Arc<Version>, columns_of: impl Fn(&View) -> SchemaRef) -> Self {
+        Self { version: Arc::clone(version), view_columns: version.views.iter().map(columns_of).collect() }
+    }
+}
 
 impl CatalogProviderList for Names {
     fn register_catalog(&self, _: String, _: Arc<dyn CatalogProvider>) -> Option<Arc<dyn CatalogProvider>> {
@@ -117,48 +128,50 @@ impl CatalogProviderList for Names {
     }
 
     fn catalog(&self, name: &str) -> Option<Arc<dyn CatalogProvider>> {
-        (name == CATALOGUE).then(|| Arc::new(Self(Arc::clone(&self.0))) as _)
+        (name == CATALOGUE).then(|| Arc::new(self.clone()) as _)
     }
 }
 
 impl CatalogProvider for Names {
     fn schema_names(&self) -> Vec<String> {
-        schemas(&self.0).map(str::to_owned).collect()
+        schemas(&self.version).map(str::to_owned).collect()
     }
 
     fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
-        let is_there = schemas(&self.0).any(|schema| schema == name);
-        is_there.then(|| Arc::new(SchemaNames { version: Arc::clone(&self.0), schema: name.to_owned() }) as _)
+        let is_there = schemas(&self.version).any(|schema| schema == name);
+        is_there.then(|| Arc::new(SchemaNames { names: self.clone(), schema: name.to_owned() }) as _)
     }
 }
 
 #[derive(Debug)]
 struct SchemaNames {
-    version: Arc<Version>,
+    names: Names,
     schema: String,
 }
 
 #[async_trait]
 impl SchemaProvider for SchemaNames {
     fn table_names(&self) -> Vec<String> {
-        let tables = self.version.tables.values().map(|version| &version.table);
+        let tables = self.names.version.tables.values().map(|version| &version.table);
         let tables = tables.filter(|table| table.schema == self.schema).map(|table| table.name.clone());
-        let views = self.version.views.iter().filter(|view| view.schema == self.schema);
+        let views = self.names.version.views.iter().filter(|view| view.schema == self.schema);
         tables.chain(views.map(|view| view.name.clone())).collect()
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
-        if let Some(version) = self.version.table(&self.schema, name) {
+        if let Some(version) = self.names.version.table(&self.schema, name) {
             return Ok(Some(Arc::new(Named { schema: version.table.arrow_schema(), definition: None })));
         }
-        let view = self.version.view(&self.schema, name);
-        Ok(view.map(|view| {
-            Arc::new(Named { schema: Arc::new(Schema::empty()), definition: Some(view.sql.clone()) }) as _
+        let mut views = self.names.version.views.iter().zip(self.names.view_columns.iter());
+        let view = views.find(|(view, _)| view.schema == self.schema && view.name == name);
+        Ok(view.map(|(view, columns)| {
+            Arc::new(Named { schema: Arc::clone(columns), definition: Some(view.sql.clone()) }) as _
         }))
     }
 
     fn table_exist(&self, name: &str) -> bool {
-        self.version.table(&self.schema, name).is_some() || self.version.view(&self.schema, name).is_some()
+        self.names.version.table(&self.schema, name).is_some()
+            || self.names.version.view(&self.schema, name).is_some()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{DataType, Field, SchemaRef};
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::cte_worktable::CteWorkTable;
 use datafusion::catalog::information_schema::InformationSchemaProvider;
 use datafusion::catalog::{SchemaProvider, TableFunctionArgs, TableProvider};
@@ -161,7 +161,14 @@ impl<'e> Planner<'e> {
             return self.given.get(table).cloned().ok_or_else(not_found);
         }
         if schema == "information_schema" {
-            let provider = InformationSchemaProvider::new(Arc::new(Names(Arc::clone(&self.version))));
+            let names = Names::new(&self.version, |view| {
+                // Only this one shows columns. A view that stands on nothing any more has none; and views over this one
+                // do not see columns of views, or they would look at each other for ever.
+                let is_shown = table == "columns" && self.view_depth == 0;
+                let planned = is_shown.then(|| self.view(view).ok()).flatten();
+                planned.map_or_else(|| Arc::new(Schema::empty()), |view| view.schema())
+            });
+            let provider = InformationSchemaProvider::new(Arc::new(names));
             let found = provider.table(table).now_or_never();
             return found.and_then(|found| found.transpose()).unwrap_or_else(|| Err(not_found()));
         }

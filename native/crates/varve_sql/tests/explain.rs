@@ -70,3 +70,37 @@ fn explain_tells_estimated_and_actual_rows() {
     let shape = engine.handle().block_on(session.shape(&format!("EXPLAIN {query}"))).expect("a shape");
     assert_eq!(shape.columns.field(0).name(), "plan");
 }
+
+#[test]
+fn what_analyze_finds_out_is_kept_and_used() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let options = Options { directory: Some(folder.path().join("db")), threads: 2, ..Options::default() };
+    let estimate = |engine: &Engine| {
+        let session = engine.session();
+        let explain = session.explain("SELECT * FROM t WHERE g = 3", false);
+        let text = engine.handle().block_on(explain).expect("a plan");
+        let tree: Value = serde_json::from_str(&text).expect("JSON");
+        operators(&tree).last().expect("a leaf")["estimatedRows"].as_u64().expect("a number")
+    };
+    {
+        let engine = Engine::open(&options).expect("it opens");
+        let session = engine.session();
+        run(&engine, &session, "CREATE TABLE t (id BIGINT PRIMARY KEY, g BIGINT)");
+        run(&engine, &session, "INSERT INTO t SELECT value, value % 7 FROM generate_series(1, 1000)");
+        run(&engine, &session, "ANALYZE t");
+        // One of seven values, between bounds that only ANALYZE knows of hot rows.
+        assert_eq!(estimate(&engine), 143);
+        let version = engine.database().expect("there is one").snapshot();
+        let table = version.table("main", "t").expect("it is there");
+        let statistics = table.statistics.as_ref().expect("they were kept");
+        assert_eq!((statistics.rows, statistics.columns[1].nulls), (1000, 0));
+        assert!(statistics.columns[1].distinct.is_some_and(|distinct| (6..=8).contains(&distinct)));
+        assert!(statistics.columns[0].distinct.is_some_and(|distinct| (950..=1050).contains(&distinct)));
+    }
+    let engine = Engine::open(&options).expect("it opens again");
+    assert_eq!(estimate(&engine), 143);
+    let session = engine.session();
+    run(&engine, &session, "DELETE FROM t WHERE id > 500");
+    assert_eq!(estimate(&engine), 72);
+    run(&engine, &session, "DROP TABLE t");
+}

@@ -11,6 +11,7 @@ use crate::ids::{IndexId, SegmentId, TableId};
 use crate::key::{KeyRun, keys_of};
 use crate::rows::RowSet;
 use crate::segment::Segment;
+use crate::statistics::TableStatistics;
 use crate::version::{LiveSegment, TableVersion, Version};
 
 /// One step of a commit. Steps are applied in order; each is valid for the version that those before it made.
@@ -54,6 +55,7 @@ pub(crate) enum Change {
         table: TableId,
         segment: SegmentId,
     },
+    PutStatistics(Arc<TableStatistics>),
     /// The hot rows below `end` are in a segment now; of the others, `deleted` are deleted.
     DropHot {
         table: TableId,
@@ -77,6 +79,8 @@ impl Change {
             | Self::AddKeyRun { table, .. }
             | Self::RemoveSegment { table, .. }
             | Self::DropHot { table, .. } => Some(*table),
+            // Not rows, but about them.
+            Self::PutStatistics(statistics) => Some(statistics.table),
             _ => None,
         }
     }
@@ -134,6 +138,11 @@ impl Change {
             Self::RemoveSegment { table, segment } => {
                 if let Some(target) = table_mut(version, *table) {
                     target.segments.retain(|live| live.segment.id() != *segment);
+                }
+            }
+            Self::PutStatistics(statistics) => {
+                if let Some(target) = table_mut(version, statistics.table) {
+                    target.statistics = Some(Arc::clone(statistics));
                 }
             }
             Self::DropHot { table, end, .. } => {

@@ -283,7 +283,7 @@ impl Opening<'_> {
     }
 
     fn table(&self, loaded: LoadedTable) -> Result<TableVersion> {
-        let LoadedTable { table, segments, key_runs, hot, mut deleted } = loaded;
+        let LoadedTable { table, segments, key_runs, hot, mut deleted, statistics } = loaded;
         let segments = segments.into_iter().map(|meta| {
             let rows = meta.rows;
             let segment = Arc::new(Segment::open(self.0, meta)?);
@@ -306,7 +306,8 @@ impl Opening<'_> {
             Err(damaged(format!("segment {} lacks a key run of table {}", live.segment.id(), table.name)))
         });
         let segments = segments.collect::<Result<_>>()?;
-        Ok(TableVersion { segments, hot, table: Arc::new(table), contents: 0 })
+        let statistics = statistics.map(Arc::new);
+        Ok(TableVersion { segments, hot, table: Arc::new(table), statistics, contents: 0 })
     }
 
     /// Removes files of commits that never happened.

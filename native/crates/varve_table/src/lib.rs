@@ -39,6 +39,7 @@ mod seal;
 mod segment;
 #[cfg(feature = "simulate")]
 pub mod simulate;
+mod statistics;
 mod stored_file;
 mod transaction;
 mod upkeep;
@@ -54,5 +55,6 @@ pub use point::{PointReader, PointRow};
 pub use rewrite::Rewrite;
 pub use rows::{Place, RowAddress, RowSet};
 pub use segment::{Segment, SegmentMeta};
+pub use statistics::{ColumnSummary, TableStatistics};
 pub use transaction::{Savepoint, Transaction};
 pub use version::{LiveSegment, TableVersion, Version};

@@ -25,6 +25,7 @@ use crate::ipc;
 use crate::key::{Duplicate, KeyColumns, SortedKeys, check_unique, first_duplicate};
 use crate::load::{Load, LoadedKeys, LoadedSegment};
 use crate::rows::RowSet;
+use crate::statistics::TableStatistics;
 use crate::stored_file::StoredFile;
 use crate::version::{LiveSegment, TableVersion, Version};
 
@@ -225,6 +226,11 @@ impl Transaction {
             self.change(Change::Delete { table, rows })?;
         }
         Ok(count)
+    }
+
+    /// Keeps what was found out about the rows of a table.
+    pub fn put_statistics(&mut self, statistics: TableStatistics) -> Result<()> {
+        self.change(Change::PutStatistics(Arc::new(statistics)))
     }
 
     /// A point to go back to.

@@ -11,6 +11,7 @@ use crate::ids::{CommitSeq, IndexId, SegmentId, TableId};
 use crate::key::{KeyColumns, KeyRun};
 use crate::rows::RowSet;
 use crate::segment::Segment;
+use crate::statistics::TableStatistics;
 use crate::stored_file::StoredFile;
 
 /// A segment within a version of its table.
@@ -57,6 +58,8 @@ pub struct TableVersion {
     pub segments: Vec<LiveSegment>,
     /// Its rows that are in no segment.
     pub hot: HotRows,
+    /// What was found out about its rows; they may have changed since.
+    pub statistics: Option<Arc<TableStatistics>>,
     /// Grows with every change of its rows, and not when they are only moved: two versions of one open database that
     /// have the same number here and the same definition show the same rows.
     pub contents: u64,
@@ -65,7 +68,13 @@ pub struct TableVersion {
 impl TableVersion {
     /// A table without rows.
     pub(crate) fn empty(table: Arc<Table>, keys: Arc<[KeyColumns]>) -> Self {
-        Self { table, segments: Vec::new(), hot: HotRows::starting_at(0, keys), contents: 0 }
+        Self {
+            table,
+            segments: Vec::new(),
+            hot: HotRows::starting_at(0, keys),
+            statistics: None,
+            contents: 0,
+        }
     }
 
     /// How many rows a reader sees.

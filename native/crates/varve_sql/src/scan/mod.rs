@@ -8,6 +8,7 @@
 //! table, and the row address behind them.
 
 mod access;
+mod analysed;
 mod filters;
 mod floats;
 mod hot;

@@ -12,14 +12,17 @@ use vortex::scalar::Scalar;
 use vortex_datafusion::convert::TryToDataFusion;
 
 use super::selectivity::selectivity;
-use super::{TableScan, filters};
+use super::{TableScan, analysed, filters};
 
 /// Statistics of what comes out of a scan.
 pub(super) fn of(scan: &TableScan) -> Result<Statistics> {
     let rows = scan.only.as_ref().map_or_else(|| scan.version.live_rows(), |only| only.len());
     let rows = usize::try_from(rows).unwrap_or(usize::MAX);
     let table: Vec<ColumnStatistics> = (0..scan.stored.fields().len())
-        .map(|position| column(&scan.version, position, scan.stored.field(position).data_type()))
+        .map(|position| {
+            let known = column(&scan.version, position, scan.stored.field(position).data_type());
+            analysed::fill(&scan.version, position, known)
+        })
         .collect();
     let mut columns: Vec<ColumnStatistics> =
         scan.columns.iter().map(|position| table[*position].clone()).collect();

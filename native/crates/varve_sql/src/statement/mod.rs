@@ -1,5 +1,6 @@
 //! Statements that do not only read: what they change, and how.
 
+mod analyze;
 mod append;
 mod changes;
 mod conflict;
@@ -71,6 +72,7 @@ pub(crate) async fn apply(run: &Run<'_>, transaction: &mut Transaction, statemen
         Statement::Delete(delete) => delete::run(run, transaction, delete).await,
         Statement::Copy { .. } => copy::from_file(run, transaction, statement).await,
         Statement::Merge(merge) => merge::run(run, transaction, merge).await,
+        Statement::Analyze(analyze) => analyze::run(run, transaction, analyze).await,
         Statement::CreateTable(table) => define::create_table(run, transaction, table).await,
         Statement::CreateView(view) => define::create_view(run, transaction, view),
         Statement::CreateSchema { schema_name, if_not_exists, .. } => {

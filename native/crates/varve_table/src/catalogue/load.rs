@@ -15,6 +15,7 @@ use crate::key::{KeyRunMeta, keys_of};
 use crate::rows::RowSet;
 use crate::seal::unseal;
 use crate::segment::SegmentMeta;
+use crate::statistics::TableStatistics;
 
 /// What a catalogue holds.
 #[derive(Default)]
@@ -33,6 +34,7 @@ pub(crate) struct LoadedTable {
     pub key_runs: Vec<KeyRunMeta>,
     pub hot: HotRows,
     pub deleted: RowSet,
+    pub statistics: Option<TableStatistics>,
 }
 
 impl Catalogue {
@@ -86,6 +88,7 @@ impl Loaded {
                     key_runs: Vec::new(),
                     hot: HotRows::starting_at(0, keys),
                     deleted: RowSet::default(),
+                    statistics: None,
                     table,
                 };
                 self.tables.insert(loaded.table.id, loaded);
@@ -113,6 +116,10 @@ impl Loaded {
                 for batch in batches {
                     target.hot.append(target.table.adapt_stored(&batch)?)?;
                 }
+            }
+            Kind::Statistics => {
+                let statistics = payload::to_statistics(payload)?;
+                self.table(owner)?.statistics = Some(statistics);
             }
             Kind::Deletion => {
                 let deletion = payload::to_deletion(payload)?;

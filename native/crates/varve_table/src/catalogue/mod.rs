@@ -45,11 +45,12 @@ enum Kind {
     KeyRun,
     Hot,
     Deletion,
+    Statistics,
 }
 
 impl Kind {
     /// In the order in which they are loaded: what belongs to a record comes after it.
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Schema,
         Self::Index,
         Self::Table,
@@ -58,6 +59,7 @@ impl Kind {
         Self::KeyRun,
         Self::Hot,
         Self::Deletion,
+        Self::Statistics,
     ];
 
     /// Its SQLite table.
@@ -71,7 +73,14 @@ impl Kind {
             Self::KeyRun => "key_runs",
             Self::Hot => "hot",
             Self::Deletion => "deletions",
+            Self::Statistics => "statistics",
         }
+    }
+
+    /// The SQL that makes it.
+    fn definition(self) -> String {
+        let columns = "id INTEGER PRIMARY KEY, owner INTEGER NOT NULL, sealed BLOB NOT NULL";
+        format!("CREATE TABLE IF NOT EXISTS {}({columns}) STRICT", self.table())
     }
 
     /// What a record adds to the digest.
@@ -126,6 +135,9 @@ impl Catalogue {
         connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;").map_err(doing)?;
         if is_new {
             connection.execute_batch(&definition()).map_err(doing)?;
+        } else {
+            // The first databases of this format were made without it.
+            connection.execute_batch(&Kind::Statistics.definition()).map_err(doing)?;
         }
         let state = read_state(&connection)?;
         let mark = Mark::open(files, dir)?;
@@ -186,11 +198,7 @@ fn definition() -> String {
          CREATE TABLE state(id INTEGER PRIMARY KEY CHECK (id = 0), sealed BLOB NOT NULL) STRICT;"
     );
     for kind in Kind::ALL {
-        let _infallible = writeln!(
-            sql,
-            "CREATE TABLE {}(id INTEGER PRIMARY KEY, owner INTEGER NOT NULL, sealed BLOB NOT NULL) STRICT;",
-            kind.table()
-        );
+        let _infallible = writeln!(sql, "{};", kind.definition());
     }
     sql + "COMMIT;"
 }

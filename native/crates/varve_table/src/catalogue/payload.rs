@@ -1,7 +1,7 @@
 //! Payloads of records: what stands under the checksum.
 //!
 //! Definitions of schemas, views, indexes and segments are JSON. A table is the length of its JSON (4 bytes), the JSON, and
-//! Arrow IPC. Hot rows are the number of the first (8 bytes) and Arrow IPC. A deletion is the segment (8 bytes; all ones
+//! Arrow IPC; statistics are the same. Hot rows are the number of the first (8 bytes) and Arrow IPC. A deletion is the segment (8 bytes; all ones
 //! for hot rows) and a roaring bitmap of 32 bits, or of 64 for hot rows. Numbers are little-endian.
 
 use arrow_array::RecordBatch;
@@ -12,6 +12,7 @@ use crate::definition::{StoredTable, Table};
 use crate::error::damaged;
 use crate::ids::SegmentId;
 use crate::ipc;
+use crate::statistics::TableStatistics;
 
 const HOT: u64 = u64::MAX;
 
@@ -26,19 +27,37 @@ pub(super) fn to_json<T: serde::de::DeserializeOwned>(payload: &[u8], what: &str
 
 pub(super) fn of_table(table: &Table) -> Result<Vec<u8>> {
     let StoredTable { json, types } = table.encode()?;
-    let mut payload = Vec::with_capacity(4 + json.len() + types.len());
-    payload.extend_from_slice(&(json.len() as u32).to_le_bytes());
-    payload.extend_from_slice(&json);
-    payload.extend_from_slice(&types);
-    Ok(payload)
+    Ok(of_json_and_ipc(&json, &types))
 }
 
 pub(super) fn to_table(payload: &[u8]) -> Result<Table> {
-    let (json, types) = payload
+    let (json, types) = to_json_and_ipc(payload)?;
+    Table::decode(&StoredTable { json: json.to_vec(), types: types.to_vec() })
+}
+
+pub(super) fn of_statistics(statistics: &TableStatistics) -> Result<Vec<u8>> {
+    let (json, bounds) = statistics.encode()?;
+    Ok(of_json_and_ipc(&json, &bounds))
+}
+
+pub(super) fn to_statistics(payload: &[u8]) -> Result<TableStatistics> {
+    let (json, bounds) = to_json_and_ipc(payload)?;
+    TableStatistics::decode(json, bounds)
+}
+
+fn of_json_and_ipc(json: &[u8], ipc: &[u8]) -> Vec<u8> {
+    let mut payload = Vec::with_capacity(4 + json.len() + ipc.len());
+    payload.extend_from_slice(&(json.len() as u32).to_le_bytes());
+    payload.extend_from_slice(json);
+    payload.extend_from_slice(ipc);
+    payload
+}
+
+fn to_json_and_ipc(payload: &[u8]) -> Result<(&[u8], &[u8])> {
+    payload
         .split_first_chunk::<4>()
         .and_then(|(len, rest)| rest.split_at_checked(u32::from_le_bytes(*len) as usize))
-        .ok_or_else(|| damaged("a table definition is cut short"))?;
-    Table::decode(&StoredTable { json: json.to_vec(), types: types.to_vec() })
+        .ok_or_else(|| damaged("a record of the catalogue is cut short"))
 }
 
 pub(super) fn of_hot(first_row: u64, ipc: &[u8]) -> Vec<u8> {

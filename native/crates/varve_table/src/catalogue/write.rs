@@ -50,7 +50,8 @@ impl Catalogue {
 }
 
 /// What goes with a table.
-const OWNED: [Kind; 6] = [Kind::Table, Kind::Index, Kind::Segment, Kind::KeyRun, Kind::Hot, Kind::Deletion];
+const OWNED: [Kind; 7] =
+    [Kind::Table, Kind::Index, Kind::Segment, Kind::KeyRun, Kind::Hot, Kind::Deletion, Kind::Statistics];
 
 /// Rows to look at: which table's, of which kind.
 struct Among {
@@ -123,6 +124,11 @@ impl Writer<'_> {
                 self.remove(&Among { kind: Kind::Deletion, owner }, |_, stored| {
                     Ok(payload::deletion_target(stored)? == Some(*segment))
                 })
+            }
+            Change::PutStatistics(statistics) => {
+                let owner = statistics.table.0;
+                self.remove(&Among { kind: Kind::Statistics, owner }, |_, _| Ok(true))?;
+                self.add(Kind::Statistics, owner, &payload::of_statistics(statistics)?)
             }
             Change::DropHot { table, end, deleted } => {
                 let owner = table.0;
