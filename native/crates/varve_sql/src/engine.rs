@@ -40,7 +40,8 @@ pub struct Options {
     /// Where operators spill; when `None`, the folder `spill` of the database, or the system's for temporary files when there
     /// is no database, or one that is only read.
     pub spill_folder: Option<PathBuf>,
-    /// Folders that SQL may read and write files in.
+    /// Folders that SQL may read and write files in, with everything below them. They must be there; the directory of the
+    /// database is never among them, wherever it lies.
     pub allowed_folders: Vec<PathBuf>,
 }
 
