@@ -377,6 +377,3 @@ fn closed() -> VarveError {
     VarveError::new(ErrorCode::StoreClosed, "the database is closed", "open it again")
 }
 
-fn unsupported(message: &str) -> VarveError {
-    VarveError::new(ErrorCode::SqlUnsupported, message, "")
-}
