@@ -376,4 +376,3 @@ impl ToNapiValue for Shape {
 fn closed() -> VarveError {
     VarveError::new(ErrorCode::StoreClosed, "the database is closed", "open it again")
 }
-

@@ -71,7 +71,7 @@ impl Known<'_> {
             return self.binary(binary);
         }
         if let Some(list) = part.downcast_ref::<InListExpr>() {
-            let kept = (list.list().len() as f64 * self.equal(list.expr())).min(0.5);
+            let kept = (list.list().len() as f64 * self.share_of_one(list.expr()).unwrap_or(EQUAL)).min(0.5);
             return if list.negated() { 1.0 - kept } else { kept };
         }
         if let Some(like) = part.downcast_ref::<LikeExpr>() {
@@ -90,7 +90,12 @@ impl Known<'_> {
     }
 
     fn binary(&self, binary: &BinaryExpr) -> f64 {
-        let equal = || self.equal(binary.left()).min(self.equal(binary.right()));
+        // The side with more values tells; a constant tells nothing.
+        let equal = || {
+            let sides =
+                [binary.left(), binary.right()].into_iter().filter_map(|side| self.share_of_one(side));
+            sides.reduce(f64::min).unwrap_or(EQUAL)
+        };
         match binary.op() {
             Operator::Or => (self.conjunction(binary.left()) + self.conjunction(binary.right())).min(1.0),
             Operator::And => self.conjunction(binary.left()) * self.conjunction(binary.right()),
@@ -101,12 +106,12 @@ impl Known<'_> {
         }
     }
 
-    /// The share of rows in which `expr` has one certain value.
-    fn equal(&self, expr: &Arc<dyn PhysicalExpr>) -> f64 {
-        let column = expr.downcast_ref::<Column>().and_then(|column| self.columns.get(column.index()));
-        match column.map(|column| column.distinct_count) {
-            Some(Precision::Exact(values) | Precision::Inexact(values)) if values > 0 => 1.0 / values as f64,
-            _ => EQUAL,
+    /// The share of rows in which `expr` has one certain value; `None` when it is not known how many it has.
+    fn share_of_one(&self, expr: &Arc<dyn PhysicalExpr>) -> Option<f64> {
+        let column = self.columns.get(expr.downcast_ref::<Column>()?.index())?;
+        match column.distinct_count {
+            Precision::Exact(values) | Precision::Inexact(values) if values > 0 => Some(1.0 / values as f64),
+            _ => None,
         }
     }
 }
