@@ -80,7 +80,8 @@ fn column(version: &TableVersion, position: usize, data_type: &DataType) -> Colu
             ..ColumnStatistics::new_unknown()
         };
     }
-    if let Some(values) = dictionary_values(version, &name) {
+    // Without segments there are no dictionaries, which is not to say that there are no values.
+    if let Some(values) = dictionary_values(version, &name).filter(|values| *values > 0) {
         whole.distinct_count = Precision::Inexact(usize::try_from(values).unwrap_or(usize::MAX));
     }
     whole
