@@ -117,6 +117,7 @@ describe('transactions', () => {
       await createNumbers(db, 10);
       using snapshot = db.snapshot();
       await rejects(db.query('DELETE FROM numbers', [], { snapshot }).rows(), 'STORE_READ_ONLY');
+      expect(await db.query('SELECT count(*) AS n FROM numbers').rows()).toEqual([{ n: 10n }]);
     }));
 
   it('that both change something do not wait for each other for ever', () =>
