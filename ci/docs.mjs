@@ -5,7 +5,7 @@
 // an API, so it has one of its own beside it.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Application, Converter, ReflectionKind } from 'typedoc';
+import { Application, Converter, OptionDefaults, ReflectionKind } from 'typedoc';
 import { root, stateFolder } from './lib/paths.mjs';
 import { publicPackages } from './lib/public-packages.mjs';
 
@@ -20,6 +20,7 @@ const app = await Application.bootstrap({
   entryPoints: folders,
   packageOptions: { entryPoints: ['src/index.ts'], skipErrorChecking: true, disableSources: true },
   readme: 'none',
+  highlightLanguages: [...OptionDefaults.highlightLanguages, 'sql'],
   githubPages: false,
   // Comments that come with abstract-level link to parameters, which have no page of their own.
   validation: { notExported: true, notDocumented: true, invalidLink: true, rewrittenLink: false },
