@@ -9,6 +9,7 @@ use datafusion::arrow::array::{
     Array, ArrayRef, ArrowPrimitiveType, AsArray, DictionaryArray, PrimitiveArray, StringViewArray,
     StringViewBuilder,
 };
+use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{
     ArrowDictionaryKeyType, ArrowNativeType, DataType, Date32Type, Int8Type, Int16Type, Int32Type, Int64Type,
     UInt8Type, UInt16Type, UInt32Type,
@@ -159,7 +160,7 @@ impl Integers {
         let (first, last) = if self.room == 1 {
             (least, greatest)
         } else {
-            (least.min(self.first), greatest.max(self.first + self.room as i64 - 2))
+            (least.min(self.first), greatest.max(self.first.saturating_add(self.room as i64 - 2)))
         };
         let room = last
             .checked_sub(first)
@@ -195,10 +196,9 @@ impl Integers {
 
     fn values(&self, codes: impl Iterator<Item = u32>) -> ArrayRef {
         let before_first = self.first.wrapping_sub(1);
-        each_integer!(&self.data_type, T => {
-            let values = codes.map(|code| (code > 0).then(|| narrow::<T>(before_first + i64::from(code))));
-            Arc::new(values.collect::<PrimitiveArray<T>>())
-        })
+        let numbers = codes.map(|code| (code > 0).then(|| before_first.wrapping_add(i64::from(code))));
+        let numbers = numbers.collect::<PrimitiveArray<Int64Type>>();
+        cast(&numbers, &self.data_type).expect("types that have codes come from 64 bits")
     }
 }
 
@@ -224,17 +224,6 @@ where
 #[inline(always)]
 fn wide<T: ArrowPrimitiveType>(value: T::Native) -> i64 {
     value.to_i64().unwrap_or_default()
-}
-
-fn narrow<T: ArrowPrimitiveType>(value: i64) -> T::Native {
-    T::Native::from_usize(value as usize).or_else(|| num_cast::<T>(value)).unwrap_or_default()
-}
-
-/// Negative numbers do not come from a `usize`.
-fn num_cast<T: ArrowPrimitiveType>(value: i64) -> Option<T::Native> {
-    let one: ArrayRef = Arc::new(PrimitiveArray::<Int64Type>::from_value(value, 1));
-    let cast = datafusion::arrow::compute::cast(&one, &T::DATA_TYPE).ok()?;
-    Some(cast.as_primitive::<T>().value(0))
 }
 
 /// Strings.

@@ -119,9 +119,11 @@ mod tests {
     use std::collections::HashMap;
     use std::sync::Arc;
 
-    use datafusion::arrow::array::{Array, ArrayRef, AsArray, Int32Array, StringViewArray, UInt32Array};
+    use datafusion::arrow::array::{
+        Array, ArrayRef, AsArray, Int32Array, Int64Array, StringViewArray, UInt32Array,
+    };
     use datafusion::arrow::compute::cast;
-    use datafusion::arrow::datatypes::{DataType, Int32Type};
+    use datafusion::arrow::datatypes::{DataType, Int32Type, Int64Type};
     use proptest::prelude::*;
 
     use super::Grouping;
@@ -188,5 +190,20 @@ mod tests {
         assert_eq!(keys[0].as_primitive::<Int32Type>().values(), &[5, 7]);
         assert!(grouping.add(&key(vec![7, 6], vec![1, 1]), &mut groups).is_ok());
         assert_eq!(groups, [1, 2]);
+    }
+
+    /// The greatest numbers have no successor, and the least no predecessor, that a code could be counted from.
+    #[test]
+    fn numbers_at_the_ends_of_their_type_are_keys() {
+        for (first, second) in [(i64::MAX - 1, i64::MAX), (i64::MIN + 1, i64::MIN), (-70_000, -69_000)] {
+            let mut grouping = Grouping::new([DataType::Int64].iter()).expect("it has codes");
+            let mut groups = Vec::new();
+            for number in [first, second, first] {
+                let key: ArrayRef = Arc::new(Int64Array::from(vec![number]));
+                assert!(grouping.add(&[key], &mut groups).is_ok());
+            }
+            assert_eq!(groups, [0]);
+            assert_eq!(grouping.keys()[0].as_primitive::<Int64Type>().values(), &[first, second]);
+        }
     }
 }
