@@ -56,6 +56,23 @@ impl StoredTable {
     pub(crate) fn of_rows(self, rows: RowSet) -> Self {
         Self { only: Some(Arc::new(rows)), ..self }
     }
+
+    /// The same table as `version` has it, whose definitions are the same; `None` when it is as it was.
+    pub(crate) fn at(&self, version: &Version) -> Option<Self> {
+        let now = version.tables.get(&self.version.table.id)?;
+        // Rows by address are of one version, and no statement of a user names them.
+        if Arc::ptr_eq(now, &self.version) || self.only.is_some() {
+            return None;
+        }
+        Some(Self {
+            version: Arc::clone(now),
+            session: self.session.clone(),
+            schema: Arc::clone(&self.schema),
+            constraints: self.constraints.clone(),
+            threads: self.threads,
+            only: None,
+        })
+    }
 }
 
 impl fmt::Debug for StoredTable {

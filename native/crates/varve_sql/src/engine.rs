@@ -16,6 +16,7 @@ use varve_types::{ErrorCode, Result, VarveError};
 use crate::error::from_datafusion;
 use crate::files::{Confinement, FileRelations, Files, OnlyFiles};
 use crate::interrupt::{Closing, Interruptible};
+use crate::plans::Plans;
 use crate::session::Session;
 use crate::types::VarveTypes;
 
@@ -70,6 +71,7 @@ pub(crate) struct Inner {
     /// What every statement begins with: functions, rules and settings.
     state: SessionState,
     files: Arc<Files>,
+    plans: Plans,
     threads: usize,
     closing: Closing,
     runtime: Option<Runtime>,
@@ -102,10 +104,10 @@ impl Engine {
         let closing = Closing::default();
         let state = state(options, threads, environment, &closing);
         let (state, files) = with_files(state, confinement, runtime.handle());
+        let plans = Plans::new(state.config_options());
         let runtime = Some(runtime);
-        Ok(Self {
-            inner: Arc::new(Inner { database, state, files, threads, closing, runtime, _spill: spill }),
-        })
+        let inner = Inner { database, state, files, plans, threads, closing, runtime, _spill: spill };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// A new session: a connection of one user.
@@ -165,6 +167,10 @@ impl Engine {
 
     pub(crate) fn files(&self) -> &Files {
         &self.inner.files
+    }
+
+    pub(crate) fn plans(&self) -> &Plans {
+        &self.inner.plans
     }
 
     pub(crate) fn threads(&self) -> usize {

@@ -15,6 +15,7 @@ mod interrupt;
 mod output;
 mod param;
 mod planner;
+mod plans;
 mod progress;
 mod pushdown;
 mod scan;

@@ -101,7 +101,8 @@ impl<'e> Planner<'e> {
         PlannerContext::new().with_prepare_param_data_types(types.collect())
     }
 
-    fn bind(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
+    /// The same plan with its parameters put in.
+    pub(crate) fn bind(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
         let wanted = plan.get_parameter_names()?.len();
         if wanted == 0 {
             return Ok(plan);

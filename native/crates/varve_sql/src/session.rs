@@ -1,13 +1,15 @@
 //! A session: statements of one user, one after the other, with at most one open transaction.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::ScalarValue;
+use datafusion::execution::TaskContext;
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::physical_plan::execute_stream;
-use datafusion::prelude::SessionConfig;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use datafusion::sql::sqlparser::ast::Statement;
 use tokio::sync::Mutex;
 use varve_table::{Savepoint, Transaction, Version};
 use varve_types::{ErrorCode, Result, VarveError};
@@ -16,6 +18,7 @@ use crate::engine::Engine;
 use crate::error::{defect, from_datafusion};
 use crate::output::{AbortOnDrop, Output};
 use crate::planner::Planner;
+use crate::plans::{self, PlanKey};
 use crate::progress::Progress;
 use crate::statement;
 
@@ -141,9 +144,30 @@ impl Session {
         }
     }
 
+    /// The same on the caller's task, which runs on the engine's threads; a panic is the caller's.
+    ///
+    /// # Errors
+    /// As [`Self::execute`].
+    pub async fn execute_here(&self, sql: &str, params: &Params) -> Result<Output> {
+        self.run(sql, params).await
+    }
+
     async fn run(&self, sql: &str, params: &Params) -> Result<Output> {
+        let run = Run { engine: &self.engine, params };
+        let seen = self.settled().await;
+        let key = seen.as_ref().and_then(|version| PlanKey::new(sql, version, params));
+        if let (Some(key), Some(version)) = (&key, &seen)
+            && let Some(plan) = self.engine.plans().find(key)
+        {
+            return run.kept(version, &plan).await;
+        }
         let mut output = Output::done(None);
-        let statements = statement::parse::all(sql)?;
+        let mut statements = statement::parse::all(sql)?;
+        if let (Some(key), Some(version), [Statement::Query(_)]) = (key, seen, statements.as_slice())
+            && let Some(statement) = statements.pop()
+        {
+            return run.query_and_keep(key, version, statement).await;
+        }
         if !self.controls
             && let Some(control) = statements.iter().find(|statement| statement::control::is_end(statement))
         {
@@ -198,6 +222,16 @@ impl Session {
         }
     }
 
+    /// What this session sees, unless definitions in it may still be undone.
+    async fn settled(&self) -> Option<Arc<Version>> {
+        let mut open = self.open.lock().await;
+        undo_unfinished(&mut open);
+        match open.as_ref() {
+            Some(open) => (!open.transaction.redefines()).then(|| open.transaction.snapshot()),
+            None => Some(self.snapshot()),
+        }
+    }
+
     fn snapshot(&self) -> Arc<Version> {
         if let Some(version) = &self.pinned {
             return Arc::clone(version);
@@ -249,6 +283,57 @@ impl<'r> Run<'r> {
         Planner::new(self.engine, version, self.params)
     }
 
+    /// Answers a statement that only reads, and keeps its plan if it can be used again.
+    async fn query_and_keep(
+        &self,
+        key: PlanKey,
+        version: Arc<Version>,
+        statement: statement::Parsed,
+    ) -> Result<Output> {
+        let planner = self.planner(Arc::clone(&version));
+        let plan = planner.unbound(statement).map_err(from_datafusion)?;
+        // What cannot be optimised with open parameters may still be when they are known.
+        let kept = plans::may_be_kept(&plan).then(|| planner.state.optimize(&plan).ok()).flatten();
+        match kept.map(Arc::new) {
+            Some(optimised) => {
+                self.engine.plans().keep(key, Arc::clone(&optimised));
+                self.kept(&version, &optimised).await
+            }
+            None => {
+                let plan = planner.bind(plan).map_err(from_datafusion)?;
+                self.stream(&planner, plan).await
+            }
+        }
+    }
+
+    /// Runs a plan that was kept.
+    async fn kept(&self, version: &Version, plan: &LogicalPlan) -> Result<Output> {
+        let state = self.engine.state();
+        let plan = self.engine.plans().ready(plan, version, self.params).map_err(from_datafusion)?;
+        let physical =
+            state.query_planner().create_physical_plan(&plan, state).await.map_err(from_datafusion)?;
+        self.start(physical)
+    }
+
+    /// Starts a physical plan.
+    fn start(&self, physical: Arc<dyn ExecutionPlan>) -> Result<Output> {
+        let state = self.engine.state();
+        let progress = Arc::new(Progress::default());
+        // A plan holds the functions that it calls; copying all that there are would cost more than a small query.
+        let context = TaskContext::new(
+            None,
+            state.session_id().to_owned(),
+            state.config().clone().with_extension(Arc::clone(&progress)),
+            HashMap::new(),
+            HashMap::new(),
+            HashMap::new(),
+            HashMap::new(),
+            Arc::clone(state.runtime_env()),
+        );
+        let rows = execute_stream(physical, Arc::new(context)).map_err(from_datafusion)?;
+        Ok(Output::of_stream(rows, progress, self.engine.handle()))
+    }
+
     /// Runs a plan.
     pub(crate) async fn stream(&self, planner: &Planner<'_>, plan: LogicalPlan) -> Result<Output> {
         if matches!(
@@ -257,13 +342,8 @@ impl<'r> Run<'r> {
         ) {
             return Err(crate::error::unsupported("this statement is not there yet"));
         }
-        let progress = Arc::new(Progress::default());
-        let config: SessionConfig = planner.state.config().clone().with_extension(Arc::clone(&progress));
         let physical = planner.state.create_physical_plan(&plan).await.map_err(from_datafusion)?;
-        let mut state = planner.state.clone();
-        *state.config_mut() = config;
-        let rows = execute_stream(physical, state.task_ctx()).map_err(from_datafusion)?;
-        Ok(Output::of_stream(rows, progress, self.engine.handle()))
+        self.start(physical)
     }
 
     /// All rows of a plan.

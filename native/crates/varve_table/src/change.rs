@@ -66,7 +66,7 @@ pub(crate) enum Change {
 
 impl Change {
     /// Whether plans made before it may be wrong after it.
-    fn redefines(&self) -> bool {
+    pub(crate) fn redefines(&self) -> bool {
         self.rows_of().is_none()
     }
 

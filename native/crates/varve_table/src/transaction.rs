@@ -103,6 +103,12 @@ impl Transaction {
         Arc::new(self.version.clone())
     }
 
+    /// Whether it created, altered or dropped something.
+    #[must_use]
+    pub fn redefines(&self) -> bool {
+        self.changes.iter().any(Change::redefines)
+    }
+
     /// A number for a new table or index.
     #[must_use]
     pub fn next_id(&self) -> u64 {

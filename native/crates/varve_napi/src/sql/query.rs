@@ -3,10 +3,11 @@
 //! Invariant: an answer that ends without an error is whole. The task says that it came to the end; a reader that finds no
 //! more batches and no such word hears why.
 
-use std::sync::Arc;
-use std::sync::OnceLock;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use futures::FutureExt;
 use napi::Env;
 use napi::bindgen_prelude::{Object, ToNapiValue, Uint8Array, sys};
 use napi_derive::napi;
@@ -37,6 +38,8 @@ struct Channels {
     batches: tokio::sync::Mutex<mpsc::Receiver<Answer<Vec<u8>>>>,
     progress: Shown,
     end: Arc<OnceLock<End>>,
+    /// Closes when the task is gone and has said its word.
+    running: watch::Receiver<()>,
 }
 
 /// How a query came to its end.
@@ -46,13 +49,22 @@ enum End {
     Whole,
     /// Its caller stopped it.
     Cancelled,
+    /// It panicked.
+    Defect,
 }
 
 /// Why there is no more; `Ok` when there was no more.
-fn rest_of(end: &OnceLock<End>) -> Answer<()> {
-    match end.get() {
+async fn rest_of(channels: &Channels) -> Answer<()> {
+    let mut running = channels.running.clone();
+    while running.changed().await.is_ok() {}
+    match channels.end.get() {
         Some(End::Whole) => Ok(()),
         Some(End::Cancelled) => Err(cancelled_error()),
+        Some(End::Defect) => Err(VarveError::new(
+            ErrorCode::EngineDefect,
+            "a statement panicked",
+            "please report the statement",
+        )),
         // Its task is gone, or was told to go, because the database closed.
         None => Err(closed_error()),
     }
@@ -132,18 +144,26 @@ impl NativeQuery {
         let shown = Arc::clone(&progress);
         let end = Arc::new(OnceLock::new());
         let ends = Arc::clone(&end);
+        let (runs, running) = watch::channel(());
         handle.spawn(async move {
             // Says the end before the channels close, whose closing tells the reader to look for it.
             let work = run(start, head_sender, batch_sender, (shown, Arc::clone(&ends)));
+            let panics = Arc::clone(&ends);
+            let work = AssertUnwindSafe(work).catch_unwind().map(move |ended| {
+                if ended.is_err() {
+                    let _first_word_stands = panics.set(End::Defect);
+                }
+            });
             tokio::select! {
                 biased;
                 () = told(stop, || { let _first_word_stands = ends.set(End::Cancelled); }) => {}
                 () = told(closing, || ()) => {}
                 () = work => {}
             }
+            drop(runs);
         });
         let head = tokio::sync::Mutex::new(Some(head));
-        let channels = Channels { head, batches: tokio::sync::Mutex::new(batches), progress, end };
+        let channels = Channels { head, batches: tokio::sync::Mutex::new(batches), progress, end, running };
         Self { channels: Arc::new(channels), cancelled, handle }
     }
 }
@@ -158,7 +178,7 @@ impl NativeQuery {
             match channels.head.lock().await.take() {
                 Some(head) => match head.await {
                     Ok(head) => head,
-                    Err(_) => rest_of(&channels.end).and_then(|()| Err(closed_error())),
+                    Err(_) => rest_of(&channels).await.and_then(|()| Err(closed_error())),
                 },
                 None => Err(VarveError::new(ErrorCode::ArgumentInvalid, "the query was started already", "")),
             }
@@ -180,7 +200,7 @@ impl NativeQuery {
             }
             match batch {
                 Some(batch) => Ok(Some(Uint8Array::new(batch))),
-                None => rest_of(&channels.end).map(|()| None),
+                None => rest_of(&channels).await.map(|()| None),
             }
         })
     }
@@ -258,7 +278,7 @@ async fn open(start: Start) -> Answer<Output> {
         Some(names) => number_names(&start.sql, names)?,
         None => start.sql,
     };
-    session.execute(&sql, start.given.values.into_iter().collect::<Params>()).await
+    session.execute_here(&sql, &start.given.values.into_iter().collect::<Params>()).await
 }
 
 /// The head, with the whole answer in it when that comes soon and is one batch.

@@ -1,0 +1,166 @@
+//! Plans that are kept: a statement that comes again is neither parsed nor optimised again.
+//!
+//! A kept plan is optimised with its parameters open, so it holds for all values of the same types. When it is used, the
+//! tables in it are replaced by those of the statement's snapshot, the values are put in, and expressions are simplified once
+//! more, so that a value is compared as the literal that it now is. What an optimised plan could say otherwise a moment later
+//! is not kept: functions that are not the same for the same arguments, and tables that are not stored ones.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{ParamValues, Result};
+use datafusion::config::ConfigOptions;
+use datafusion::datasource::{provider_as_source, source_as_provider};
+use datafusion::logical_expr::{Expr, LogicalPlan, TableScan, Volatility};
+use datafusion::optimizer::simplify_expressions::SimplifyExpressions;
+use datafusion::optimizer::{Optimizer, OptimizerContext};
+use parking_lot::Mutex;
+use varve_table::Version;
+
+use crate::catalogue::StoredTable;
+use crate::session::Params;
+
+/// So many plans are kept; the one that was not used for longest goes.
+const PLANS_MAX: usize = 256;
+/// Longer texts are not kept: they are loads, not questions.
+const TEXT_BYTES_MAX: usize = 16 << 10;
+
+/// What a plan was made for.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(crate) struct PlanKey {
+    text: Box<str>,
+    /// Of the version; it grows with every definition.
+    definitions: u64,
+    types: Vec<DataType>,
+}
+
+impl PlanKey {
+    /// `None` when such a statement is not kept. A NULL has no type that would hold for other values.
+    pub(crate) fn new(text: &str, version: &Version, params: &Params) -> Option<Self> {
+        if text.len() > TEXT_BYTES_MAX || params.values.iter().any(|value| value.is_null()) {
+            return None;
+        }
+        let types = params.values.iter().map(|value| value.data_type()).collect();
+        Some(Self { text: text.into(), definitions: version.definitions, types })
+    }
+}
+
+/// The plans of one engine.
+pub(crate) struct Plans {
+    kept: Mutex<Kept>,
+    simplify: Optimizer,
+    config: OptimizerContext,
+}
+
+#[derive(Default)]
+struct Kept {
+    /// Each with the number of its last use.
+    plans: HashMap<PlanKey, (Arc<LogicalPlan>, u64)>,
+    uses: u64,
+}
+
+impl Plans {
+    pub(crate) fn new(options: &Arc<ConfigOptions>) -> Self {
+        Self {
+            kept: Mutex::default(),
+            simplify: Optimizer::with_rules(vec![Arc::new(SimplifyExpressions::new())]),
+            config: OptimizerContext::new_with_config_options(Arc::clone(options)).with_max_passes(1),
+        }
+    }
+
+    pub(crate) fn find(&self, key: &PlanKey) -> Option<Arc<LogicalPlan>> {
+        let mut kept = self.kept.lock();
+        kept.uses += 1;
+        let now = kept.uses;
+        let (plan, used) = kept.plans.get_mut(key)?;
+        *used = now;
+        Some(Arc::clone(plan))
+    }
+
+    pub(crate) fn keep(&self, key: PlanKey, plan: Arc<LogicalPlan>) {
+        let mut kept = self.kept.lock();
+        if kept.plans.len() >= PLANS_MAX {
+            let oldest = kept.plans.iter().min_by_key(|(_, (_, used))| *used);
+            if let Some(oldest) = oldest.map(|(key, _)| key.clone()) {
+                kept.plans.remove(&oldest);
+            }
+        }
+        let now = kept.uses;
+        kept.plans.insert(key, (plan, now));
+    }
+
+    /// A kept plan for one run: at `version`, with these parameters.
+    pub(crate) fn ready(
+        &self,
+        plan: &LogicalPlan,
+        version: &Version,
+        params: &Params,
+    ) -> Result<LogicalPlan> {
+        let plan = at(plan.clone(), version)?;
+        if params.values.is_empty() {
+            return Ok(plan);
+        }
+        let values = params.values.iter().cloned().map(Into::into).collect();
+        let plan = plan.with_param_values(ParamValues::List(values))?;
+        self.simplify.optimize(plan, &self.config, |_, _| {})
+    }
+}
+
+/// Whether a plan, not optimised yet, may be kept when it is.
+pub(crate) fn may_be_kept(plan: &LogicalPlan) -> bool {
+    let mut may = true;
+    let walked = plan.apply_with_subqueries(|node| {
+        may &= match node {
+            LogicalPlan::TableScan(scan) => is_stored(scan),
+            LogicalPlan::Dml(_)
+            | LogicalPlan::Ddl(_)
+            | LogicalPlan::Copy(_)
+            | LogicalPlan::Statement(_)
+            | LogicalPlan::Explain(_)
+            | LogicalPlan::Analyze(_)
+            | LogicalPlan::Extension(_) => false,
+            _ => true,
+        };
+        node.apply_expressions(|expr| {
+            expr.apply(|part| {
+                may &= !changes_by_itself(part);
+                Ok(TreeNodeRecursion::Continue)
+            })
+        })?;
+        Ok(if may { TreeNodeRecursion::Continue } else { TreeNodeRecursion::Stop })
+    });
+    may && walked.is_ok()
+}
+
+/// Whether an expression may have another value for the same arguments later.
+fn changes_by_itself(expr: &Expr) -> bool {
+    match expr {
+        Expr::ScalarFunction(call) => call.func.signature().volatility != Volatility::Immutable,
+        Expr::AggregateFunction(call) => call.func.signature().volatility != Volatility::Immutable,
+        Expr::ScalarVariable(..) => true,
+        _ => false,
+    }
+}
+
+fn is_stored(scan: &TableScan) -> bool {
+    source_as_provider(&scan.source).is_ok_and(|provider| provider.downcast_ref::<StoredTable>().is_some())
+}
+
+/// The same plan over the tables of `version`, which has the definitions that it was made for.
+fn at(plan: LogicalPlan, version: &Version) -> Result<LogicalPlan> {
+    plan.transform_up_with_subqueries(|node| {
+        let LogicalPlan::TableScan(mut scan) = node else { return Ok(Transformed::no(node)) };
+        let provider = source_as_provider(&scan.source)?;
+        let now = provider.downcast_ref::<StoredTable>().and_then(|table| table.at(version));
+        match now {
+            None => Ok(Transformed::no(LogicalPlan::TableScan(scan))),
+            Some(table) => {
+                scan.source = provider_as_source(Arc::new(table));
+                Ok(Transformed::yes(LogicalPlan::TableScan(scan)))
+            }
+        }
+    })
+    .map(|changed| changed.data)
+}
