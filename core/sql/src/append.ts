@@ -1,10 +1,10 @@
 /** Rows on their way into a table: Arrow as it is, columns encoded in pieces so that the event loop goes on. */
 import { setImmediate } from 'node:timers/promises';
 import type { Field } from '@uwdata/flechette';
-import { type AppendColumns, shown, unwrap, VarveError } from '@varve/interfaces';
+import { type AppendColumns, type Failed, shown, unwrap, VarveError } from '@varve/interfaces';
 import { encodeColumns } from './arrow/encode.js';
 import { concatenated, decodeSchema, endOfStream, schemaBytes } from './arrow/ipc.js';
-import type { NativeDatabase, NativeTransaction } from './native-face.js';
+import type { NativeAppender, NativeDatabase, NativeTransaction } from './native-face.js';
 
 /** Hands one IPC stream to the engine. @returns its rows */
 export type Send = (ipc: Uint8Array) => Promise<number>;
@@ -13,8 +13,8 @@ export type Send = (ipc: Uint8Array) => Promise<number>;
 const pieceNs = 2_000_000;
 const directNs = 10;
 const valueNs = 150;
-/** Pieces go to the engine together, since each call makes a batch of its own there. */
-const sendBytes = 4 << 20;
+/** Small pieces go to the engine together, since each call costs both sides some 50 us. */
+const sendBytes = 512 << 10;
 
 /** The stream in the bytes of an IPC file, which its magic and a footer enclose; a stream as it is. */
 export function streamIn(bytes: Uint8Array): Uint8Array {
@@ -64,26 +64,30 @@ export function isOnePiece({ fields, columns, rowCount }: CheckedColumns): boole
   return rowCount <= pieceRows(fields, columns);
 }
 
-/** Encodes and sends columns. The next piece is encoded while the engine takes the last one. @returns how many rows */
-export async function sendColumns(checked: CheckedColumns, send: Send): Promise<number> {
-  let sent: Promise<number> = Promise.resolve(0);
-  let rows = 0;
-  try {
-    for await (const stream of streamsOf(checked)) {
-      rows += await sent;
-      sent = send(stream);
-      // Heard again above; until then a failure is nobody's.
-      sent.catch(() => undefined);
-    }
-  } catch (error) {
-    // Nothing may arrive after its transaction was rolled back.
-    await sent.catch(() => undefined);
-    throw error;
-  }
-  return rows + (await sent);
+/** Encodes columns and sends them in one call. @returns how many rows */
+export function sendColumns({ fields, columns, rowCount }: CheckedColumns, send: Send): Promise<number> {
+  return send(encodeColumns(fields, columns, { from: 0, to: rowCount }));
 }
 
-/** Streams of some megabytes, made piece by piece. */
+/** Encodes and hands over columns piece by piece. The next one is encoded while the engine takes the last. @returns how many rows */
+export async function pushColumns(checked: CheckedColumns, appender: NativeAppender): Promise<number> {
+  let taken: Promise<undefined | Failed> = Promise.resolve(undefined);
+  try {
+    for await (const stream of streamsOf(checked)) {
+      unwrap(await taken);
+      taken = appender.push(stream);
+    }
+    unwrap(await taken);
+  } catch (error) {
+    await taken;
+    // What failed first is what the caller must hear of.
+    await appender.cancel();
+    throw error;
+  }
+  return unwrap(await appender.finish());
+}
+
+/** Streams of at least some hundred kilobytes, made piece by piece. */
 async function* streamsOf({ fields, columns, rowCount }: CheckedColumns): AsyncGenerator<Uint8Array> {
   const step = pieceRows(fields, columns);
   let parts: Uint8Array[] = [];
@@ -94,14 +98,13 @@ async function* streamsOf({ fields, columns, rowCount }: CheckedColumns): AsyncG
     parts.push(whole.subarray(begin, whole.length - endOfStream.length));
     byteCount += whole.length;
     const isLast = from + step >= rowCount;
-    // Before each piece and before putting pieces together, the loop has its turn.
-    if (!isLast || parts.length > 1) await setImmediate();
     if (isLast || byteCount >= sendBytes) {
       yield parts.length === 1 ? whole : concatenated([...parts, endOfStream]);
       parts = [];
       byteCount = 0;
-      if (!isLast) await setImmediate();
     }
+    // After each piece the loop has its turn.
+    if (!isLast) await setImmediate();
   }
 }
 

@@ -2,6 +2,7 @@
 export { openSqlDatabase, SqlDatabase, type SqlParts } from './database.js';
 export { isFragment, type SqlTag, sql } from './fragment.js';
 export type {
+  NativeAppender,
   NativeDatabase,
   NativeHead,
   NativeOptions,

@@ -72,6 +72,8 @@ export interface NativeDatabase {
     ipc: Uint8Array,
     options: { readonly transaction?: NativeTransaction },
   ): Promise<number | Failed>;
+  /** Begins an append whose rows come in pieces, all or none, encoded as for `append`. */
+  appender(table: string, options: { readonly transaction?: NativeTransaction }): NativeAppender;
   /** All tables and views, by schema and name. */
   tables(): Promise<readonly NativeTable[] | Failed>;
   /** One table, by its name as SQL writes it; null when there is none. `transaction` sees its own. */
@@ -85,6 +87,19 @@ export interface NativeDatabase {
   explain(sql: string, analyze: boolean): Promise<string | Failed>;
   /** Cancels queries, rolls back, lets go of the directory. */
   close(): Promise<undefined | Failed>;
+}
+
+/** An append whose rows come in pieces. It ends with `finish` or `cancel`, of which one is called, once. */
+export interface NativeAppender {
+  /**
+   * Hands over the rows of one IPC stream; all have the schema of the first. Resolves when there is room for more, with the
+   * reason when they were refused. One call at a time; the bytes stay unchanged until `finish` or `cancel` resolves.
+   */
+  push(ipc: Uint8Array): Promise<undefined | Failed>;
+  /** Resolves when all rows are appended, with their number, or when none is. */
+  finish(): Promise<number | Failed>;
+  /** Resolves when nothing of it is left. */
+  cancel(): Promise<undefined | Failed>;
 }
 
 /** A statement under way. */

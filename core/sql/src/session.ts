@@ -22,7 +22,7 @@ import {
   type ValueModes,
   VarveError,
 } from '@varve/interfaces';
-import { checkColumns, isOnePiece, type Send, sendColumns, streamIn } from './append.js';
+import { checkColumns, isOnePiece, pushColumns, type Send, sendColumns, streamIn } from './append.js';
 import { isFragment, sql, statementOf } from './fragment.js';
 import type { NativeDatabase, NativeQueryOptions, NativeSnapshot, NativeTransaction } from './native-face.js';
 import { nativeParams, type QuerySettings, readQueryOptions } from './options.js';
@@ -80,12 +80,12 @@ export abstract class Session implements SqlSession {
   async #append(table: string, data: Uint8Array | AppendColumns): Promise<number> {
     const { native } = this.usable();
     requireName(table);
-    if (data instanceof Uint8Array) return this.send(table)(streamIn(data));
+    if (data instanceof Uint8Array) return this.#send(table)(streamIn(data));
     requireObject(data, 'what is appended');
     const checked = await checkColumns(native, table, data, this.place());
     if (checked.rowCount === 0) return 0;
-    if (isOnePiece(checked)) return sendColumns(checked, this.send(table));
-    return this.transaction((inner) => sendColumns(checked, (inner as SqlTransaction & Session).send(table)));
+    if (isOnePiece(checked)) return sendColumns(checked, this.#send(table));
+    return pushColumns(checked, native.appender(table, this.place()));
   }
 
   abstract transaction<T>(body: (transaction: SqlTransaction) => Promise<T>): Promise<T>;
@@ -125,9 +125,8 @@ export abstract class Session implements SqlSession {
     return view;
   }
 
-  /** @hidden */
-  protected send(table: string): Send {
-    return async (ipc) => unwrap(await this.usable().native.append(table, ipc, this.place()));
+  #send(table: string): Send {
+    return async (ipc) => unwrap(await this.shared.native.append(table, ipc, this.place()));
   }
 }
 

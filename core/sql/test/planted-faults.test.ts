@@ -268,11 +268,10 @@ const faultsBelow: readonly (readonly [string, NativeSql, RegExp])[] = [
   [
     'an append is not atomic',
     below((db) => ({
-      begin: async () => {
-        const transaction = await db.begin();
-        return 'failure' in transaction
-          ? transaction
-          : Object.assign(transaction, { rollback: () => transaction.commit() as Promise<undefined> });
+      appender: (table, options) => {
+        const appender = db.appender(table, options);
+        const cancel = () => appender.finish() as Promise<never>;
+        return { push: (ipc) => appender.push(ipc), finish: () => appender.finish(), cancel };
       },
     })),
     /many rows append as one/,

@@ -14,6 +14,7 @@ import {
 import * as arrow from '@uwdata/flechette';
 import type { Failed } from '@varve/interfaces';
 import type {
+  NativeAppender,
   NativeDatabase,
   NativeHead,
   NativeOptions,
@@ -160,6 +161,42 @@ class Database implements NativeDatabase {
       const head = await this.query(statement.sql, { values: [] }, options).start();
       return 'failure' in head ? head : statement.rows;
     });
+  }
+
+  /** Appends when all pieces are there. */
+  appender(table: string, options: { transaction?: NativeTransaction }): NativeAppender {
+    const pieces: Uint8Array[] = [];
+    return {
+      push: async (ipc) => {
+        pieces.push(ipc);
+        return undefined;
+      },
+      finish: () => this.#appendAll(table, pieces, this.ofTransaction(options.transaction)),
+      cancel: async () => undefined,
+    };
+  }
+
+  async #appendAll(
+    table: string,
+    pieces: readonly Uint8Array[],
+    outer: Transaction | undefined,
+  ): Promise<number | Failed> {
+    const transaction = outer ?? (await this.begin());
+    if (!(transaction instanceof Transaction)) return transaction as Failed;
+    await transaction.command('SAVEPOINT pieces');
+    let rows = 0;
+    for (const piece of pieces) {
+      const appended = await this.append(table, piece, { transaction });
+      if (typeof appended !== 'number') {
+        await (outer === undefined
+          ? transaction.rollback()
+          : transaction.command('ROLLBACK TO SAVEPOINT pieces'));
+        return appended;
+      }
+      rows += appended;
+    }
+    const ended = outer === undefined ? await transaction.commit() : undefined;
+    return ended ?? rows;
   }
 
   async tables(): Promise<readonly NativeTable[] | Failed> {

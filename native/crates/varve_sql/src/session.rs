@@ -10,6 +10,7 @@ use datafusion::execution::TaskContext;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::sql::sqlparser::ast::Statement;
+use futures::{Stream, StreamExt};
 use tokio::sync::Mutex;
 use varve_table::{Savepoint, Transaction, Version};
 use varve_types::{ErrorCode, Result, VarveError};
@@ -103,8 +104,14 @@ impl Session {
     /// left out have their default.
     ///
     /// # Errors
-    /// `SQL_NAME`, `SQL_TYPE`, `SQL_VALUE`, `CONSTRAINT_VIOLATED` and those of the database.
-    pub async fn append(&self, table: &str, schema: SchemaRef, rows: Vec<RecordBatch>) -> Result<u64> {
+    /// `SQL_NAME`, `SQL_TYPE`, `SQL_VALUE`, `CONSTRAINT_VIOLATED`, those of the database, and the first error of `rows`.
+    pub async fn append(
+        &self,
+        table: &str,
+        schema: SchemaRef,
+        rows: impl Stream<Item = Result<RecordBatch>> + Send + 'static,
+    ) -> Result<u64> {
+        let rows = rows.boxed();
         let params = Params::default();
         let run = Run { engine: &self.engine, params: &params };
         let mut open = self.open.lock().await;

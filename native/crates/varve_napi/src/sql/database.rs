@@ -5,6 +5,7 @@ use std::sync::{Arc, Weak};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use futures::stream;
 use napi::Env;
 use napi::bindgen_prelude::{JsValue, Object, ToNapiValue, Uint8Array, sys};
 use napi_derive::napi;
@@ -15,6 +16,7 @@ use varve_sql::{Engine, Options, Session, StatementShape, TableShape};
 use varve_types::{ErrorCode, VarveError};
 
 use crate::outcome::{Nothing, Outcome};
+use crate::sql::append::NativeAppender;
 use crate::sql::ipc;
 use crate::sql::params::{given, instance, property};
 use crate::sql::point::Bound;
@@ -206,8 +208,18 @@ impl NativeDatabase {
         promise_on(env, &self.shared.handle, async move {
             let session = session?;
             let (schema, rows) = ipc::decode(&ipc)?;
+            let rows = stream::iter(rows.into_iter().map(Ok));
             session.append(&table, schema, rows).await.map(|rows| rows as f64)
         })
+    }
+
+    /// Begins an append whose rows come in pieces, all or none.
+    #[napi(ts_args_type = "table: string, options: object")]
+    pub fn appender(&self, env: &Env, table: String, options: Object<'_>) -> napi::Result<NativeAppender> {
+        // SAFETY: the handles are valid for this call, which runs on the JavaScript thread.
+        let transaction = unsafe { instance::<NativeTransaction>(env.raw(), options.raw(), c"transaction")? };
+        let session = self.shared.session(transaction.as_deref());
+        Ok(NativeAppender::begin(session, table, self.shared.closing.subscribe(), &self.shared.handle))
     }
 
     /// All tables and views, by schema and name.

@@ -1,5 +1,6 @@
 //! Tables and SQL for JavaScript: `NativeSql` of core/sql.
 
+mod append;
 mod batches;
 mod database;
 mod ipc;

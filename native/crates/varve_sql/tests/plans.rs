@@ -1,0 +1,177 @@
+//! Statements that come again answer as if they came first: whatever changed between, and whatever their parameters are.
+
+use datafusion::arrow::util::pretty::pretty_format_batches;
+use datafusion::common::ScalarValue;
+use varve_sql::{Engine, Options, Param, Params, Session};
+use varve_types::Result;
+
+struct Fixture {
+    engine: Engine,
+    _dir: tempfile::TempDir,
+    fresh: std::cell::Cell<usize>,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let dir = tempfile::TempDir::new().expect("a folder");
+        let options = Options { directory: Some(dir.path().to_owned()), threads: 2, ..Options::default() };
+        let engine = Engine::open(&options).expect("it opens");
+        Self { engine, _dir: dir, fresh: 0.into() }
+    }
+
+    fn answer(&self, session: &Session, sql: &str, params: &Params) -> Result<String> {
+        let answer = async { session.execute(sql, params.clone()).await?.collect().await };
+        let batches = self.engine.handle().block_on(answer)?;
+        Ok(pretty_format_batches(&batches).expect("a table").to_string())
+    }
+
+    fn run(&self, sql: &str) {
+        self.answer(&self.engine.session(), sql, &Params::default())
+            .unwrap_or_else(|error| panic!("{sql}: {error}"));
+    }
+
+    /// The statement three times, whose plan may be kept, and once as one that never came; what they all answer.
+    fn check_in(&self, session: &Session, sql: &str, params: Vec<Param>) -> String {
+        let params: Params = params.into_iter().collect();
+        let shown = |answer: Result<String>| answer.unwrap_or_else(|error| error.code().as_str().to_owned());
+        self.fresh.set(self.fresh.get() + 1);
+        let wanted = shown(self.answer(session, &format!("{sql} -- {}", self.fresh.get()), &params));
+        for time in 1..=3 {
+            assert_eq!(shown(self.answer(session, sql, &params)), wanted, "{sql} for the {time}. time");
+        }
+        wanted
+    }
+
+    fn check(&self, sql: &str, params: Vec<Param>) -> String {
+        self.check_in(&self.engine.session(), sql, params)
+    }
+}
+
+#[test]
+fn kept_plans_see_what_is_there_now() {
+    let fixture = Fixture::new();
+    let texts = [
+        "SELECT * FROM t ORDER BY a",
+        "SELECT count(*), sum(b) FROM t",
+        "SELECT * FROM v ORDER BY a",
+        "SELECT t.a, u.c FROM t JOIN u ON t.a = u.a ORDER BY 1, 2",
+        "SELECT a FROM t WHERE b = (SELECT max(b) FROM t) ORDER BY a",
+        "SELECT a FROM t WHERE a IN (SELECT a FROM u) ORDER BY a",
+        "WITH x AS (SELECT a FROM t WHERE b > 15) SELECT count(*) FROM x",
+        "SELECT table_name FROM information_schema.tables ORDER BY 1",
+        "SELECT * FROM t, generate_series(1, 2) AS g ORDER BY a, value",
+    ];
+    fixture.run("CREATE TABLE t (a INT PRIMARY KEY, b INT); CREATE TABLE u (a INT, c VARCHAR)");
+    fixture.run("CREATE VIEW v AS SELECT a FROM t WHERE b > 15");
+    let steps = [
+        "INSERT INTO t VALUES (1, 10), (2, 20); INSERT INTO u VALUES (1, 'one'), (3, 'three')",
+        "INSERT INTO t SELECT value + 10, value FROM generate_series(1, 100000)",
+        "UPDATE t SET b = b + 1 WHERE a < 20",
+        "DELETE FROM t WHERE a > 15",
+        "CREATE TABLE other (a INT)",
+        "ALTER TABLE t ADD COLUMN d INT DEFAULT 5",
+        "DROP VIEW v; CREATE VIEW v AS SELECT a, b FROM t",
+        "DROP TABLE u; CREATE TABLE u (c VARCHAR, a BIGINT); INSERT INTO u VALUES ('x', 2), ('y', 2)",
+        "DROP TABLE u",
+    ];
+    let before = fixture.engine.session_at(fixture.engine.database().expect("a database").snapshot());
+    let at_first = texts.map(|sql| fixture.check_in(&before, sql, vec![]));
+    for step in steps {
+        fixture.run(step);
+        for (sql, at_first) in texts.iter().zip(&at_first) {
+            fixture.check(sql, vec![]);
+            assert_eq!(&fixture.check_in(&before, sql, vec![]), at_first, "{sql} at a snapshot");
+        }
+    }
+}
+
+#[test]
+fn kept_plans_do_not_leave_their_transaction() {
+    let fixture = Fixture::new();
+    fixture.run("CREATE TABLE t (a INT); INSERT INTO t VALUES (1)");
+    let (ours, theirs) = (fixture.engine.session(), fixture.engine.session());
+    let sql = "SELECT * FROM t";
+    let both = |what: &str| {
+        let answers = [&ours, &theirs].map(|session| fixture.check_in(session, sql, vec![]));
+        assert_ne!(answers[0], answers[1], "{what}");
+    };
+    let run = |statement: &str| fixture.answer(&ours, statement, &Params::default()).expect(statement);
+    run("BEGIN");
+    run("INSERT INTO t VALUES (2)");
+    both("rows of a transaction");
+    run("ALTER TABLE t ADD COLUMN b INT");
+    both("a column of a transaction");
+    run("ROLLBACK");
+    // The number of the definitions that were undone is given again.
+    fixture.run("ALTER TABLE t ADD COLUMN c VARCHAR DEFAULT 'x'");
+    assert!(fixture.check(sql, vec![]).contains('x'));
+}
+
+#[test]
+fn kept_plans_take_any_parameters() {
+    let fixture = Fixture::new();
+    fixture
+        .run("CREATE TABLE t (a INT PRIMARY KEY, b BIGINT, s VARCHAR, d DATE, f DOUBLE, n DECIMAL(10, 2))");
+    fixture.run(
+        "INSERT INTO t SELECT value, value % 7, 's' || value % 5, arrow_cast(value, 'Date32'), value / 4.0, value / 8.0
+         FROM generate_series(1, 100000)",
+    );
+    fixture.run("INSERT INTO t VALUES (-1, NULL, NULL, NULL, NULL, NULL)");
+    let int = |value: i64| vec![Param::Int(value)];
+    let text = |value: &str| vec![Param::Text(value.to_owned())];
+    let rows: [(&str, Vec<Vec<Param>>); 17] = [
+        ("SELECT ?", vec![int(1), text("x"), vec![Param::Float(0.5)], vec![Param::Null], int(2), vec![]]),
+        (
+            "SELECT ? + 1",
+            vec![int(1), vec![Param::Float(0.5)], vec![Param::Null], vec![Param::Boolean(true)]],
+        ),
+        (
+            "SELECT * FROM t WHERE a = ?",
+            vec![int(5), int(-1), int(1 << 40), text("7"), vec![Param::Float(2.5)]],
+        ),
+        ("SELECT * FROM t WHERE a = $1 OR a = $1 + 1 ORDER BY a", vec![int(5), int(99_999)]),
+        ("SELECT count(*) FROM t WHERE b = ? AND s = ?", vec![vec![Param::Int(3), Param::Text("s1".into())]]),
+        ("SELECT count(*) FROM t WHERE s = ?", vec![text("s3"), text(""), vec![Param::Null], int(3)]),
+        ("SELECT count(*) FROM t WHERE s LIKE ?", vec![text("s%"), text("%3")]),
+        ("SELECT count(*) FROM t WHERE d < ?", vec![text("1970-06-01"), vec![Param::Micros(86_400_000_000)]]),
+        ("SELECT count(*) FROM t WHERE f BETWEEN ? AND 100", vec![int(5), vec![Param::Float(99.75)]]),
+        ("SELECT count(*) FROM t WHERE n > ?", vec![int(5), vec![Param::Float(0.125)], text("100.25")]),
+        ("SELECT a FROM t WHERE a IN (?, 3) ORDER BY a", vec![int(5), int(3)]),
+        ("SELECT a FROM t WHERE a > 0 ORDER BY a LIMIT ?", vec![int(3), int(0), int(1)]),
+        ("SELECT s, count(*) FROM t WHERE b <> ? GROUP BY s ORDER BY s", vec![int(1), int(100)]),
+        ("SELECT coalesce(b, ?) FROM t WHERE a < 2 ORDER BY a", vec![int(9), vec![Param::Null]]),
+        ("SELECT 1 / ?", vec![int(1), int(0), int(2)]),
+        (
+            "SELECT sum(x) FROM (SELECT a + ? AS x FROM t UNION ALL SELECT ?)",
+            vec![vec![Param::Int(1), Param::Int(2)]],
+        ),
+        ("SELECT CASE WHEN a = ? THEN 'it' ELSE s END FROM t WHERE a < 4 ORDER BY a", vec![int(2), int(3)]),
+    ];
+    for (sql, params) in rows {
+        for params in params {
+            fixture.check(sql, params);
+        }
+    }
+}
+
+#[test]
+fn what_changes_by_itself_is_not_kept() {
+    let fixture = Fixture::new();
+    let session = fixture.engine.session();
+    let value = |sql: &str| {
+        let answer = async { session.execute(sql, Params::default()).await?.collect().await };
+        let batches =
+            fixture.engine.handle().block_on(answer).unwrap_or_else(|error| panic!("{sql}: {error}"));
+        ScalarValue::try_from_array(batches[0].column(0), 0).expect("a value")
+    };
+    for sql in [
+        "SELECT now()",
+        "SELECT random()",
+        "SELECT a FROM (SELECT uuid() AS a)",
+        "WITH x AS (SELECT now() AS a) SELECT a FROM x",
+    ] {
+        let first = value(sql);
+        std::thread::sleep(std::time::Duration::from_millis(2));
+        assert_ne!(value(sql), first, "{sql}");
+    }
+}
