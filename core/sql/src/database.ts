@@ -15,6 +15,7 @@ import {
 } from '@varve/interfaces';
 import { decodeSchema } from './arrow/ipc.js';
 import { sqlFields } from './arrow/sql-types.js';
+import { KnownSchemas } from './known-schemas.js';
 import type { NativeDatabase, NativeSql, NativeTable } from './native-face.js';
 import { readSqlOptions, type SqlOptions } from './options.js';
 import { PointReads } from './point/point-reads.js';
@@ -51,7 +52,7 @@ export class SqlDatabase extends Session implements SqlEngine {
   #closing: Promise<void> | undefined;
 
   constructor(native: NativeDatabase, modes: ValueModes, clock: Clock) {
-    super({ native, modes, clock, snapshots: new WeakMap() });
+    super({ native, modes, clock, schemas: new KnownSchemas(), snapshots: new WeakMap() });
     this.#points = new PointReads(native, modes);
   }
 

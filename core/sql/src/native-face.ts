@@ -122,6 +122,8 @@ export interface NativeHead {
   readonly rowsAffected?: number | null;
   /** The first batches, when they were there already. */
   readonly first?: Uint8Array | null;
+  /** The rows of a small whole answer once more, as `readPackedRows` reads them: decoding Arrow costs some 100 us. */
+  readonly packed?: Uint8Array | null;
   /** Nothing comes after `first`. */
   readonly isWhole: boolean;
 }

@@ -35,13 +35,13 @@ export class Prepared<R extends object> implements PreparedStatement<R> {
   }
 
   query(params?: SqlParameters, options?: QueryOptions): PendingResult<R> {
-    const { modes, clock } = this.#shared;
+    const { modes } = this.#shared;
     const start = (settings: QuerySettings): NativeQuery => {
       const where = this.#where(settings);
       if (this.#isClosed) throw new VarveError('STORE_CLOSED', { message: 'the statement is closed' });
       return this.#native.query(nativeParams(params), where);
     };
-    return pendingResult<R>(() => readQueryOptions(options, modes), start, clock);
+    return pendingResult<R>(() => readQueryOptions(options, modes), start, this.#shared);
   }
 
   async close(): Promise<void> {

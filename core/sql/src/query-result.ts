@@ -18,27 +18,33 @@ import {
 } from '@varve/interfaces';
 import { cellOf } from './arrow/cells.js';
 import { columnOf } from './arrow/columns.js';
-import {
-  aligned,
-  concatenated,
-  type DecodedPart,
-  decodeSchema,
-  endOfStream,
-  IpcDecoder,
-} from './arrow/ipc.js';
-import { distinctNames, named, rowBuilder } from './arrow/rows.js';
-import { sqlFields } from './arrow/sql-types.js';
+import { concatenated, type DecodedPart, endOfStream, IpcDecoder } from './arrow/ipc.js';
+import { named, rowBuilder } from './arrow/rows.js';
+import type { KnownSchema, KnownSchemas } from './known-schemas.js';
 import type { NativeHead, NativeQuery } from './native-face.js';
 import type { QuerySettings } from './options.js';
 import { cancelled, QueryWatch } from './query-watch.js';
+
+/** What answers of one database share. */
+export interface AnswerParts {
+  readonly clock: Clock;
+  readonly schemas: KnownSchemas;
+}
+
+/** What a result is made with beside its head. */
+interface Around {
+  readonly modes: ValueModes;
+  readonly watch: QueryWatch;
+  readonly schema: KnownSchema;
+}
 
 /** Starts a query and gives its answer. @param start may throw; the answer then rejects */
 export function pendingResult<R extends object>(
   settings: () => QuerySettings,
   start: (settings: QuerySettings) => NativeQuery,
-  clock: Clock,
+  shared: AnswerParts,
 ): PendingResult<R> {
-  const result = opened<R>(settings, start, clock);
+  const result = opened<R>(settings, start, shared);
   return Object.assign(result, {
     rows: async () => (await result).rows(),
     columns: async () => (await result).columns(),
@@ -55,7 +61,7 @@ export function pendingResult<R extends object>(
 async function opened<R extends object>(
   read: () => QuerySettings,
   start: (settings: QuerySettings) => NativeQuery,
-  clock: Clock,
+  { clock, schemas }: AnswerParts,
 ): Promise<QueryResult<R>> {
   const settings = read();
   const { signal } = settings;
@@ -65,7 +71,7 @@ async function opened<R extends object>(
   try {
     const head = unwrap(await watch.during(query.start()));
     if (head.isWhole) watch.end();
-    return new Result<R>(query, head, settings.modes, watch);
+    return new Result<R>(query, head, { modes: settings.modes, watch, schema: schemas.of(head.schema) });
   } catch (error) {
     watch.end();
     throw watch.explained(error);
@@ -79,27 +85,32 @@ class Result<R extends object> implements QueryResult<R> {
   readonly #query: NativeQuery;
   readonly #watch: QueryWatch;
   readonly #modes: ValueModes;
-  readonly #schema: Uint8Array;
-  readonly #arrowFields: readonly Field[];
+  readonly #schema: KnownSchema;
+  /** The whole answer once more. */
+  readonly #packed: Uint8Array | undefined;
   /** What came with the head. */
   readonly #first: Uint8Array | undefined;
   #state: 'fresh' | 'reading' | 'read' | 'cancelled' = 'fresh';
   #isWhole: boolean;
 
-  constructor(query: NativeQuery, head: NativeHead, modes: ValueModes, watch: QueryWatch) {
+  constructor(query: NativeQuery, head: NativeHead, { modes, watch, schema }: Around) {
     this.#query = query;
     this.#watch = watch;
     this.#modes = modes;
-    this.#schema = aligned(head.schema);
-    this.#arrowFields = decodeSchema(this.#schema);
+    this.#schema = schema;
+    this.#packed = head.packed ?? undefined;
     this.#first = head.first ?? undefined;
     this.#isWhole = head.isWhole;
-    this.fields = sqlFields(this.#arrowFields);
-    this.names = distinctNames(this.fields.map(({ name }) => name));
+    this.fields = schema.fields;
+    this.names = schema.names;
     this.rowsAffected = head.rowsAffected ?? undefined;
   }
 
   async rows(): Promise<R[]> {
+    if (this.#packed !== undefined && this.#state === 'fresh') {
+      this.#state = 'read';
+      return this.#schema.rows(this.#packed, this.#modes) as R[];
+    }
     const all: R[] = [];
     for await (const table of this.#tables()) pushRows(all, table, this.#modes);
     return all;
@@ -108,19 +119,19 @@ class Result<R extends object> implements QueryResult<R> {
   async columns(): Promise<SqlColumns> {
     const tables: Table[] = [];
     for await (const table of this.#tables()) tables.push(table);
-    return columnsOf(this.#arrowFields, tables, this.#modes);
+    return columnsOf(this.#schema.arrowFields, tables, this.#modes);
   }
 
   async arrow(): Promise<Uint8Array> {
-    const parts: Uint8Array[] = [this.#schema];
+    const parts: Uint8Array[] = [this.#schema.message];
     for await (const part of this.#parts()) parts.push(part);
     return concatenated([...parts, endOfStream]);
   }
 
   async *batches(): AsyncIterableIterator<RowBatch<R>> {
-    const decoder = new IpcDecoder(this.#schema);
+    const decoder = new IpcDecoder(this.#schema.message);
     for await (const part of this.#parts()) {
-      const batch = new Batch<R>(this.#arrowFields, decoder.decode(part), this.#modes);
+      const batch = new Batch<R>(this.#schema.arrowFields, decoder.decode(part), this.#modes);
       if (batch.rowCount > 0) yield batch;
     }
   }
@@ -140,7 +151,7 @@ class Result<R extends object> implements QueryResult<R> {
   }
 
   async *#tables(): AsyncGenerator<Table> {
-    const decoder = new IpcDecoder(this.#schema);
+    const decoder = new IpcDecoder(this.#schema.message);
     for await (const part of this.#parts()) yield decoder.decode(part).table;
   }
 

@@ -24,6 +24,7 @@ import {
 } from '@varve/interfaces';
 import { checkColumns, isOnePiece, pushColumns, type Send, sendColumns, streamIn } from './append.js';
 import { isFragment, sql, statementOf } from './fragment.js';
+import type { KnownSchemas } from './known-schemas.js';
 import type { NativeDatabase, NativeQueryOptions, NativeSnapshot, NativeTransaction } from './native-face.js';
 import { nativeParams, type QuerySettings, readQueryOptions } from './options.js';
 import { pendingResult } from './query-result.js';
@@ -33,6 +34,7 @@ export interface Shared {
   readonly native: NativeDatabase;
   readonly modes: ValueModes;
   readonly clock: Clock;
+  readonly schemas: KnownSchemas;
   /** The native views; null of those that were released. */
   readonly snapshots: WeakMap<object, NativeSnapshot | null>;
 }
@@ -58,7 +60,7 @@ export abstract class Session implements SqlSession {
         const statement = statementFrom(text, params);
         return native.query(statement.text, nativeParams(statement.params), this.where(settings));
       },
-      this.shared.clock,
+      this.shared,
     );
     this.track(pending);
     return pending;

@@ -39,6 +39,33 @@ export function createPackedBuffer(byteCount: number): PackedBuffer {
   };
 }
 
+/**
+ * Reads rows that lie one after another: their number and where each begins, as uint32; then the rows, each at a multiple of
+ * 8. `all` begins at such a multiple itself.
+ */
+export function readPackedRows<T>(all: Uint8Array, read: (row: PackedBuffer) => T): T[] {
+  const { buffer, byteOffset } = all;
+  const [count = 0] = new Uint32Array(buffer, byteOffset, 1);
+  const begins = new Uint32Array(buffer, byteOffset + 4, count);
+  return Array.from(begins, (begin, at) => {
+    const [start, end] = [byteOffset + begin, byteOffset + (begins[at + 1] ?? all.length)];
+    return read({
+      bytes: Buffer.from(buffer, start, end - start),
+      doubles: new Float64Array(buffer, start, (end - start) / 8),
+      integers: new BigInt64Array(buffer, start, (end - start) / 8),
+      halves: new Uint32Array(buffer, start, (end - start) / 4),
+    });
+  });
+}
+
+/** Whether values are read alike in both. */
+export function sameModes(one: ValueModes, other: ValueModes): boolean {
+  return (
+    one === other ||
+    (one.int64 === other.int64 && one.decimal === other.decimal && one.timestamp === other.timestamp)
+  );
+}
+
 /** Reads a packed row that begins where its buffer begins. */
 export type RowReader = (buffer: PackedBuffer) => SqlRow;
 

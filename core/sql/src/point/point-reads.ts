@@ -10,6 +10,7 @@ import {
   type PackedBuffer,
   type RowReader,
   rowReader,
+  sameModes,
 } from './packed-row.js';
 
 const missing = -1;
@@ -88,7 +89,7 @@ class TableReads {
 
   /** The reader of the modes that were asked for last: few programs use two. */
   #reader(modes: ValueModes): RowReader {
-    if (this.#readRow === undefined || !sameModes(modes, this.#readModes)) {
+    if (this.#readRow === undefined || this.#readModes === undefined || !sameModes(modes, this.#readModes)) {
       this.#readRow = rowReader(this.#fields, modes);
       this.#readModes = modes;
     }
@@ -102,11 +103,4 @@ class TableReads {
       hint: `give them in the order of the key: ${names}`,
     });
   }
-}
-
-function sameModes(one: ValueModes, other: ValueModes | undefined): boolean {
-  return (
-    one === other ||
-    (one.int64 === other?.int64 && one.decimal === other?.decimal && one.timestamp === other?.timestamp)
-  );
 }

@@ -19,6 +19,20 @@ export interface Failed {
   failure: Failure;
 }
 
+/** An append whose rows come in pieces. */
+export declare class NativeAppender {
+  private constructor();
+  /**
+   * Hands over the rows of one IPC stream; all have the schema of the first. Resolves when there is room for more, with the
+   * reason when they were refused. One call at a time.
+   */
+  push(ipc: Uint8Array): Promise<undefined | Failed>;
+  /** Resolves when all rows are appended, with their number, or when none is. */
+  finish(): Promise<number | Failed>;
+  /** Resolves when nothing of it is left. */
+  cancel(): Promise<undefined | Failed>;
+}
+
 /** How a database is opened; what is absent has the engine's default. */
 export interface NativeOptions {
   /** Refuses whatever changes the database. */
@@ -53,6 +67,8 @@ export declare class NativeDatabase {
   snapshot(): NativeSqlSnapshot | Failed;
   /** Appends the rows of one IPC stream, all or none. */
   append(table: string, ipc: Uint8Array, options: object): Promise<number | Failed>;
+  /** Begins an append whose rows come in pieces, all or none. */
+  appender(table: string, options: object): NativeAppender;
   /** All tables and views, by schema and name. */
   tables(): Promise<NativeTable[] | Failed>;
   /** One table, by its name as SQL writes it; null when there is none. */
@@ -100,6 +116,8 @@ export interface NativeHead {
   rowsAffected?: number;
   /** The first batches, when they were there already. */
   first?: Uint8Array;
+  /** The rows of a small whole answer once more, packed. */
+  packed?: Uint8Array;
   /** Nothing comes after `first`. */
   isWhole: boolean;
 }

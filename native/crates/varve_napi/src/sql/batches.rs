@@ -48,6 +48,16 @@ impl Batches {
 
     /// The messages of the next batch; `None` after the last. Dropped while it waits, it loses nothing.
     pub async fn next(&mut self) -> Result<Option<Vec<u8>>, VarveError> {
+        self.next_batch().await?.map(|batch| self.encode(&batch)).transpose()
+    }
+
+    /// The messages of a batch.
+    pub fn encode(&mut self, batch: &RecordBatch) -> Result<Vec<u8>, VarveError> {
+        self.encoder.encode(batch)
+    }
+
+    /// The next batch; `None` after the last. Dropped while it waits, it loses nothing.
+    pub async fn next_batch(&mut self) -> Result<Option<RecordBatch>, VarveError> {
         while self.parts.is_empty() && self.end.is_none() {
             self.take().await;
         }
@@ -60,8 +70,7 @@ impl Batches {
         if self.parts.is_empty() {
             return self.end.take().unwrap_or(Ok(())).map(|()| None);
         }
-        let batch = self.join()?;
-        self.encoder.encode(&batch).map(Some)
+        self.join().map(Some)
     }
 
     /// Whether nothing comes any more, once that is known; an error is still to come.

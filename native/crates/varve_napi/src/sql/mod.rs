@@ -4,6 +4,7 @@ mod append;
 mod batches;
 mod database;
 mod ipc;
+mod packed_row;
 mod params;
 mod point;
 mod promise;

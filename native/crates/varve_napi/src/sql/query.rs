@@ -19,6 +19,7 @@ use varve_sql::{Output, Params, Progress, Session, number_names};
 use varve_types::{ErrorCode, VarveError};
 
 use crate::sql::batches::Batches;
+use crate::sql::packed_row;
 use crate::sql::params::Given;
 use crate::sql::promise::promise_on;
 
@@ -26,6 +27,8 @@ type Answer<T> = Result<T, VarveError>;
 
 /// Batches that wait for their reader.
 const WAITING_MAX: usize = 2;
+/// Whole answers of so few rows come packed too: decoding Arrow costs JavaScript some 100 us, whatever is in it.
+const PACKED_ROWS_MAX: usize = 16;
 /// How long the head waits for the end of a small answer, which then comes with it.
 const HEAD_WAITS: Duration = Duration::from_millis(2);
 
@@ -79,6 +82,8 @@ pub struct NativeHead {
     pub rows_affected: Option<f64>,
     /// The first batches, when they were there already.
     pub first: Option<Uint8Array>,
+    /// The rows of a small whole answer once more, packed.
+    pub packed: Option<Uint8Array>,
     /// Nothing comes after `first`.
     pub is_whole: bool,
 }
@@ -87,6 +92,7 @@ struct Head {
     schema: Vec<u8>,
     rows_affected: Option<u64>,
     first: Option<Vec<u8>>,
+    packed: Option<Vec<u8>>,
     is_whole: bool,
 }
 
@@ -96,6 +102,7 @@ impl ToNapiValue for Head {
             schema: Uint8Array::new(head.schema),
             rows_affected: head.rows_affected.map(|rows| rows as f64),
             first: head.first.map(Uint8Array::new),
+            packed: head.packed.map(Uint8Array::new),
             is_whole: head.is_whole,
         };
         // SAFETY: the caller vouches for `env`.
@@ -285,11 +292,18 @@ async fn open(start: Start) -> Answer<Output> {
 async fn begin(output: Output, rows_max: Option<usize>) -> Answer<(Head, Batches)> {
     let rows_affected = output.rows_affected;
     let mut rest = Batches::new(output, rows_max)?;
-    let mut head = Head { schema: rest.schema(), rows_affected, first: None, is_whole: false };
+    let mut head = Head { schema: rest.schema(), rows_affected, first: None, packed: None, is_whole: false };
     let until = Instant::now() + HEAD_WAITS;
-    let Ok(first) = timeout_at(until, rest.next()).await else { return Ok((head, rest)) };
-    head.first = first?;
-    head.is_whole = head.first.is_none() || timeout_at(until, rest.is_end()).await.is_ok_and(|is_end| is_end);
+    let Ok(first) = timeout_at(until, rest.next_batch()).await else { return Ok((head, rest)) };
+    let Some(first) = first? else {
+        head.is_whole = true;
+        return Ok((head, rest));
+    };
+    head.first = Some(rest.encode(&first)?);
+    head.is_whole = timeout_at(until, rest.is_end()).await.is_ok_and(|is_end| is_end);
+    if head.is_whole && first.num_rows() <= PACKED_ROWS_MAX {
+        head.packed = Some(packed_row::pack_all(&first)?);
+    }
     Ok((head, rest))
 }
 

@@ -8,7 +8,6 @@
 //! 2. Everything here happens on the JavaScript thread that created it.
 
 mod key;
-mod row;
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -24,7 +23,7 @@ use varve_types::{ErrorCode, VarveError};
 use crate::outcome::{Nothing, Outcome};
 use crate::raw::{Callback, argument, bound, check, typed_array};
 use crate::sql::database::Shared;
-use crate::sql::ipc;
+use crate::sql::{ipc, packed_row};
 
 const BYTES: sys::napi_typedarray_type = sys::TypedarrayType::uint8_array;
 
@@ -149,7 +148,7 @@ impl Point {
             }
         };
         let Some(found) = found else { return Ok(MISSING) };
-        row::pack(found, &mut self.packed)?;
+        packed_row::pack(found, &mut self.packed)?;
         if self.packed.len() <= self.row_bytes_max {
             // SAFETY: JavaScript keeps the buffer alive and registers it again when it takes another.
             unsafe { ptr::copy_nonoverlapping(self.packed.as_ptr(), self.row, self.packed.len()) };

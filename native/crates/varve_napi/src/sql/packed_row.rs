@@ -1,4 +1,4 @@
-//! Rows as JavaScript reads them.
+//! Rows as JavaScript reads them without decoding Arrow: `point/packed-row.ts` of core/sql.
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
@@ -9,7 +9,7 @@ use arrow_array::types::{
     TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow_array::types::{Decimal32Type, Decimal64Type, Decimal128Type, Decimal256Type};
-use arrow_array::{Array, ArrayRef};
+use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{DataType, TimeUnit};
 use varve_table::PointRow;
 use varve_types::VarveError;
@@ -43,6 +43,25 @@ pub fn pack(PointRow { batch, at }: PointRow<'_>, out: &mut Vec<u8>) -> Result<(
         out[first + 8 * place..][..8].copy_from_slice(&slot);
     }
     Ok(())
+}
+
+/// All rows of a batch: their number and where each begins, from the start, as u32; then the rows, each at a multiple of 8.
+///
+/// # Errors
+/// As [`pack`].
+pub fn pack_all(batch: &RecordBatch) -> Result<Vec<u8>, VarveError> {
+    let count = batch.num_rows();
+    let mut all = vec![0; (4 + 4 * count).next_multiple_of(8)];
+    all[..4].copy_from_slice(&(count as u32).to_le_bytes());
+    let mut row = Vec::new();
+    for at in 0..count {
+        pack(PointRow { batch, at }, &mut row)?;
+        let begin = all.len() as u32;
+        all[4 + 4 * at..][..4].copy_from_slice(&begin.to_le_bytes());
+        all.extend_from_slice(&row);
+        all.resize(all.len().next_multiple_of(8), 0);
+    }
+    Ok(all)
 }
 
 /// A value that lies in its slot.
