@@ -7,14 +7,13 @@ use napi::Env;
 use napi::bindgen_prelude::{Object, Uint8Array};
 use napi_derive::napi;
 use parking_lot::Mutex;
-use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use varve_sql::Session;
 use varve_types::{ErrorCode, VarveError};
 
 use crate::outcome::Nothing;
 use crate::sql::ipc;
-use crate::sql::promise::promise_on;
+use crate::sql::promise::Tasks;
 
 type Answer<T> = Result<T, VarveError>;
 type Batch = arrow_array::RecordBatch;
@@ -33,7 +32,7 @@ enum Piece {
 pub struct NativeAppender {
     pieces: Mutex<Option<mpsc::Sender<Piece>>>,
     done: Arc<tokio::sync::Mutex<Option<oneshot::Receiver<Answer<u64>>>>>,
-    handle: Handle,
+    tasks: Tasks,
 }
 
 impl NativeAppender {
@@ -42,11 +41,11 @@ impl NativeAppender {
         session: Answer<Session>,
         table: String,
         mut closing: watch::Receiver<bool>,
-        handle: &Handle,
+        tasks: &Tasks,
     ) -> Self {
         let (sender, pieces) = mpsc::channel(WAITING_MAX);
         let (ends, done) = oneshot::channel();
-        handle.spawn(async move {
+        tasks.handle().spawn(async move {
             let answer = tokio::select! {
                 biased;
                 Ok(_) = closing.wait_for(|is_set| *is_set) => Err(closed()),
@@ -55,7 +54,7 @@ impl NativeAppender {
             let _nobody_waits = ends.send(answer);
         });
         let done = Arc::new(tokio::sync::Mutex::new(Some(done)));
-        Self { pieces: Mutex::new(Some(sender)), done, handle: handle.clone() }
+        Self { pieces: Mutex::new(Some(sender)), done, tasks: tasks.clone() }
     }
 }
 
@@ -67,7 +66,7 @@ impl NativeAppender {
     pub fn push<'env>(&self, env: &'env Env, ipc: Uint8Array) -> napi::Result<Object<'env>> {
         let pieces = self.pieces.lock().clone();
         let done = Arc::clone(&self.done);
-        promise_on(env, &self.handle, async move {
+        self.tasks.promise(env, async move {
             let pieces = pieces.ok_or_else(ended)?;
             if pieces.send(Piece::Rows(ipc)).await.is_ok() {
                 return Ok(Nothing);
@@ -81,7 +80,7 @@ impl NativeAppender {
     pub fn finish<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
         let pieces = self.pieces.lock().take();
         let done = Arc::clone(&self.done);
-        promise_on(env, &self.handle, async move {
+        self.tasks.promise(env, async move {
             // A task that is gone has its reason to tell.
             let _gone = pieces.ok_or_else(ended)?.send(Piece::End).await;
             outcome(&done).await.map(|rows| rows as f64)
@@ -93,7 +92,7 @@ impl NativeAppender {
     pub fn cancel<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
         drop(self.pieces.lock().take());
         let done = Arc::clone(&self.done);
-        promise_on(env, &self.handle, async move {
+        self.tasks.promise(env, async move {
             let _why_it_ended = outcome(&done).await;
             Ok(Nothing)
         })

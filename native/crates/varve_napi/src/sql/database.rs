@@ -10,7 +10,6 @@ use napi::Env;
 use napi::bindgen_prelude::{JsValue, Object, ToNapiValue, Uint8Array, sys};
 use napi_derive::napi;
 use parking_lot::Mutex;
-use tokio::runtime::Handle;
 use tokio::sync::watch;
 use varve_sql::{Engine, Options, Session, StatementShape, TableShape};
 use varve_types::{ErrorCode, VarveError};
@@ -20,7 +19,7 @@ use crate::sql::append::NativeAppender;
 use crate::sql::ipc;
 use crate::sql::params::{given, instance, property};
 use crate::sql::point::Bound;
-use crate::sql::promise::promise_on;
+use crate::sql::promise::{Tasks, Way};
 use crate::sql::query::{NativeQuery, Start};
 use crate::sql::transaction::{NativeSqlSnapshot, NativeTransaction, Open};
 use crate::work::promise_of;
@@ -54,6 +53,7 @@ pub fn open_database<'env>(
     directory: String,
     options: NativeOptions,
 ) -> napi::Result<Object<'env>> {
+    let way = Way::new(env)?;
     promise_of(env, "varve-sql-open", move || {
         let mut ours = Options { directory: Some(PathBuf::from(directory)), ..Options::default() };
         ours.database.read_only = options.read_only.unwrap_or(false);
@@ -65,12 +65,12 @@ pub fn open_database<'env>(
         ours.allowed_folders =
             options.allowed_folders.unwrap_or_default().into_iter().map(PathBuf::from).collect();
         let engine = Engine::open(&ours)?;
-        let handle = engine.handle().clone();
+        let tasks = Tasks::new(engine.handle().clone(), way);
         let shared = Shared {
             engine: Mutex::new(Some(engine)),
             closing: watch::Sender::new(false),
             transactions: Mutex::default(),
-            handle,
+            tasks,
         };
         Ok(NativeDatabase { shared: Arc::new(shared) })
     })
@@ -80,7 +80,7 @@ pub struct Shared {
     engine: Mutex<Option<Engine>>,
     closing: watch::Sender<bool>,
     transactions: Mutex<Vec<Weak<Mutex<Option<Session>>>>>,
-    handle: Handle,
+    tasks: Tasks,
 }
 
 impl Shared {
@@ -124,14 +124,7 @@ impl Shared {
             Some(_) => Err(VarveError::new(ErrorCode::StoreClosed, "the snapshot was released", "")),
         };
         let closing = self.closing.subscribe();
-        Ok(NativeQuery::begin(Start {
-            session,
-            sql,
-            given,
-            batch_rows,
-            handle: self.handle.clone(),
-            closing,
-        }))
+        Ok(NativeQuery::begin(Start { session, sql, given, batch_rows, tasks: self.tasks.clone(), closing }))
     }
 }
 
@@ -160,7 +153,7 @@ impl NativeDatabase {
     #[napi(ts_return_type = "Promise<NativeStatement | Failed>")]
     pub fn prepare<'env>(&self, env: &'env Env, sql: String) -> napi::Result<Object<'env>> {
         let shared = Arc::clone(&self.shared);
-        promise_on(env, &self.shared.handle, async move {
+        self.shared.tasks.promise(env, async move {
             let shape = shared.engine()?.session().shape(&sql).await?;
             NativeStatement::new(&shared, sql, &shape)
         })
@@ -170,14 +163,14 @@ impl NativeDatabase {
     #[napi(ts_return_type = "Promise<NativeTransaction | Failed>")]
     pub fn begin<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
         let shared = Arc::clone(&self.shared);
-        promise_on(env, &self.shared.handle, async move {
+        self.shared.tasks.promise(env, async move {
             let session = shared.engine()?.session().without_control();
             session.begin().await?;
             let open: Open = Arc::new(Mutex::new(Some(session)));
             let mut known = shared.transactions.lock();
             known.retain(|open| open.strong_count() > 0);
             known.push(Arc::downgrade(&open));
-            Ok(NativeTransaction { open, handle: shared.handle.clone() })
+            Ok(NativeTransaction { open, tasks: shared.tasks.clone() })
         })
     }
 
@@ -205,7 +198,7 @@ impl NativeDatabase {
         // SAFETY: the handles are valid for this call, which runs on the JavaScript thread.
         let transaction = unsafe { instance::<NativeTransaction>(env.raw(), options.raw(), c"transaction")? };
         let session = self.shared.session(transaction.as_deref());
-        promise_on(env, &self.shared.handle, async move {
+        self.shared.tasks.promise(env, async move {
             let session = session?;
             let (schema, rows) = ipc::decode(&ipc)?;
             let rows = stream::iter(rows.into_iter().map(Ok));
@@ -219,14 +212,14 @@ impl NativeDatabase {
         // SAFETY: the handles are valid for this call, which runs on the JavaScript thread.
         let transaction = unsafe { instance::<NativeTransaction>(env.raw(), options.raw(), c"transaction")? };
         let session = self.shared.session(transaction.as_deref());
-        Ok(NativeAppender::begin(session, table, self.shared.closing.subscribe(), &self.shared.handle))
+        Ok(NativeAppender::begin(session, table, self.shared.closing.subscribe(), &self.shared.tasks))
     }
 
     /// All tables and views, by schema and name.
     #[napi(ts_return_type = "Promise<NativeTable[] | Failed>")]
     pub fn tables<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
         let session = self.shared.session(None);
-        promise_on(env, &self.shared.handle, async move {
+        self.shared.tasks.promise(env, async move {
             session?.tables().await?.iter().map(Shape::of).collect::<Result<Vec<_>, _>>()
         })
     }
@@ -245,9 +238,9 @@ impl NativeDatabase {
         // SAFETY: the handles are valid for this call, which runs on the JavaScript thread.
         let transaction = unsafe { instance::<NativeTransaction>(env.raw(), options.raw(), c"transaction")? };
         let session = self.shared.session(transaction.as_deref());
-        promise_on(env, &self.shared.handle, async move {
-            session?.describe(&table).await?.as_ref().map(Shape::of).transpose()
-        })
+        self.shared
+            .tasks
+            .promise(env, async move { session?.describe(&table).await?.as_ref().map(Shape::of).transpose() })
     }
 
     /// Binds point reads to a table.
@@ -263,7 +256,7 @@ impl NativeDatabase {
     #[napi(ts_return_type = "Promise<string | Failed>")]
     pub fn explain<'env>(&self, env: &'env Env, sql: String, analyze: bool) -> napi::Result<Object<'env>> {
         let session = self.shared.session(None);
-        promise_on(env, &self.shared.handle, async move { session?.explain(&sql, analyze).await })
+        self.shared.tasks.promise(env, async move { session?.explain(&sql, analyze).await })
     }
 
     /// Cancels queries, rolls back, lets go of the directory.

@@ -1,32 +1,67 @@
-//! Promises that a task of the engine's own runtime settles.
+//! Promises that tasks of the engine's own runtime settle.
+//!
+//! One thread-safe function per database brings all answers to JavaScript: a promise of napi's own makes one for itself and
+//! takes it down in a later turn of the loop, which costs more than a small query.
+//!
+//! Invariants
+//! 1. The loop is kept alive while a promise is open, and by nothing else here.
+//! 2. The function is used under its lock only, and not after Node has finalized it, which takes it out.
 
+use std::ffi::c_void;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, resume_unwind};
+use std::ptr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::FutureExt;
 use napi::Env;
-use napi::bindgen_prelude::{Object, ToNapiValue};
+use napi::bindgen_prelude::{Object, ToNapiValue, sys};
+use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use varve_types::{ErrorCode, VarveError};
 
 use crate::outcome::Outcome;
+use crate::raw::check;
 
-/// Runs `work` on `handle`; the promise resolves with its outcome and is never rejected.
-pub fn promise_on<'env, T, F>(env: &'env Env, handle: &Handle, work: F) -> napi::Result<Object<'env>>
-where
-    T: ToNapiValue + Send + 'static,
-    F: Future<Output = Result<T, VarveError>> + Send + 'static,
-{
-    let (deferred, promise) = env.create_deferred()?;
-    let promised = Promised(Some(Box::new(move |outcome| deferred.resolve(move |_| Ok(outcome)))));
-    handle.spawn(async move {
-        let outcome = match AssertUnwindSafe(work).catch_unwind().await {
-            Ok(result) => Outcome(result),
-            Err(panic) => Outcome::of(|| resume_unwind(panic)),
-        };
-        promised.keep(outcome);
-    });
-    Ok(promise)
+/// Where the work of one database runs, and how its answers reach JavaScript. Cheap to clone.
+#[derive(Clone)]
+pub struct Tasks {
+    handle: Handle,
+    way: Arc<Way>,
+}
+
+impl Tasks {
+    /// Work on `handle` whose answers take `way`.
+    pub fn new(handle: Handle, way: Arc<Way>) -> Self {
+        Self { handle, way }
+    }
+
+    /// The threads that the work runs on.
+    pub fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// Runs `work`; the promise resolves with its outcome and is never rejected.
+    pub fn promise<'env, T, F>(&self, env: &'env Env, work: F) -> napi::Result<Object<'env>>
+    where
+        T: ToNapiValue + Send + 'static,
+        F: Future<Output = Result<T, VarveError>> + Send + 'static,
+    {
+        let (settle, promise) = self.way.open(env)?;
+        let promised = Promised(Some(Box::new(move |outcome: Outcome<T>| {
+            // SAFETY: it is called on the JavaScript thread with its environment.
+            settle.with(Box::new(move |env| unsafe { Outcome::to_napi_value(env, outcome) }));
+        })));
+        self.handle.spawn(async move {
+            let outcome = match AssertUnwindSafe(work).catch_unwind().await {
+                Ok(result) => Outcome(result),
+                Err(panic) => Outcome::of(|| resume_unwind(panic)),
+            };
+            promised.keep(outcome);
+        });
+        Ok(promise)
+    }
 }
 
 /// A promise that is kept even when its task is dropped, which happens when the engine's runtime has ended.
@@ -34,17 +69,166 @@ struct Promised<T>(Option<Box<dyn FnOnce(Outcome<T>) + Send>>);
 
 impl<T> Promised<T> {
     fn keep(mut self, outcome: Outcome<T>) {
-        if let Some(resolve) = self.0.take() {
-            resolve(outcome);
+        if let Some(settle) = self.0.take() {
+            settle(outcome);
         }
     }
 }
 
 impl<T> Drop for Promised<T> {
     fn drop(&mut self) {
-        if let Some(resolve) = self.0.take() {
+        if let Some(settle) = self.0.take() {
             let message = "the database was closed meanwhile";
-            resolve(Outcome(Err(VarveError::new(ErrorCode::StoreClosed, message, "open it again"))));
+            settle(Outcome(Err(VarveError::new(ErrorCode::StoreClosed, message, "open it again"))));
         }
     }
+}
+
+/// Makes a value on the JavaScript thread.
+type Make = Box<dyn FnOnce(sys::napi_env) -> napi::Result<sys::napi_value> + Send>;
+
+/// The way to the JavaScript thread.
+pub struct Way {
+    function: Arc<Mutex<Option<Function>>>,
+    /// Promises that are not settled; touched on the JavaScript thread only.
+    open: Arc<AtomicUsize>,
+}
+
+struct Function(sys::napi_threadsafe_function);
+
+// SAFETY: Node-API's thread-safe functions may be called and released on any thread.
+unsafe impl Send for Function {}
+
+/// What travels to the JavaScript thread.
+struct Letter {
+    deferred: Deferred,
+    make: Make,
+    way: Arc<Mutex<Option<Function>>>,
+    open: Arc<AtomicUsize>,
+}
+
+struct Deferred(sys::napi_deferred);
+
+// SAFETY: it is only used on the JavaScript thread; on others it is a number.
+unsafe impl Send for Deferred {}
+
+/// Settles one promise.
+struct Settle {
+    deferred: Deferred,
+    function: Arc<Mutex<Option<Function>>>,
+    open: Arc<AtomicUsize>,
+}
+
+impl Way {
+    /// A way to the thread of `env`.
+    pub fn new(env: &Env) -> napi::Result<Arc<Self>> {
+        let function: Arc<Mutex<Option<Function>>> = Arc::default();
+        let (mut name, mut made) = (ptr::null_mut(), ptr::null_mut());
+        let text = c"varve-sql";
+        let finalized = Arc::into_raw(Arc::clone(&function)).cast::<c_void>().cast_mut();
+        // SAFETY: `env` is valid for this call, on the JavaScript thread; the out pointers are locals; `finalized` is given
+        // back by `finalize`.
+        unsafe {
+            let length = text.count_bytes() as isize;
+            check(sys::napi_create_string_utf8(env.raw(), text.as_ptr(), length, &raw mut name))?;
+            check(sys::napi_create_threadsafe_function(
+                env.raw(),
+                ptr::null_mut(),
+                ptr::null_mut(),
+                name,
+                0,
+                1,
+                finalized,
+                Some(finalize),
+                ptr::null_mut(),
+                Some(deliver),
+                &raw mut made,
+            ))?;
+            check(sys::napi_unref_threadsafe_function(env.raw(), made))?;
+        }
+        *function.lock() = Some(Function(made));
+        Ok(Arc::new(Self { function, open: Arc::default() }))
+    }
+
+    /// A new promise and what settles it.
+    fn open<'env>(&self, env: &'env Env) -> napi::Result<(Settle, Object<'env>)> {
+        let (mut deferred, mut promise) = (ptr::null_mut(), ptr::null_mut());
+        // SAFETY: `env` is valid for this call, on the JavaScript thread; the out pointers are locals.
+        unsafe { check(sys::napi_create_promise(env.raw(), &raw mut deferred, &raw mut promise))? };
+        if let (0, Some(Function(function))) =
+            (self.open.fetch_add(1, Ordering::Relaxed), &*self.function.lock())
+        {
+            // SAFETY: as above; the function is not finalized, for it would not be there.
+            unsafe { check(sys::napi_ref_threadsafe_function(env.raw(), *function))? };
+        }
+        let (function, open) = (Arc::clone(&self.function), Arc::clone(&self.open));
+        Ok((Settle { deferred: Deferred(deferred), function, open }, Object::from_raw(env.raw(), promise)))
+    }
+}
+
+impl Drop for Way {
+    fn drop(&mut self) {
+        if let Some(Function(function)) = self.function.lock().take() {
+            // SAFETY: it is not finalized. Letters that are on their way are delivered first.
+            unsafe {
+                sys::napi_release_threadsafe_function(function, sys::ThreadsafeFunctionReleaseMode::release)
+            };
+        }
+    }
+}
+
+impl Settle {
+    /// Resolves the promise with what `make` makes. After the end of the environment nobody hears of it.
+    fn with(self, make: Make) {
+        let Self { deferred, function, open } = self;
+        let way = Arc::clone(&function);
+        let letter = Box::into_raw(Box::new(Letter { deferred, make, way, open })).cast::<c_void>();
+        let held = function.lock();
+        let status = held.as_ref().map(|Function(function)| {
+            let mode = sys::ThreadsafeFunctionCallMode::nonblocking;
+            // SAFETY: it is not finalized, and the lock keeps it so; the letter is given back by `deliver`.
+            unsafe { sys::napi_call_threadsafe_function(*function, letter, mode) }
+        });
+        if status != Some(sys::Status::napi_ok) {
+            // SAFETY: it was not taken.
+            drop(unsafe { Box::from_raw(letter.cast::<Letter>()) });
+        }
+    }
+}
+
+/// Runs on the JavaScript thread; without an environment when that ends.
+unsafe extern "C" fn deliver(
+    env: sys::napi_env,
+    _function: sys::napi_value,
+    _context: *mut c_void,
+    letter: *mut c_void,
+) {
+    // SAFETY: it came from `Box::into_raw` in `Settle::with`, and each call delivers one.
+    let Letter { deferred, make, way, open } = *unsafe { Box::from_raw(letter.cast::<Letter>()) };
+    if env.is_null() {
+        return;
+    }
+    let made = make(env);
+    // SAFETY: `env` is valid for this call; a deferred is settled once.
+    unsafe {
+        match made {
+            Ok(value) => {
+                sys::napi_resolve_deferred(env, deferred.0, value);
+            }
+            Err(error) => {
+                let error = napi::JsError::from(error).into_value(env);
+                sys::napi_reject_deferred(env, deferred.0, error);
+            }
+        }
+        if let (1, Some(Function(function))) = (open.fetch_sub(1, Ordering::Relaxed), &*way.lock()) {
+            sys::napi_unref_threadsafe_function(env, *function);
+        }
+    }
+}
+
+/// Node lets go of the function.
+unsafe extern "C" fn finalize(_env: sys::napi_env, data: *mut c_void, _hint: *mut c_void) {
+    // SAFETY: it came from `Arc::into_raw` in `Way::new`, and a function is finalized once.
+    let function = unsafe { Arc::from_raw(data.cast::<Mutex<Option<Function>>>()) };
+    function.lock().take();
 }

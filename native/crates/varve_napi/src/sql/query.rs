@@ -12,7 +12,6 @@ use napi::Env;
 use napi::bindgen_prelude::{Object, ToNapiValue, Uint8Array, sys};
 use napi_derive::napi;
 use parking_lot::Mutex;
-use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout_at};
 use varve_sql::{Output, Params, Progress, Session, number_names};
@@ -21,7 +20,7 @@ use varve_types::{ErrorCode, VarveError};
 use crate::sql::batches::Batches;
 use crate::sql::packed_row;
 use crate::sql::params::Given;
-use crate::sql::promise::promise_on;
+use crate::sql::promise::Tasks;
 
 type Answer<T> = Result<T, VarveError>;
 
@@ -127,7 +126,7 @@ pub struct Start {
     pub sql: String,
     pub given: Given,
     pub batch_rows: Option<usize>,
-    pub handle: Handle,
+    pub tasks: Tasks,
     /// Becomes true when the database closes.
     pub closing: watch::Receiver<bool>,
 }
@@ -137,7 +136,7 @@ pub struct Start {
 pub struct NativeQuery {
     channels: Arc<Channels>,
     cancelled: watch::Sender<bool>,
-    handle: Handle,
+    tasks: Tasks,
 }
 
 impl NativeQuery {
@@ -146,13 +145,13 @@ impl NativeQuery {
         let (batch_sender, batches) = mpsc::channel(WAITING_MAX);
         let (cancelled, stop) = watch::channel(false);
         let progress = Arc::new(Mutex::new(None));
-        let handle = start.handle.clone();
+        let tasks = start.tasks.clone();
         let closing = start.closing.clone();
         let shown = Arc::clone(&progress);
         let end = Arc::new(OnceLock::new());
         let ends = Arc::clone(&end);
         let (runs, running) = watch::channel(());
-        handle.spawn(async move {
+        tasks.handle().spawn(async move {
             // Says the end before the channels close, whose closing tells the reader to look for it.
             let work = run(start, head_sender, batch_sender, (shown, Arc::clone(&ends)));
             let panics = Arc::clone(&ends);
@@ -171,7 +170,7 @@ impl NativeQuery {
         });
         let head = tokio::sync::Mutex::new(Some(head));
         let channels = Channels { head, batches: tokio::sync::Mutex::new(batches), progress, end, running };
-        Self { channels: Arc::new(channels), cancelled, handle }
+        Self { channels: Arc::new(channels), cancelled, tasks }
     }
 }
 
@@ -181,7 +180,7 @@ impl NativeQuery {
     #[napi(ts_return_type = "Promise<NativeHead | Failed>")]
     pub fn start<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
         let channels = Arc::clone(&self.channels);
-        promise_on(env, &self.handle, async move {
+        self.tasks.promise(env, async move {
             match channels.head.lock().await.take() {
                 Some(head) => match head.await {
                     Ok(head) => head,
@@ -197,7 +196,7 @@ impl NativeQuery {
     pub fn next<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
         let channels = Arc::clone(&self.channels);
         let stopped = self.cancelled.subscribe();
-        promise_on(env, &self.handle, async move {
+        self.tasks.promise(env, async move {
             if *stopped.borrow() {
                 return Err(cancelled_error());
             }

@@ -6,13 +6,12 @@ use napi::Env;
 use napi::bindgen_prelude::Object;
 use napi_derive::napi;
 use parking_lot::Mutex;
-use tokio::runtime::Handle;
 use varve_sql::Session;
 use varve_table::Version;
 use varve_types::{ErrorCode, VarveError};
 
 use crate::outcome::Nothing;
-use crate::sql::promise::promise_on;
+use crate::sql::promise::Tasks;
 
 /// The session of a transaction; `None` after its end.
 pub type Open = Arc<Mutex<Option<Session>>>;
@@ -21,7 +20,7 @@ pub type Open = Arc<Mutex<Option<Session>>>;
 #[napi]
 pub struct NativeTransaction {
     pub(crate) open: Open,
-    pub(crate) handle: Handle,
+    pub(crate) tasks: Tasks,
 }
 
 #[napi]
@@ -30,18 +29,14 @@ impl NativeTransaction {
     #[napi(ts_return_type = "Promise<undefined | Failed>")]
     pub fn commit<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
         let session = self.open.lock().take();
-        promise_on(
-            env,
-            &self.handle,
-            async move { session.ok_or_else(ended)?.commit().await.map(|()| Nothing) },
-        )
+        self.tasks.promise(env, async move { session.ok_or_else(ended)?.commit().await.map(|()| Nothing) })
     }
 
     /// Undoes its changes. Also after a failed commit, and of one that has ended.
     #[napi(ts_return_type = "Promise<undefined | Failed>")]
     pub fn rollback<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
         let session = self.open.lock().take();
-        promise_on(env, &self.handle, async move {
+        self.tasks.promise(env, async move {
             if let Some(session) = session {
                 session.roll_back().await;
             }
