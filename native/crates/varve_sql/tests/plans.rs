@@ -113,7 +113,7 @@ fn kept_plans_take_any_parameters() {
     fixture
         .run("CREATE TABLE t (a INT PRIMARY KEY, b BIGINT, s VARCHAR, d DATE, f DOUBLE, n DECIMAL(10, 2))");
     fixture.run(
-        "INSERT INTO t SELECT value, value % 7, 's' || value % 5, arrow_cast(value, 'Date32'), value / 4.0, value / 8.0
+        "INSERT INTO t SELECT value, value % 7, 's' || (value % 5), arrow_cast(value, 'Date32'), value / 4.0, value / 8.0
          FROM generate_series(1, 100000)",
     );
     fixture.run("INSERT INTO t VALUES (-1, NULL, NULL, NULL, NULL, NULL)");

@@ -1,7 +1,7 @@
 //! Single rows by primary key, found at once on the calling thread.
 //!
-//! A hot row lies in memory. A row of a segment is decoded together with its neighbours, its *window*, which is kept: the
-//! next read of one of them finds it decoded. What is kept has a bound; the windows that were decoded first go first, since
+//! A hot row lies in memory. A row of a segment is decoded together with its neighbours, its *stripe*, which is kept: the
+//! next read of one of them finds it decoded. What is kept has a bound; the stripes that were decoded first go first, since
 //! keeping account of every read would cost more than it saves.
 
 use std::collections::{HashMap, VecDeque};
@@ -22,8 +22,8 @@ use crate::segment::Segment;
 use crate::version::TableVersion;
 
 /// Rows that are decoded together: what Vortex has statistics of, and cuts its chunks into.
-const WINDOW_ROWS: u64 = 8192;
-/// Bytes of windows that one reader keeps.
+const STRIPE_ROWS: u64 = 8192;
+/// Bytes of stripes that one reader keeps.
 const KEPT_BYTES_MAX: usize = 64 << 20;
 
 /// Reads rows of one table, as long as its definition stays.
@@ -69,7 +69,7 @@ impl PointReader {
     ///
     /// # Errors
     /// `STORE_DAMAGED` and its kin when a key run or a segment cannot be read.
-    /// Cost: a lookup in the hot rows and in one key run per segment; a row whose window is not kept reads and decodes that.
+    /// Cost: a lookup in the hot rows and in one key run per segment; a row whose stripe is not kept reads and decodes that.
     pub fn find<'r>(
         &'r mut self,
         version: &'r TableVersion,
@@ -86,16 +86,16 @@ impl PointReader {
             Some(Place::Segment(segment, position)) => {
                 let live = version.segment(segment).ok_or_else(|| damaged("a row is in no segment"))?;
                 let position = u64::from(position);
-                let batch = self.window(&live.segment, position / WINDOW_ROWS)?;
-                Ok(Some(PointRow { batch, at: (position % WINDOW_ROWS) as usize }))
+                let batch = self.stripe(&live.segment, position / STRIPE_ROWS)?;
+                Ok(Some(PointRow { batch, at: (position % STRIPE_ROWS) as usize }))
             }
         }
     }
 
-    fn window(&mut self, segment: &Segment, window: u64) -> Result<&RecordBatch> {
-        let place = (segment.id(), window as u32);
+    fn stripe(&mut self, segment: &Segment, stripe: u64) -> Result<&RecordBatch> {
+        let place = (segment.id(), stripe as u32);
         if !self.kept.contains_key(&place) {
-            let rows = window * WINDOW_ROWS..((window + 1) * WINDOW_ROWS).min(segment.meta().rows);
+            let rows = stripe * STRIPE_ROWS..((stripe + 1) * STRIPE_ROWS).min(segment.meta().rows);
             let parts = segment.read_rows(&self.table, &self.columns, rows)?;
             let parts = block_on_stream(parts.boxed()).collect::<Result<Vec<_>>>()?;
             let batch = arrow_select::concat::concat_batches(&self.table.stored_schema(), &parts)
@@ -103,7 +103,7 @@ impl PointReader {
                 .map_err(|error| from_arrow(error, "joining rows of a segment"))?;
             self.keep(place, batch);
         }
-        self.kept.get(&place).ok_or_else(|| damaged("a window that was decoded is not kept"))
+        self.kept.get(&place).ok_or_else(|| damaged("a stripe that was decoded is not kept"))
     }
 
     fn keep(&mut self, place: (SegmentId, u32), batch: RecordBatch) {
