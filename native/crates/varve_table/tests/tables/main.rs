@@ -6,6 +6,7 @@ mod dictionaries;
 mod fixture;
 mod history;
 mod keys;
+mod points;
 mod stories;
 mod torture;
 mod transactions;
