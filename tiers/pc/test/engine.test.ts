@@ -80,7 +80,7 @@ describe('small answers', () => {
           const rows = await db.query(text, [], modes).rows();
           const unpacked: object[] = [];
           for await (const row of db.query(text, [], modes)) unpacked.push(row);
-          expect(rows, text).toEqual(unpacked);
+          expect({ text, rows }).toEqual({ text, rows: unpacked });
           expect(rows.map(Object.keys)).toEqual(unpacked.map(Object.keys));
           const result = await db.query(text, [], modes);
           expect(await result.rows()).toEqual(rows);
@@ -181,7 +181,7 @@ describe('point reads', () => {
         for (const n of [1, 2, 3, 8_192, 8_193, 99_999, 100_000]) {
           const row = (await db.query(`SELECT * FROM by_${name} WHERE i = ?`, [n]).rows())[0];
           expect(row?.i).toEqual((await wanted(n))?.i);
-          expect(db.get(`by_${name}`, keyOf(n)), `${name} ${n}`).toEqual(row);
+          expect({ name, n, row: db.get(`by_${name}`, keyOf(n)) }).toEqual({ name, n, row });
         }
         expect(db.get(`by_${name}`, keyOf(100_001))).toBe(undefined);
         await db.query(`DELETE FROM by_${name} WHERE i = 8193`);
