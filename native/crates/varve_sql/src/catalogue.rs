@@ -66,6 +66,7 @@ impl StoredTable {
         }
         Some(Self {
             version: Arc::clone(now),
+            indexes: Arc::clone(&version.indexes),
             session: self.session.clone(),
             schema: Arc::clone(&self.schema),
             constraints: self.constraints.clone(),
