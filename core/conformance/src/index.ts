@@ -5,6 +5,8 @@ export type { LogFactory, LogPlace } from './durable-log/factory.js';
 export { keyValueStoreCases } from './key-value-store/cases.js';
 export type { StoreFactory, StoreUnderTest } from './key-value-store/factory.js';
 export { type ModelRuntimeFactory, modelRuntimeCases } from './model-runtime/cases.js';
+export { planEngineCases } from './plan-engine/cases.js';
+export type { PlanFactory, PlanSubject } from './plan-engine/factory.js';
 export { type PlatformFactory, type PlatformUnderTest, platformCases } from './platform/cases.js';
 export { ReferenceLog, type ReferenceLogPlace } from './reference/durable-log.js';
 export {

@@ -55,6 +55,22 @@ export {
   type Platform,
   type Random,
 } from './platform/platform.js';
+export {
+  type PlanAggregate,
+  type PlanColumn,
+  type PlanEngine,
+  type PlanFunction,
+  type PlanJoin,
+  type PlanOperation,
+  type PlanOrder,
+  type PlanRows,
+  type PlanStep,
+  type PlanValue,
+  type QueryPlan,
+  queryPlanLimits,
+  queryPlanVersion,
+  type TableQuery,
+} from './sql/query-plan.js';
 export type {
   AppendColumns,
   PendingResult,
@@ -72,6 +88,7 @@ export type {
   TableDescription,
 } from './sql/sql-engine.js';
 export type {
+  ColumnType,
   SqlColumn,
   SqlColumns,
   SqlField,

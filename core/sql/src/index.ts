@@ -1,4 +1,5 @@
 /** Tables and SQL in JavaScript, over a native engine that arrives as an argument. */
+export * from './builder/index.js';
 export { openSqlDatabase, SqlDatabase, type SqlParts } from './database.js';
 export { isFragment, type SqlTag, sql } from './fragment.js';
 export type {

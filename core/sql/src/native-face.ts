@@ -57,6 +57,8 @@ export interface NativeQueryOptions {
 export interface NativeDatabase {
   /** Starts a statement and returns at once, so that it can be cancelled from its first moment. */
   query(sql: string, params: NativeParams, options: NativeQueryOptions): NativeQuery;
+  /** Runs a plan, encoded as `builder/encode.ts` says. Absent where plans become SQL. */
+  queryPlan?(plan: string, options: NativeQueryOptions): NativeQuery;
   /** Parses and plans a statement. */
   prepare(sql: string): Promise<NativeStatement | Failed>;
   /** Begins a transaction. */

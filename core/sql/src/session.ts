@@ -9,6 +9,7 @@ import {
   type AppendColumns,
   type Clock,
   type PendingResult,
+  type PlanEngine,
   type QueryOptions,
   requireObject,
   type SqlFragment,
@@ -18,14 +19,24 @@ import {
   type SqlSession,
   type SqlTransaction,
   shown,
+  type TableQuery,
   unwrap,
   type ValueModes,
   VarveError,
 } from '@varve/interfaces';
 import { checkColumns, isOnePiece, pushColumns, type Send, sendColumns, streamIn } from './append.js';
+import { checkPlan } from './builder/check-plan.js';
+import { encodePlan } from './builder/encode.js';
+import { renderPlan } from './builder/render.js';
 import { isFragment, sql, statementOf } from './fragment.js';
 import type { KnownSchemas } from './known-schemas.js';
-import type { NativeDatabase, NativeQueryOptions, NativeSnapshot, NativeTransaction } from './native-face.js';
+import type {
+  NativeDatabase,
+  NativeQuery,
+  NativeQueryOptions,
+  NativeSnapshot,
+  NativeTransaction,
+} from './native-face.js';
 import { nativeParams, type QuerySettings, readQueryOptions } from './options.js';
 import { pendingResult } from './query-result.js';
 
@@ -40,7 +51,7 @@ export interface Shared {
 }
 
 /** The database, or one transaction in it. */
-export abstract class Session implements SqlSession {
+export abstract class Session implements SqlSession, PlanEngine {
   /** @hidden */
   protected readonly shared: Shared;
 
@@ -48,16 +59,24 @@ export abstract class Session implements SqlSession {
     this.shared = shared;
   }
 
+  query<R extends object = SqlRow>(query: TableQuery<R>, options?: QueryOptions): PendingResult<R>;
   query<R extends object = SqlRow>(
     text: string | SqlFragment,
     params?: SqlParameters,
     options?: QueryOptions,
+  ): PendingResult<R>;
+  query<R extends object>(
+    what: string | SqlFragment | TableQuery<R>,
+    params?: SqlParameters | QueryOptions,
+    options?: QueryOptions,
   ): PendingResult<R> {
+    const query = isTableQuery(what) ? what : undefined;
     const pending = pendingResult<R>(
-      () => readQueryOptions(options, this.shared.modes),
+      () => readQueryOptions(query === undefined ? options : (params as QueryOptions), this.shared.modes),
       (settings) => {
         const { native } = this.usable();
-        const statement = statementFrom(text, params);
+        if (query !== undefined) return startPlan(native, query.plan, this.where(settings));
+        const statement = statementFrom(what, params as SqlParameters | undefined);
         return native.query(statement.text, nativeParams(statement.params), this.where(settings));
       },
       this.shared,
@@ -149,8 +168,20 @@ export function requireBody(body: unknown): void {
   if (typeof body !== 'function') throw invalid(`a transaction is a function, not ${shown(body)}`);
 }
 
+function isTableQuery<R extends object>(what: unknown): what is TableQuery<R> {
+  return typeof what === 'object' && what !== null && 'plan' in what && !isFragment(what);
+}
+
+/** An engine that runs plans gets it as it is, others as SQL. */
+function startPlan(native: NativeDatabase, given: unknown, where: NativeQueryOptions): NativeQuery {
+  const plan = checkPlan(given);
+  if (native.queryPlan !== undefined) return native.queryPlan(encodePlan(plan), where);
+  const { text, values } = statementOf(renderPlan(plan));
+  return native.query(text, nativeParams(values), where);
+}
+
 function statementFrom(
-  text: string | SqlFragment,
+  text: unknown,
   params: SqlParameters | undefined,
 ): { readonly text: string; readonly params: SqlParameters | undefined } {
   if (isFragment(text)) {

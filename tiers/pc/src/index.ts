@@ -5,6 +5,20 @@
  *     const db = await open('./data');
  */
 export { VarveError } from '@varve/interfaces';
-export { sql } from '@varve/sql';
+export {
+  asc,
+  avg,
+  col,
+  count,
+  countDistinct,
+  desc,
+  from,
+  lit,
+  max,
+  min,
+  type Query,
+  sql,
+  sum,
+} from '@varve/sql';
 export { capabilities } from './claims.js';
 export { type OpenOptions, open, type PcDatabase } from './parts.js';

@@ -10,6 +10,7 @@
  * 2. A result shows one snapshot, whatever is committed while it is read.
  * 3. Values reach the engine as parameters, never as text.
  */
+import type { PlanEngine } from './query-plan.js';
 import type {
   SqlColumns,
   SqlField,
@@ -170,7 +171,10 @@ export interface SqlSession {
 }
 
 /** A transaction that is open while the function that got it runs; later calls answer `TRANSACTION_STATE`. */
-export interface SqlTransaction extends SqlSession {}
+export interface SqlTransaction extends SqlSession {
+  /** Runs SQL, or a plan. */
+  readonly query: SqlSession['query'] & PlanEngine['query'];
+}
 
 /** One table or view, as the catalogue has it. */
 export interface TableDescription {

@@ -92,3 +92,18 @@ export interface ValueModes {
   /** `date` by default, which drops what is finer than a millisecond. A `bigint` counts the column's unit. */
   readonly timestamp?: 'date' | 'bigint';
 }
+
+/** The type of a column of a new table, where no SQL says it. `timestamp` is local, in nanoseconds, as SQL's TIMESTAMP is. */
+export type ColumnType =
+  | 'boolean'
+  | 'int8'
+  | 'int16'
+  | 'int32'
+  | 'int64'
+  | 'float32'
+  | 'float64'
+  | 'text'
+  | 'binary'
+  | 'date'
+  | 'timestamp'
+  | { readonly decimal: readonly [precision: number, scale: number] };
