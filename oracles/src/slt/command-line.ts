@@ -1,15 +1,18 @@
 /** What `npm run slt` was asked for. */
 
 export const usage = `npm run slt -- FOLDER [--only TEXT] [--jobs N] [--sample N] [--dialect sqlite|datafusion] [--json]
+       npm run slt -- --dialect datafusion [...]
 
 Runs the files *.test and *.slt under FOLDER on Varve, through its public API, twice: with rows where they were written,
 and all in segments; and on DataFusion as it comes. Lists what differs, and fails when DataFusion answers something
 rightly that Varve does not.
+DataFusion's own files come with cargo when no FOLDER is named.
 --only takes files whose path has TEXT in it. --jobs files are run at a time (2). --sample asks every N-th query.
 --json prints the report as JSON.`;
 
 /** The request. */
 export interface SltCommand {
+  /** Empty for those of DataFusion. */
   readonly folder: string;
   readonly only: string;
   readonly jobs: number;
@@ -36,6 +39,6 @@ export function parseSltCommand(words: readonly string[]): SltCommand {
       else throw new Error(`${word} ${value} is not understood`);
     }
   }
-  if (asked.folder === '') throw new Error('a folder is wanted');
+  if (asked.folder === '' && asked.dialect === 'sqlite') throw new Error('a folder is wanted');
   return asked;
 }

@@ -1,6 +1,7 @@
 /** The command `npm run slt`: see `usage`. The report goes to standard output, progress to standard error. */
 import { buildAnswers } from '../subjects/answers-process.js';
 import { parseSltCommand, type SltCommand, usage } from './command-line.js';
+import { datafusionFiles } from './datafusion-files.js';
 import { reportOf, reportText } from './report.js';
 import { reference, runFolder } from './run-folder.js';
 
@@ -15,6 +16,7 @@ async function main({ isJson, ...asked }: SltCommand): Promise<void> {
   let count = 0;
   const reports = await runFolder({
     ...asked,
+    folder: asked.folder === '' ? datafusionFiles() : asked.folder,
     program: buildAnswers(),
     done({ file }, of) {
       count += 1;
