@@ -18,7 +18,7 @@ export interface SqlOptions extends ValueModes {
   readonly createIfMissing?: boolean;
   /** Fails with `STORE_EXISTS` when there is one. Default false. */
   readonly errorIfExists?: boolean;
-  /** Memory that queries may use before they spill to disk, in bytes, at least 16 MiB. */
+  /** Memory that queries may use before they spill to disk, in bytes, at least 16 MiB. Default: what the tier claims. */
   readonly memoryBytes?: number;
   /** Threads that run queries, 1 to 1024. Default: the cores that there are. */
   readonly threads?: number;

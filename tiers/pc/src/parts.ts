@@ -4,8 +4,9 @@ import type { ModelRuntime, Platform } from '@varve/interfaces';
 import { binding } from '@varve/native-pc';
 import { createNodePlatform } from '@varve/runtime';
 import { openSqlDatabase, type SqlDatabase, type SqlOptions } from '@varve/sql';
+import { capabilities } from './claims.js';
 
-/** How a database is opened. Every field has a default. */
+/** How a database is opened. Every field has a default; that of `memoryBytes` is the memory the tier is made for. */
 export interface OpenOptions extends SqlOptions {
   /** The world to stand on; this process's by default. */
   readonly platform?: Platform;
@@ -25,6 +26,8 @@ export interface PcDatabase extends SqlDatabase {
  */
 export async function open(directory: string, options: OpenOptions = {}): Promise<PcDatabase> {
   const { platform = createNodePlatform(), ...ours } = options;
-  const database = await openSqlDatabase({ native: binding, clock: platform.clock }, directory, ours);
+  const memoryBytes = ours.memoryBytes ?? capabilities.device.memory.processBytesMin;
+  const parts = { native: binding, clock: platform.clock };
+  const database = await openSqlDatabase(parts, directory, { ...ours, memoryBytes });
   return Object.assign(database, { models: createModels() });
 }
