@@ -29,7 +29,7 @@ mod definition;
 mod error;
 mod hot;
 mod ids;
-mod ipc;
+pub mod ipc;
 mod key;
 mod load;
 mod point;

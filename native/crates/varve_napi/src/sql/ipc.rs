@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch};
-use arrow_ipc::reader::StreamReader;
 use arrow_ipc::writer::{
     DictionaryTracker, IpcDataGenerator, IpcWriteContext, IpcWriteOptions, write_message,
 };
@@ -68,10 +67,7 @@ const END_OF_STREAM: [u8; 8] = [255, 255, 255, 255, 0, 0, 0, 0];
 
 /// The batches of one stream, which may come from anywhere: everything in it is checked.
 pub fn decode(bytes: &[u8]) -> Result<(SchemaRef, Vec<RecordBatch>), VarveError> {
-    let reader = StreamReader::try_new(bytes, None).map_err(malformed)?;
-    let schema = reader.schema();
-    let batches = reader.collect::<Result<Vec<_>, _>>().map_err(malformed)?;
-    Ok((schema, batches))
+    varve_table::ipc::decode(bytes).map_err(malformed)
 }
 
 /// What Arrow says of a batch with a NULL in a column whose field forbids it; it has no kind of its own.

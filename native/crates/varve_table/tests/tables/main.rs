@@ -8,5 +8,6 @@ mod history;
 mod keys;
 mod points;
 mod stories;
+mod streams;
 mod torture;
 mod transactions;
