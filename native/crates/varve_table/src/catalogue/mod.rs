@@ -9,6 +9,8 @@
 //! whether its end is missing, since an unfinished commit is cut off in the same way. So the number of the last commit is
 //! also noted outside (`mark`), and a catalogue that is behind its mark is damaged.
 
+#[cfg(feature = "simulate")]
+pub(crate) mod lie;
 mod load;
 mod mark;
 mod payload;

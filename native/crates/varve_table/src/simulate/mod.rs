@@ -6,6 +6,7 @@
 
 mod drive;
 mod faults;
+pub mod hostile;
 mod model;
 mod power;
 mod rot;

@@ -5,6 +5,7 @@ mod damage;
 mod dictionaries;
 mod fixture;
 mod history;
+mod hostile;
 mod keys;
 mod points;
 mod stories;
