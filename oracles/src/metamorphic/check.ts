@@ -25,7 +25,8 @@ export interface Failure {
 }
 
 /** Errors that are answers: a value leaves its type, or the engine has no such operation. Any other is a failure. */
-const lawful = /^(SQL_VALUE: .*(overflow|too (large|small) to store)|CONSTRAINT_VIOLATED|SQL_UNSUPPORTED|SQL_LIMIT)/i;
+const lawful =
+  /^(SQL_VALUE: .*(overflow|too (large|small) to store)|CONSTRAINT_VIOLATED|SQL_UNSUPPORTED|SQL_LIMIT)/i;
 
 /** What a check came to: it holds, cannot be told because a query was lawfully refused, or does not hold. */
 export type Outcome =
