@@ -27,6 +27,9 @@ export interface Fingerprint {
   readonly sums: readonly { readonly sum: number; readonly magnitude: number }[];
 }
 
+/** Cells weigh from one less than this up to this. */
+const heaviest = 1.5;
+
 /** How far a sum may be off. */
 export interface Tolerance {
   /** Of the sum of magnitudes. */
@@ -79,7 +82,7 @@ function differenceBetween(a: Fingerprint, b: Fingerprint, tolerance: Tolerance)
     return `${a.sums.length} and ${b.sums.length} columns of approximate numbers`;
   for (const [i, { sum, magnitude }] of a.sums.entries()) {
     const expected = b.sums[i]?.sum ?? Number.NaN;
-    const allowed = tolerance.relative * magnitude + tolerance.absolute * a.rows;
+    const allowed = tolerance.relative * magnitude + tolerance.absolute * heaviest * a.rows;
     if (!(Math.abs(sum - expected) <= allowed))
       return `sums ${sum} and ${expected} of approximate column ${i + 1}`;
   }
@@ -150,7 +153,7 @@ function addUp(
   for (let i = 0; i < column.length; i++) {
     const cell = column[i] ?? null;
     if (isUndefined(cell)) continue;
-    const weighted = Number(cell) * (0.5 + (hashes[2 * i] ?? 0) / 2 ** 32);
+    const weighted = Number(cell) * (heaviest - 1 + (hashes[2 * i] ?? 0) / 2 ** 32);
     total.sum += weighted;
     total.magnitude += Math.abs(weighted);
   }
