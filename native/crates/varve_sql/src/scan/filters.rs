@@ -76,9 +76,11 @@ pub(super) struct Split {
     pub optional: Vec<Arc<dyn PhysicalExpr>>,
 }
 
-/// Divides `filters` as they are now. `adapt` puts constants for columns that the segment does not have.
+/// Divides `filters` as they are now. `adapt` puts constants for columns that the segment does not have. Where `are_few` rows
+/// are read at all, Vortex evaluates nothing: it would evaluate whole chunks for them.
 pub(super) fn split(
     filters: &[Filter],
+    are_few: bool,
     stored: &SchemaRef,
     session: &VortexSession,
     adapt: impl Fn(&Column) -> Option<Arc<dyn PhysicalExpr>>,
@@ -94,8 +96,8 @@ pub(super) fn split(
         let current =
             map_columns(current, |column| adapt(column).unwrap_or_else(|| Arc::new(column.clone())))?;
         for part in split_conjunction(&current) {
-            let ordered = floats::in_total_order(part, stored)?;
-            let sayable = if has_case(part)? { None } else { ordered };
+            let is_sayable = !are_few && !has_case(part)?;
+            let sayable = if is_sayable { floats::in_total_order(part, stored)? } else { None };
             let converted = sayable.map_or(Ok(None), |part| converter.try_convert(&part, stored));
             match converted {
                 Ok(Some(expression)) => native.push(expression),

@@ -60,7 +60,7 @@ impl SegmentReader {
             ScalarValue::try_from_array(&value, 0)
         };
         let Split { native, residual, optional } =
-            filters::split(&scan.filters, &scan.stored, &scan.session, |column| {
+            filters::split(&scan.filters, only.is_some(), &scan.stored, &scan.session, |column| {
                 if stored(column.index()) {
                     return None;
                 }
