@@ -245,6 +245,7 @@ fn state(options: &Options, threads: usize, environment: Arc<RuntimeEnv>, closin
         .with_type_planner(Arc::new(VarveTypes))
         .with_physical_optimizer_rules(crate::pushdown::guarded_rules())
         .with_physical_optimizer_rule(Arc::new(crate::aggregate::GroupByPlace))
+        .with_physical_optimizer_rule(Arc::new(crate::aggregate::GroupByRadix))
         .with_physical_optimizer_rule(Arc::new(Interruptible(closing.clone())))
         .build()
 }

@@ -1,5 +1,8 @@
-//! Which aggregations number their groups by place.
+//! Which aggregations find their groups in ways of their own, and that these give the same groups.
 
+use std::collections::HashMap;
+
+use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use varve_sql::{Engine, Options, Params, Session};
 
 async fn plan_of(session: &Session, query: &str) -> String {
@@ -33,4 +36,103 @@ fn groups_are_by_place_where_keys_have_few_values() {
     check("own", false);
     check("id, wide", false);
     check("real", false);
+}
+
+/// Keys that are expressions are grouped by DataFusion alone: the oracle for keys that are columns.
+#[test]
+fn many_groups_are_those_of_the_engine_below() {
+    let wide = "SELECT a, b, d, {} FROM t GROUP BY a, b, d";
+    let plain = "SELECT a + 0, b || '', d + INTERVAL '0' DAY, {} FROM t GROUP BY 1, 2, 3";
+    let filtered = "SELECT a, b, {} FROM t WHERE c < 700 GROUP BY a, b HAVING count(*) > 1";
+    let filtered_plain = "SELECT a + 0, b || '', {} FROM t WHERE c < 700 GROUP BY 1, 2 HAVING count(*) > 1";
+    let all_types = "SELECT a, i, u, f, x, {} FROM t GROUP BY a, i, u, f, x";
+    let all_types_plain = "SELECT a + 0, i + 0, u + 0, NOT NOT f, x + INTERVAL '0' SECOND, {} FROM t \
+                           GROUP BY 1, 2, 3, 4, 5";
+    let joined = "SELECT l.a, l.n, r.m FROM (SELECT a, b, count(*) AS n, {} FROM t GROUP BY a, b) AS l \
+                  JOIN (SELECT a, b, min(v) AS m FROM t GROUP BY a, b) AS r ON l.a = r.a AND l.b = r.b \
+                 ";
+    let joined_plain = "SELECT l.a, l.n, r.m FROM \
+                        (SELECT a + 0 AS a, b || '' AS b, count(*) AS n, {} FROM t GROUP BY 1, 2) AS l \
+                        JOIN (SELECT a + 0 AS a, b || '' AS b, min(v) AS m FROM t GROUP BY 1, 2) AS r \
+                        ON l.a = r.a AND l.b = r.b";
+    let counted = "SELECT n, sum(w), {} FROM (SELECT a, b, count(*) AS n, sum(v) AS w, min(v) AS v, max(c) AS c, \
+                   min(own) AS own FROM t GROUP BY a, b) GROUP BY n";
+    let counted_plain = "SELECT n, sum(w), {} FROM (SELECT a + 0 AS a, b || '' AS b, count(*) AS n, \
+                         sum(v) AS w, min(v) AS v, max(c) AS c, min(own) AS own FROM t GROUP BY 1, 2) \
+                         GROUP BY n";
+    let queries = [
+        (wide, plain),
+        (filtered, filtered_plain),
+        (all_types, all_types_plain),
+        (joined, joined_plain),
+        (counted, counted_plain),
+    ];
+    let aggregates = [
+        "count(*)",
+        "sum(v), avg(v), count(c)",
+        "min(c), max(c), sum(c) FILTER (WHERE c % 2 = 0), count(*) FILTER (WHERE v > 1000)",
+        "min(own), max(own), sum(v), count(DISTINCT c)",
+    ];
+    let folder = tempfile::tempdir().expect("a folder");
+    let open = |memory_bytes| {
+        let directory = Some(folder.path().join("db"));
+        Engine::open(&Options { directory, memory_bytes, threads: 2, ..Options::default() })
+            .expect("it opens")
+    };
+    let table = "CREATE TABLE t AS SELECT value % 90001 AS a, 'k' || (value % 31) AS b, \
+                 CASE WHEN value % 7 = 0 THEN NULL ELSE value % 1000 END AS c, value * 1.0 AS v, \
+                 CASE WHEN value % 5 > 0 THEN DATE '2020-01-01' + CAST(value % 3 AS INT) END AS d, \
+                 CAST(value % 100 - 50 AS TINYINT) AS i, CAST(value % 3 AS BIGINT UNSIGNED) AS u, \
+                 CASE WHEN value % 4 > 0 THEN value % 4 = 1 END AS f, 'own' || value AS own, \
+                 to_timestamp(value % 3 - 1) AS x \
+                 FROM generate_series(1, 300000)";
+    let mut expected: HashMap<String, Vec<String>> = HashMap::new();
+    // With little memory parts go to disk, and come back.
+    for memory_bytes in [1 << 30, 16 << 20] {
+        let engine = open(memory_bytes);
+        let session = engine.session();
+        if expected.is_empty() {
+            engine.handle().block_on(session.execute(table, Params::default())).expect("a table");
+        }
+        // The tables of joins need more.
+        let has_room = |query: &str| memory_bytes == 1 << 30 || !query.contains("JOIN");
+        for (query, oracle) in queries.into_iter().filter(|(query, _)| has_room(query)) {
+            for aggregates in aggregates {
+                let query = query.replace("{}", aggregates);
+                let plan = engine.handle().block_on(plan_of(&session, &query));
+                // A partitioned join relies on where rows are.
+                let is_free = !plan.contains("mode=Partitioned");
+                assert_eq!(plan.contains("GroupByRadixExec"), is_free, "{query}\n{plan}");
+                let rows = expected.entry(query.clone()).or_insert_with(|| {
+                    engine.handle().block_on(rows_of(&session, &oracle.replace("{}", aggregates)))
+                });
+                let found = engine.handle().block_on(rows_of(&session, &query));
+                assert!(found == *rows, "{query} with {memory_bytes} bytes\n{plan}");
+            }
+        }
+        let query = format!("ANALYZE {}", wide.replace("{}", aggregates[1]));
+        let measured = engine.handle().block_on(plan_of(&session, &query));
+        let line = measured.lines().find(|line| line.contains("GroupByRadixExec")).unwrap_or_default();
+        assert_eq!(line.contains("spilled"), memory_bytes < 1 << 30, "{measured}");
+    }
+}
+
+/// The rows of an answer as text, in an order of their own.
+async fn rows_of(session: &Session, query: &str) -> Vec<String> {
+    let output =
+        session.execute(query, Params::default()).await.unwrap_or_else(|error| panic!("{query}: {error:?}"));
+    let batches = output.collect().await.unwrap_or_else(|error| panic!("{query}: {error:?}"));
+    let mut rows = Vec::new();
+    for batch in batches {
+        let columns = batch.columns().iter();
+        let columns = columns.map(|column| ArrayFormatter::try_new(column, &FormatOptions::default()));
+        let columns = columns.collect::<Result<Vec<_>, _>>().expect("columns that can be shown");
+        for row in 0..batch.num_rows() {
+            rows.push(
+                columns.iter().map(|column| column.value(row).to_string()).collect::<Vec<_>>().join("|"),
+            );
+        }
+    }
+    rows.sort_unstable();
+    rows
 }

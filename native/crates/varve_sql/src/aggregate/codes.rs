@@ -52,7 +52,7 @@ impl Codes {
     pub(super) fn room(&self) -> usize {
         match self {
             Self::Integers(codes) => codes.room,
-            Self::Strings(codes) => (codes.values.len() + 1).next_power_of_two(),
+            Self::Strings(codes) => (codes.texts.values.len() + 1).next_power_of_two(),
         }
     }
 
@@ -95,7 +95,7 @@ impl Codes {
     pub(super) fn size(&self) -> usize {
         match self {
             Self::Integers(_) => 0,
-            Self::Strings(codes) => codes.bytes,
+            Self::Strings(codes) => codes.texts.size(),
         }
     }
 }
@@ -229,25 +229,46 @@ fn wide<T: ArrowPrimitiveType>(value: T::Native) -> i64 {
 /// Strings.
 #[derive(Default)]
 pub(super) struct Strings {
-    codes: HashMap<Arc<str>, u32>,
-    /// The string of code 1, 2, 3.
-    values: Vec<Arc<str>>,
-    bytes: usize,
+    texts: Texts,
     /// The dictionary that came last, and the code of each of its entries.
-    last: Option<(ArrayRef, Vec<u32>)>,
+    last: LastDictionary,
 }
 
 impl Strings {
     fn prepare(&mut self, column: &ArrayRef) {
-        let values = column.as_any_dictionary().values();
-        if self.last.as_ref().is_some_and(|(last, _)| is_same(last, values)) {
-            return;
+        self.last.prepare(column, |values| self.texts.codes_of(values));
+    }
+
+    fn add_to(&self, column: &ArrayRef, room: u32, into: &mut [u32]) {
+        let add = |into: &mut u32, code| *into = into.wrapping_mul(room).wrapping_add(code);
+        self.last.each(column, into.iter_mut(), add);
+    }
+
+    fn values(&self, codes: impl Iterator<Item = u32>) -> ArrayRef {
+        let mut builder = StringViewBuilder::new();
+        for code in codes {
+            match (code as usize).checked_sub(1) {
+                Some(at) => builder.append_value(&self.texts.values[at]),
+                None => builder.append_null(),
+            }
         }
-        let strings = values.as_string_view();
-        let codes = (0..strings.len())
-            .map(|at| if strings.is_null(at) { 0 } else { self.code(strings.value(at)) })
-            .collect();
-        self.last = Some((Arc::clone(values), codes));
+        Arc::new(builder.finish())
+    }
+}
+
+/// Texts and their codes, from 1 upwards.
+#[derive(Default)]
+pub(super) struct Texts {
+    codes: HashMap<Arc<str>, u32>,
+    /// The text of code 1, 2, 3.
+    values: Vec<Arc<str>>,
+    bytes: usize,
+}
+
+impl Texts {
+    /// The code of each entry of a dictionary's values.
+    pub(super) fn codes_of(&mut self, values: &StringViewArray) -> Vec<u32> {
+        values.iter().map(|value| value.map_or(0, |value| self.code(value))).collect()
     }
 
     fn code(&mut self, value: &str) -> u32 {
@@ -262,41 +283,54 @@ impl Strings {
         code
     }
 
-    fn add_to(&self, column: &ArrayRef, room: u32, into: &mut [u32]) {
-        let Some((_, codes)) = &self.last else { return };
+    /// All texts in the order of their codes.
+    pub(super) fn array(&self) -> StringViewArray {
+        self.values.iter().map(|value| Some(value.as_ref())).collect()
+    }
+
+    /// Bytes that it holds.
+    pub(super) fn size(&self) -> usize {
+        self.bytes
+    }
+}
+
+/// A dictionary and the code of each of its entries: chunks of a column share theirs, so it is looked up once.
+#[derive(Default)]
+pub(super) struct LastDictionary(Option<(ArrayRef, Vec<u32>)>);
+
+impl LastDictionary {
+    /// Makes the dictionary of `column` the last one.
+    pub(super) fn prepare(&mut self, column: &ArrayRef, codes_of: impl FnOnce(&StringViewArray) -> Vec<u32>) {
+        let values = column.as_any_dictionary().values();
+        if self.0.as_ref().is_none_or(|(last, _)| !is_same(last, values)) {
+            self.0 = Some((Arc::clone(values), codes_of(values.as_string_view())));
+        }
+    }
+
+    /// Calls `take` with the code of each row of `column`, whose dictionary is the last one; 0 is NULL.
+    pub(super) fn each<T>(&self, column: &ArrayRef, into: impl Iterator<Item = T>, take: impl FnMut(T, u32)) {
+        let Some((_, codes)) = &self.0 else { return };
         match column.data_type() {
             DataType::Dictionary(keys, _) => match keys.as_ref() {
-                DataType::UInt8 => add_entries::<UInt8Type>(column.as_dictionary(), codes, room, into),
-                DataType::UInt16 => add_entries::<UInt16Type>(column.as_dictionary(), codes, room, into),
-                _ => add_entries::<UInt32Type>(column.as_dictionary(), codes, room, into),
+                DataType::UInt8 => each_entry::<UInt8Type, T>(column.as_dictionary(), codes, into, take),
+                DataType::UInt16 => each_entry::<UInt16Type, T>(column.as_dictionary(), codes, into, take),
+                _ => each_entry::<UInt32Type, T>(column.as_dictionary(), codes, into, take),
             },
             other => unreachable!("{other} is no dictionary"),
         }
     }
-
-    fn values(&self, codes: impl Iterator<Item = u32>) -> ArrayRef {
-        let mut builder = StringViewBuilder::new();
-        for code in codes {
-            match (code as usize).checked_sub(1) {
-                Some(at) => builder.append_value(&self.values[at]),
-                None => builder.append_null(),
-            }
-        }
-        Arc::new(builder.finish())
-    }
 }
 
-fn add_entries<K: ArrowDictionaryKeyType>(
+fn each_entry<K: ArrowDictionaryKeyType, T>(
     column: &DictionaryArray<K>,
     codes: &[u32],
-    room: u32,
-    into: &mut [u32],
+    into: impl Iterator<Item = T>,
+    mut take: impl FnMut(T, u32),
 ) {
     let keys = column.keys();
-    for (row, into) in into.iter_mut().enumerate() {
+    for (row, into) in into.enumerate() {
         // A key of a NULL may be anything.
-        let code = if keys.is_null(row) { 0 } else { codes[keys.value(row).as_usize()] };
-        *into = into.wrapping_mul(room).wrapping_add(code);
+        take(into, if keys.is_null(row) { 0 } else { codes[keys.value(row).as_usize()] });
     }
 }
 

@@ -99,7 +99,7 @@ impl ExecutionPlan for GroupByPlaceExec {
 }
 
 /// Batches of `rows` rows at most.
-fn split(batches: Vec<RecordBatch>, rows: usize) -> Vec<RecordBatch> {
+pub(super) fn split(batches: Vec<RecordBatch>, rows: usize) -> Vec<RecordBatch> {
     let parts = batches.into_iter().flat_map(|batch| {
         let starts = (0..batch.num_rows()).step_by(rows.max(1));
         starts.map(|start| batch.slice(start, rows.min(batch.num_rows() - start))).collect::<Vec<_>>()

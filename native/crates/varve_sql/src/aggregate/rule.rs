@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::datatypes::{DataType, Schema};
 use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
@@ -50,6 +50,28 @@ impl PhysicalOptimizerRule for GroupByPlace {
 
 fn replacement(node: &Arc<dyn ExecutionPlan>) -> Option<Arc<dyn ExecutionPlan>> {
     let aggregate = node.downcast_ref::<AggregateExec>()?;
+    let input = keys_as_codes(aggregate, &has_few_values)?;
+    Some(Arc::new(GroupByPlaceExec::new(Arc::new(aggregate.clone()), input)))
+}
+
+fn has_few_values(scan: &TableScan, schema: &Schema, keys: &[usize]) -> bool {
+    let has_codes = |key: &usize| Codes::of(schema.field(*key).data_type()).is_some();
+    keys.iter().all(has_codes) && rooms(scan, keys) <= TABLE_ROOM_MAX as u64
+}
+
+/// How many combinations of values the keys have at most.
+pub(super) fn rooms(scan: &TableScan, keys: &[usize]) -> u64 {
+    // Where nothing is known, it is tried.
+    let room = |key: &usize| scan.values_max(*key).map_or(1, u64::next_power_of_two);
+    keys.iter().map(room).fold(1, u64::saturating_mul)
+}
+
+/// Whether keys of a scan suit an aggregation.
+pub(super) type Suits = dyn Fn(&TableScan, &Schema, &[usize]) -> bool;
+
+/// The input of the first phase of an aggregation with its keys as codes; `None` where it is another phase, its keys are not
+/// columns of a scan, or do not suit.
+pub(super) fn keys_as_codes(aggregate: &AggregateExec, suits: &Suits) -> Option<Arc<dyn ExecutionPlan>> {
     let serves = *aggregate.mode() == AggregateMode::Partial
         && *aggregate.input_order_mode() == InputOrderMode::Linear
         && aggregate.limit_options().is_none()
@@ -67,8 +89,7 @@ fn replacement(node: &Arc<dyn ExecutionPlan>) -> Option<Arc<dyn ExecutionPlan>> 
     if keys.iter().filter(is_text).any(|key| is_used(aggregate, *key)) {
         return None;
     }
-    let input = with_codes(aggregate.input(), &keys)?;
-    Some(Arc::new(GroupByPlaceExec::new(Arc::new(aggregate.clone()), input)))
+    with_codes(aggregate.input(), &keys, suits)
 }
 
 /// Whether something else than the key is made of the column at `key`: that needs its texts.
@@ -86,7 +107,11 @@ fn reads(expr: &Arc<dyn PhysicalExpr>, column: usize) -> bool {
 }
 
 /// The same rows with codes in the columns at `keys`: a scan, or a projection of one that passes these columns on.
-fn with_codes(input: &Arc<dyn ExecutionPlan>, keys: &[usize]) -> Option<Arc<dyn ExecutionPlan>> {
+fn with_codes(
+    input: &Arc<dyn ExecutionPlan>,
+    keys: &[usize],
+    suits: &Suits,
+) -> Option<Arc<dyn ExecutionPlan>> {
     if let Some(projection) = input.downcast_ref::<ProjectionExec>() {
         let inner =
             keys.iter().map(|key| Some(projection.expr()[*key].expr.downcast_ref::<Column>()?.index()));
@@ -98,17 +123,12 @@ fn with_codes(input: &Arc<dyn ExecutionPlan>, keys: &[usize]) -> Option<Arc<dyn 
         if inner.iter().filter(is_text).any(is_read) {
             return None;
         }
-        let scan = with_codes(projection.input(), &inner)?;
+        let scan = with_codes(projection.input(), &inner, suits)?;
         let expressions = projection.expr().iter().cloned();
         return Some(Arc::new(ProjectionExec::try_new(expressions, scan).ok()?));
     }
     let scan = input.downcast_ref::<DataSourceExec>()?.data_source().downcast_ref::<TableScan>()?;
-    let schema = input.schema();
-    let has_codes = |key: &usize| Codes::of(schema.field(*key).data_type()).is_some();
-    // Where nothing is known, it is tried.
-    let room = |key: &usize| scan.values_max(*key).map_or(1, u64::next_power_of_two);
-    let rooms = keys.iter().map(room).fold(1, u64::saturating_mul);
-    if !keys.iter().all(has_codes) || rooms > TABLE_ROOM_MAX as u64 {
+    if !suits(scan, &input.schema(), keys) {
         return None;
     }
     Some(Arc::new(DataSourceExec::new(Arc::new(scan.with_codes(keys)?))))
