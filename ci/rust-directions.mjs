@@ -11,6 +11,7 @@ const allowed = new Map(
     varve_kv: ['varve_types', 'varve_files', 'varve_index'],
     varve_tiny: ['varve_types'],
     varve_table: ['varve_types', 'varve_files', 'varve_index'],
+    varve_scan: ['varve_types', 'varve_table'],
     varve_sql: ['varve_types', 'varve_table', 'varve_tiny'],
     varve_napi: [
       'varve_types',
@@ -19,6 +20,7 @@ const allowed = new Map(
       'varve_kv',
       'varve_tiny',
       'varve_table',
+      'varve_scan',
       'varve_sql',
     ],
     xtask: [],

@@ -14,9 +14,11 @@ export function renderTypes(lines, imports) {
     .trim()
     .split('\n')
     .map((line) => /** @type {Definition} */ (JSON.parse(line)));
-  const methods = new Map(
-    definitions.filter(({ kind }) => kind === 'impl').map(({ name, def }) => [name, def]),
-  );
+  /** @type {Map<string, string>} */
+  const methods = new Map();
+  // A class may have several blocks of methods, as Rust has them.
+  for (const { kind, name, def } of definitions)
+    if (kind === 'impl') methods.set(name, [methods.get(name) ?? [], def].flat().join('\n'));
   const blocks = definitions
     .filter(({ kind }) => kind !== 'impl')
     .map(

@@ -57,10 +57,6 @@ export declare function openDatabase(directory: string, options: NativeOptions):
 /** An open database. */
 export declare class NativeDatabase {
   private constructor();
-  /** Starts a statement and returns at once, so that it can be cancelled from its first moment. */
-  query(sql: string, params: object, options: object): NativeQuery;
-  /** Plans a statement once, to say what it takes and answers. */
-  prepare(sql: string): Promise<NativeStatement | Failed>;
   /** Begins a transaction. */
   begin(): Promise<NativeTransaction | Failed>;
   /** A view of this moment. */
@@ -75,23 +71,14 @@ export declare class NativeDatabase {
   describe(table: string, options: object): Promise<NativeTable | null | Failed>;
   /** Binds point reads to a table. */
   pointReader(table: string, key: Uint8Array, row: Uint8Array): NativePointReader | Failed;
-  /** The plan as JSON. */
-  explain(sql: string, analyze: boolean): Promise<string | Failed>;
   /** Cancels queries, rolls back, lets go of the directory. */
   close(): Promise<undefined | Failed>;
-}
-
-/** A statement that was planned once. */
-export declare class NativeStatement {
-  private constructor();
-  /** How many parameters it has. */
-  get parameterCount(): number;
-  /** The schema message of its answer. */
-  get schema(): Uint8Array;
-  /** Starts it. */
-  query(params: object, options: object): NativeQuery;
-  /** Closing again does nothing; queries that were started go on. */
-  close(): void;
+  /** Starts a statement and returns at once, so that it can be cancelled from its first moment. */
+  query(sql: string, params: object, options: object): NativeQuery;
+  /** Plans a statement once, to say what it takes and answers. */
+  prepare(sql: string): Promise<NativeStatement | Failed>;
+  /** The plan as JSON. */
+  explain(sql: string, analyze: boolean): Promise<string | Failed>;
 }
 
 /** A table or view. */
@@ -159,4 +146,17 @@ export declare class NativeSqlSnapshot {
   private constructor();
   /** Lets go of it. Again does nothing. */
   release(): void;
+}
+
+/** A statement that was planned once. */
+export declare class NativeStatement {
+  private constructor();
+  /** How many parameters it has. */
+  get parameterCount(): number;
+  /** The schema message of its answer. */
+  get schema(): Uint8Array;
+  /** Starts it. */
+  query(params: object, options: object): NativeQuery;
+  /** Closing again does nothing; queries that were started go on. */
+  close(): void;
 }

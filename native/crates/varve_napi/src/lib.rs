@@ -8,7 +8,7 @@
 mod kv;
 mod outcome;
 mod raw;
-#[cfg(feature = "sql")]
+#[cfg(any(feature = "sql", feature = "scan"))]
 mod sql;
 #[cfg(feature = "tiny")]
 mod tiny;

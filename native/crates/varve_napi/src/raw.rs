@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 use std::ptr;
-#[cfg(any(feature = "kv", feature = "sql"))]
+#[cfg(any(feature = "kv", feature = "sql", feature = "scan"))]
 use std::{cell::RefCell, ffi::c_void, rc::Rc};
 
 use napi::bindgen_prelude::sys;
@@ -45,7 +45,7 @@ pub unsafe fn typed_array<T>(
 }
 
 /// What JavaScript calls.
-#[cfg(any(feature = "kv", feature = "sql"))]
+#[cfg(any(feature = "kv", feature = "sql", feature = "scan"))]
 pub type Callback = unsafe extern "C" fn(sys::napi_env, sys::napi_callback_info) -> sys::napi_value;
 
 /// A function that shares `context` with others, and keeps it and `values` alive for as long as it lives itself.
@@ -53,7 +53,7 @@ pub type Callback = unsafe extern "C" fn(sys::napi_env, sys::napi_callback_info)
 /// # Safety
 /// `env` and `values` are valid for this call, on the JavaScript thread; `callback` takes its context as a `T`
 /// ([`argument`]).
-#[cfg(any(feature = "kv", feature = "sql"))]
+#[cfg(any(feature = "kv", feature = "sql", feature = "scan"))]
 pub unsafe fn bound<T, const N: usize>(
     env: sys::napi_env,
     name: &CStr,
@@ -81,7 +81,7 @@ pub unsafe fn bound<T, const N: usize>(
     Ok(function)
 }
 
-#[cfg(any(feature = "kv", feature = "sql"))]
+#[cfg(any(feature = "kv", feature = "sql", feature = "scan"))]
 unsafe extern "C" fn release<T>(_: sys::napi_env, data: *mut c_void, _: *mut c_void) {
     // SAFETY: `data` came from `Rc::into_raw` in `bound`, and each function is finalized once.
     drop(unsafe { Rc::from_raw(data.cast::<RefCell<T>>()) });
@@ -91,7 +91,7 @@ unsafe extern "C" fn release<T>(_: sys::napi_env, data: *mut c_void, _: *mut c_v
 ///
 /// # Safety
 /// `env` and `info` are those of a call of a function that `bound` made with a context of `T`.
-#[cfg(any(feature = "kv", feature = "sql"))]
+#[cfg(any(feature = "kv", feature = "sql", feature = "scan"))]
 #[inline]
 pub unsafe fn argument<'a, T>(
     env: sys::napi_env,

@@ -8,10 +8,10 @@ use napi::bindgen_prelude::{Object, Uint8Array};
 use napi_derive::napi;
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot, watch};
-use varve_sql::Session;
 use varve_types::{ErrorCode, VarveError};
 
 use crate::outcome::Nothing;
+use crate::sql::behind::Session;
 use crate::sql::ipc;
 use crate::sql::promise::Tasks;
 

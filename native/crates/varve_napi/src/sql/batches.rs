@@ -8,9 +8,9 @@ use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_schema::{DataType, SchemaRef};
 use futures::StreamExt;
 use tokio::time::{Instant, timeout_at};
-use varve_sql::Output;
 use varve_types::{ErrorCode, VarveError};
 
+use crate::sql::behind::Output;
 use crate::sql::ipc::Encoder;
 
 /// Rows that cross together, unless the caller wants fewer.

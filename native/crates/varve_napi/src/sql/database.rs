@@ -5,19 +5,19 @@ use std::sync::{Arc, Weak};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use futures::stream;
+use futures::{FutureExt, stream};
 use napi::Env;
 use napi::bindgen_prelude::{JsValue, Object, ToNapiValue, Uint8Array, sys};
 use napi_derive::napi;
 use parking_lot::Mutex;
 use tokio::sync::watch;
-use varve_sql::{Engine, Options, Session, StatementShape, TableShape};
 use varve_types::{ErrorCode, VarveError};
 
 use crate::outcome::{Nothing, Outcome};
 use crate::sql::append::NativeAppender;
+use crate::sql::behind::{self, Engine, Output, Session, TableShape};
 use crate::sql::ipc;
-use crate::sql::params::{given, instance, property};
+use crate::sql::params::{instance, property};
 use crate::sql::point::Bound;
 use crate::sql::promise::{Tasks, Way};
 use crate::sql::query::{NativeQuery, Start};
@@ -55,16 +55,7 @@ pub fn open_database<'env>(
 ) -> napi::Result<Object<'env>> {
     let way = Way::new(env)?;
     promise_of(env, "varve-sql-open", move || {
-        let mut ours = Options { directory: Some(PathBuf::from(directory)), ..Options::default() };
-        ours.database.read_only = options.read_only.unwrap_or(false);
-        ours.database.create_if_missing = options.create_if_missing.unwrap_or(true);
-        ours.database.error_if_exists = options.error_if_exists.unwrap_or(false);
-        ours.memory_bytes = options.memory_bytes.map_or(ours.memory_bytes, |bytes| bytes as usize);
-        ours.threads = options.threads.map_or(ours.threads, |threads| threads as usize);
-        ours.spill_folder = options.spill_directory.map(PathBuf::from);
-        ours.allowed_folders =
-            options.allowed_folders.unwrap_or_default().into_iter().map(PathBuf::from).collect();
-        let engine = Engine::open(&ours)?;
+        let engine = behind::open(PathBuf::from(directory), options)?;
         let tasks = Tasks::new(engine.handle().clone(), way);
         let shared = Shared {
             engine: Mutex::new(Some(engine)),
@@ -88,29 +79,30 @@ impl Shared {
         self.engine.lock().clone().ok_or_else(closed)
     }
 
-    fn session(&self, transaction: Option<&NativeTransaction>) -> Result<Session, VarveError> {
+    pub fn session(&self, transaction: Option<&NativeTransaction>) -> Result<Session, VarveError> {
         let engine = self.engine()?;
-        transaction.map_or_else(|| Ok(engine.session().without_control()), NativeTransaction::session)
+        transaction.map_or_else(|| Ok(behind::session(&engine)), NativeTransaction::session)
     }
 
-    /// Starts a statement.
+    /// Starts what `answer` makes of the session that `options` name.
     ///
     /// # Safety
-    /// `env`, `params` and `options` are valid for this call, on the JavaScript thread.
-    unsafe fn query(
+    /// `env` and `options` are valid for this call, on the JavaScript thread.
+    pub unsafe fn start<F>(
         &self,
         env: sys::napi_env,
-        sql: String,
-        params: sys::napi_value,
         options: sys::napi_value,
-    ) -> napi::Result<NativeQuery> {
-        // SAFETY: the caller vouches for all of them.
-        let (given, transaction, snapshot, batch_rows) = unsafe {
+        answer: impl FnOnce(Session) -> F + Send + 'static,
+    ) -> napi::Result<NativeQuery>
+    where
+        F: Future<Output = Result<Output, VarveError>> + Send + 'static,
+    {
+        // SAFETY: the caller vouches for both.
+        let (transaction, snapshot, batch_rows) = unsafe {
             let batch_rows = property(env, options, c"batchRows")?;
             let batch_rows = batch_rows
                 .map(|rows| <u32 as napi::bindgen_prelude::FromNapiValue>::from_napi_value(env, rows));
             (
-                given(env, params)?,
                 instance::<NativeTransaction>(env, options, c"transaction")?,
                 instance::<NativeSqlSnapshot>(env, options, c"snapshot")?,
                 batch_rows.transpose()?.map(|rows| rows as usize),
@@ -119,52 +111,34 @@ impl Shared {
         let session = match snapshot.as_deref() {
             None => self.session(transaction.as_deref()),
             Some(NativeSqlSnapshot { version: Some(version) }) => {
-                self.engine().map(|engine| engine.session_at(Arc::clone(version)).without_control())
+                self.engine().map(|engine| behind::session_at(&engine, version))
             }
             Some(_) => Err(VarveError::new(ErrorCode::StoreClosed, "the snapshot was released", "")),
         };
+        let answer = async move { answer(session?).await }.boxed();
         let closing = self.closing.subscribe();
-        Ok(NativeQuery::begin(Start { session, sql, given, batch_rows, tasks: self.tasks.clone(), closing }))
+        Ok(NativeQuery::begin(Start { answer, batch_rows, tasks: self.tasks.clone(), closing }))
+    }
+
+    pub fn tasks(&self) -> &Tasks {
+        &self.tasks
     }
 }
 
 /// An open database.
 #[napi]
 pub struct NativeDatabase {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 #[napi]
 impl NativeDatabase {
-    /// Starts a statement and returns at once, so that it can be cancelled from its first moment.
-    #[napi(ts_args_type = "sql: string, params: object, options: object")]
-    pub fn query(
-        &self,
-        env: &Env,
-        sql: String,
-        params: Object<'_>,
-        options: Object<'_>,
-    ) -> napi::Result<NativeQuery> {
-        // SAFETY: the handles are valid for this call, which runs on the JavaScript thread.
-        unsafe { self.shared.query(env.raw(), sql, params.raw(), options.raw()) }
-    }
-
-    /// Plans a statement once, to say what it takes and answers.
-    #[napi(ts_return_type = "Promise<NativeStatement | Failed>")]
-    pub fn prepare<'env>(&self, env: &'env Env, sql: String) -> napi::Result<Object<'env>> {
-        let shared = Arc::clone(&self.shared);
-        self.shared.tasks.promise(env, async move {
-            let shape = shared.engine()?.session().shape(&sql).await?;
-            NativeStatement::new(&shared, sql, &shape)
-        })
-    }
-
     /// Begins a transaction.
     #[napi(ts_return_type = "Promise<NativeTransaction | Failed>")]
     pub fn begin<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
         let shared = Arc::clone(&self.shared);
         self.shared.tasks.promise(env, async move {
-            let session = shared.engine()?.session().without_control();
+            let session = behind::session(&shared.engine()?);
             session.begin().await?;
             let open: Open = Arc::new(Mutex::new(Some(session)));
             let mut known = shared.transactions.lock();
@@ -252,13 +226,6 @@ impl NativeDatabase {
         Outcome::of(|| Bound::new(&self.shared, &table, (key.raw(), row.raw())))
     }
 
-    /// The plan as JSON.
-    #[napi(ts_return_type = "Promise<string | Failed>")]
-    pub fn explain<'env>(&self, env: &'env Env, sql: String, analyze: bool) -> napi::Result<Object<'env>> {
-        let session = self.shared.session(None);
-        self.shared.tasks.promise(env, async move { session?.explain(&sql, analyze).await })
-    }
-
     /// Cancels queries, rolls back, lets go of the directory.
     #[napi(ts_return_type = "Promise<undefined | Failed>")]
     pub fn close<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
@@ -286,52 +253,6 @@ impl NativeDatabase {
             ))
         })
     }
-}
-
-/// A statement that was planned once.
-#[napi]
-pub struct NativeStatement {
-    shared: Arc<Shared>,
-    sql: String,
-    parameter_count: u32,
-    schema: Vec<u8>,
-}
-
-impl NativeStatement {
-    fn new(shared: &Arc<Shared>, sql: String, shape: &StatementShape) -> Result<Self, VarveError> {
-        Ok(Self {
-            shared: Arc::clone(shared),
-            sql,
-            parameter_count: shape.parameters as u32,
-            schema: ipc::schema_message(&shape.columns)?,
-        })
-    }
-}
-
-#[napi]
-impl NativeStatement {
-    /// How many parameters it has.
-    #[napi(getter)]
-    pub fn parameter_count(&self) -> u32 {
-        self.parameter_count
-    }
-
-    /// The schema message of its answer.
-    #[napi(getter)]
-    pub fn schema(&self) -> Uint8Array {
-        Uint8Array::new(self.schema.clone())
-    }
-
-    /// Starts it.
-    #[napi(ts_args_type = "params: object, options: object")]
-    pub fn query(&self, env: &Env, params: Object<'_>, options: Object<'_>) -> napi::Result<NativeQuery> {
-        // SAFETY: the handles are valid for this call, which runs on the JavaScript thread.
-        unsafe { self.shared.query(env.raw(), self.sql.clone(), params.raw(), options.raw()) }
-    }
-
-    /// Closing again does nothing; queries that were started go on.
-    #[napi]
-    pub fn close(&self) {}
 }
 
 /// A table or view.

@@ -1,8 +1,12 @@
-//! Tables and SQL for JavaScript: `NativeSql` of core/sql.
+//! Tables for JavaScript: `NativeSql` of core/sql.
+//!
+//! What is behind the face is `behind`: SQL, or plans alone, by feature. Both have the same engine and session.
 
 mod append;
 mod batches;
 mod database;
+#[cfg(feature = "sql")]
+mod given;
 mod ipc;
 mod packed_row;
 mod params;
@@ -10,3 +14,12 @@ mod point;
 mod promise;
 mod query;
 mod transaction;
+#[cfg(all(feature = "scan", not(feature = "sql")))]
+mod with_plans;
+#[cfg(feature = "sql")]
+mod with_sql;
+
+#[cfg(all(feature = "scan", not(feature = "sql")))]
+use with_plans as behind;
+#[cfg(feature = "sql")]
+use with_sql as behind;

@@ -1,46 +1,16 @@
-//! Arguments from JavaScript: parameters, and what stands in options.
+//! What stands in options from JavaScript.
 
 use std::ffi::CStr;
 use std::ptr;
 
 use napi::bindgen_prelude::{ClassInstance, FromNapiValue, sys};
-use varve_sql::Param;
 
-use crate::raw::{check, typed_array};
-
-/// Parameters with their names, if they have any.
-pub struct Given {
-    pub values: Vec<Param>,
-    pub names: Option<Vec<String>>,
-}
-
-/// Reads `NativeParams`.
-///
-/// # Safety
-/// `env` and `object` are valid for this call, on the JavaScript thread.
-pub unsafe fn given(env: sys::napi_env, object: sys::napi_value) -> napi::Result<Given> {
-    // SAFETY: the caller vouches for both.
-    unsafe {
-        let list = property(env, object, c"values")?
-            .ok_or_else(|| napi::Error::new(napi::Status::InvalidArg, "there are no values"))?;
-        let mut length = 0;
-        check(sys::napi_get_array_length(env, list, &raw mut length))?;
-        let mut values = Vec::with_capacity(length as usize);
-        for at in 0..length {
-            let mut item = ptr::null_mut();
-            check(sys::napi_get_element(env, list, at, &raw mut item))?;
-            values.push(param(env, item)?);
-        }
-        let names = property(env, object, c"names")?;
-        let names = names.map(|names| Vec::<String>::from_napi_value(env, names)).transpose()?;
-        Ok(Given { values, names })
-    }
-}
+use crate::raw::check;
 
 /// A property that is an instance of a class of ours.
 ///
 /// # Safety
-/// As `given`.
+/// `env` and `object` are valid for this call, on the JavaScript thread.
 pub unsafe fn instance<'call, T>(
     env: sys::napi_env,
     object: sys::napi_value,
@@ -58,7 +28,7 @@ where
 /// A property that is there.
 ///
 /// # Safety
-/// As `given`.
+/// `env` and `object` are valid for this call, on the JavaScript thread.
 pub unsafe fn property(
     env: sys::napi_env,
     object: sys::napi_value,
@@ -72,49 +42,4 @@ pub unsafe fn property(
         check(sys::napi_typeof(env, value, &raw mut kind))?;
     }
     Ok((kind != sys::ValueType::napi_undefined && kind != sys::ValueType::napi_null).then_some(value))
-}
-
-unsafe fn param(env: sys::napi_env, value: sys::napi_value) -> napi::Result<Param> {
-    // SAFETY: the caller vouches for both; the out pointers are locals.
-    unsafe {
-        let mut kind = 0;
-        check(sys::napi_typeof(env, value, &raw mut kind))?;
-        Ok(match kind {
-            sys::ValueType::napi_boolean => Param::Boolean(bool::from_napi_value(env, value)?),
-            sys::ValueType::napi_number => number(f64::from_napi_value(env, value)?),
-            sys::ValueType::napi_string => Param::Text(String::from_napi_value(env, value)?),
-            sys::ValueType::napi_bigint => bigint(env, value)?,
-            sys::ValueType::napi_object => match property(env, value, c"micros")? {
-                Some(micros) => match bigint(env, micros)? {
-                    Param::Int(micros) => Param::Micros(micros),
-                    _ => return Err(napi::Error::new(napi::Status::InvalidArg, "a moment is too far")),
-                },
-                None => {
-                    let (data, length) = typed_array::<u8>(env, value, sys::TypedarrayType::uint8_array)?;
-                    Param::Bytes(std::slice::from_raw_parts(data, length).to_vec())
-                }
-            },
-            _ => Param::Null,
-        })
-    }
-}
-
-/// Integers that a double holds exactly are integers.
-fn number(value: f64) -> Param {
-    let is_whole = value.fract() == 0.0 && value.abs() <= 9_007_199_254_740_992.0;
-    let is_negative_zero = value == 0.0 && value.is_sign_negative();
-    if is_whole && !is_negative_zero { Param::Int(value as i64) } else { Param::Float(value) }
-}
-
-unsafe fn bigint(env: sys::napi_env, value: sys::napi_value) -> napi::Result<Param> {
-    let (mut signed, mut unsigned, mut is_exact) = (0, 0, false);
-    // SAFETY: the caller vouches for both; the out pointers are locals.
-    unsafe {
-        check(sys::napi_get_value_bigint_int64(env, value, &raw mut signed, &raw mut is_exact))?;
-        if is_exact {
-            return Ok(Param::Int(signed));
-        }
-        check(sys::napi_get_value_bigint_uint64(env, value, &raw mut unsigned, &raw mut is_exact))?;
-    }
-    Ok(Param::UInt(unsigned))
 }

@@ -8,18 +8,18 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures::FutureExt;
+use futures::future::BoxFuture;
 use napi::Env;
 use napi::bindgen_prelude::{Object, ToNapiValue, Uint8Array, sys};
 use napi_derive::napi;
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout_at};
-use varve_sql::{Output, Params, Progress, Session, number_names};
 use varve_types::{ErrorCode, VarveError};
 
 use crate::sql::batches::Batches;
+use crate::sql::behind::{Output, Progress};
 use crate::sql::packed_row;
-use crate::sql::params::Given;
 use crate::sql::promise::Tasks;
 
 type Answer<T> = Result<T, VarveError>;
@@ -122,9 +122,8 @@ pub struct NativeProgress {
 
 /// What a query runs with.
 pub struct Start {
-    pub session: Answer<Session>,
-    pub sql: String,
-    pub given: Given,
+    /// Answers, on a task of the engine.
+    pub answer: BoxFuture<'static, Answer<Output>>,
     pub batch_rows: Option<usize>,
     pub tasks: Tasks,
     /// Becomes true when the database closes.
@@ -246,7 +245,7 @@ async fn run(
     (progress, end): (Shown, Arc<OnceLock<End>>),
 ) {
     let rows_max = start.batch_rows;
-    let begun = match open(start).await {
+    let begun = match start.answer.await {
         Ok(output) => {
             *progress.lock() = Some(Arc::clone(&output.progress));
             begin(output, rows_max).await
@@ -276,15 +275,6 @@ async fn forward(rest: &mut Batches, batches: &mpsc::Sender<Answer<Vec<u8>>>) {
             return;
         }
     }
-}
-
-async fn open(start: Start) -> Answer<Output> {
-    let session = start.session?;
-    let sql = match &start.given.names {
-        Some(names) => number_names(&start.sql, names)?,
-        None => start.sql,
-    };
-    session.execute_here(&sql, &start.given.values.into_iter().collect::<Params>()).await
 }
 
 /// The head, with the whole answer in it when that comes soon and is one batch.

@@ -6,11 +6,11 @@ use napi::Env;
 use napi::bindgen_prelude::Object;
 use napi_derive::napi;
 use parking_lot::Mutex;
-use varve_sql::Session;
 use varve_table::Version;
 use varve_types::{ErrorCode, VarveError};
 
 use crate::outcome::Nothing;
+use crate::sql::behind::Session;
 use crate::sql::promise::Tasks;
 
 /// The session of a transaction; `None` after its end.

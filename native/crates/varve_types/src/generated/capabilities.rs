@@ -337,6 +337,30 @@ pub const EMBEDDED: Capabilities = Capabilities {
     targets: &[Target::LinuxX64Gnu, Target::LinuxArm64Gnu],
 };
 
+/// What the mobile tier claims.
+pub const MOBILE: Capabilities = Capabilities {
+    schema_version: 1,
+    tier: Tier::Mobile,
+    device: Device {
+        compute: Compute { cores_min: 1, cores_max: 8 },
+        memory: Memory { process_bytes_min: 536_870_912, idle_bytes_max: 67_108_864 },
+        storage: Storage { free_bytes_min: 67_108_864, code_bytes_max: 41_943_040 },
+        network: Network { required: false },
+        energy: Energy { source: EnergySource::Battery, idle_wakeups_per_second_max: 1 },
+    },
+    modules: &[Module::Inference, Module::Runtime],
+    contracts: &[Contract::TableStore, Contract::ModelRuntime, Contract::Platform],
+    limits: Limits {
+        key: None,
+        value: None,
+        batch: None,
+        segments: None,
+        model_file: Some(BytesLimit { max: 67_108_864, unit: Unit::Bytes }),
+        event_loop_stall: None,
+    },
+    targets: &[Target::LinuxX64Gnu, Target::LinuxArm64Gnu],
+};
+
 /// What the pc tier claims.
 pub const PC: Capabilities = Capabilities {
     schema_version: 1,

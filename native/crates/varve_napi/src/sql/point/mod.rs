@@ -16,12 +16,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use napi::bindgen_prelude::{ToNapiValue, Uint8Array, sys};
-use varve_sql::TableShape;
 use varve_table::{PointReader, TableId};
 use varve_types::{ErrorCode, VarveError};
 
 use crate::outcome::{Nothing, Outcome};
 use crate::raw::{Callback, argument, bound, check, typed_array};
+use crate::sql::behind::TableShape;
 use crate::sql::database::Shared;
 use crate::sql::{ipc, packed_row};
 

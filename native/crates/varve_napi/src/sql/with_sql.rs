@@ -1,0 +1,145 @@
+//! SQL behind the face: statements.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use napi::Env;
+use napi::bindgen_prelude::{JsValue, Object, Uint8Array, sys};
+use napi_derive::napi;
+use varve_sql::{Options, Params, StatementShape, number_names};
+use varve_table::Version;
+use varve_types::VarveError;
+
+use crate::sql::database::{NativeDatabase, NativeOptions, Shared};
+use crate::sql::given::given;
+use crate::sql::ipc;
+use crate::sql::query::NativeQuery;
+
+pub use varve_sql::{Engine, Output, Progress, Session, TableShape};
+
+/// Opens the engine on a directory.
+pub fn open(directory: PathBuf, options: NativeOptions) -> Result<Engine, VarveError> {
+    let mut ours = Options { directory: Some(directory), ..Options::default() };
+    ours.database.read_only = options.read_only.unwrap_or(false);
+    ours.database.create_if_missing = options.create_if_missing.unwrap_or(true);
+    ours.database.error_if_exists = options.error_if_exists.unwrap_or(false);
+    ours.memory_bytes = options.memory_bytes.map_or(ours.memory_bytes, |bytes| bytes as usize);
+    ours.threads = options.threads.map_or(ours.threads, |threads| threads as usize);
+    ours.spill_folder = options.spill_directory.map(PathBuf::from);
+    ours.allowed_folders =
+        options.allowed_folders.unwrap_or_default().into_iter().map(PathBuf::from).collect();
+    Engine::open(&ours)
+}
+
+/// A session of one user.
+pub fn session(engine: &Engine) -> Session {
+    engine.session().without_control()
+}
+
+/// A session that sees the database as it was.
+pub fn session_at(engine: &Engine, version: &Arc<Version>) -> Session {
+    engine.session_at(Arc::clone(version)).without_control()
+}
+
+/// Starts a statement.
+///
+/// # Safety
+/// `env`, `params` and `options` are valid for this call, on the JavaScript thread.
+unsafe fn query(
+    shared: &Shared,
+    env: sys::napi_env,
+    sql: String,
+    params: sys::napi_value,
+    options: sys::napi_value,
+) -> napi::Result<NativeQuery> {
+    // SAFETY: the caller vouches for all of them.
+    unsafe {
+        let given = given(env, params)?;
+        shared.start(env, options, async move |session| {
+            let sql = match &given.names {
+                Some(names) => number_names(&sql, names)?,
+                None => sql,
+            };
+            session.execute_here(&sql, &given.values.into_iter().collect::<Params>()).await
+        })
+    }
+}
+
+#[napi]
+impl NativeDatabase {
+    /// Starts a statement and returns at once, so that it can be cancelled from its first moment.
+    #[napi(ts_args_type = "sql: string, params: object, options: object")]
+    pub fn query(
+        &self,
+        env: &Env,
+        sql: String,
+        params: Object<'_>,
+        options: Object<'_>,
+    ) -> napi::Result<NativeQuery> {
+        // SAFETY: the handles are valid for this call, which runs on the JavaScript thread.
+        unsafe { query(&self.shared, env.raw(), sql, params.raw(), options.raw()) }
+    }
+
+    /// Plans a statement once, to say what it takes and answers.
+    #[napi(ts_return_type = "Promise<NativeStatement | Failed>")]
+    pub fn prepare<'env>(&self, env: &'env Env, sql: String) -> napi::Result<Object<'env>> {
+        let shared = Arc::clone(&self.shared);
+        self.shared.tasks().promise(env, async move {
+            let shape = shared.engine()?.session().shape(&sql).await?;
+            NativeStatement::new(&shared, sql, &shape)
+        })
+    }
+
+    /// The plan as JSON.
+    #[napi(ts_return_type = "Promise<string | Failed>")]
+    pub fn explain<'env>(&self, env: &'env Env, sql: String, analyze: bool) -> napi::Result<Object<'env>> {
+        let session = self.shared.session(None);
+        self.shared.tasks().promise(env, async move { session?.explain(&sql, analyze).await })
+    }
+}
+
+/// A statement that was planned once.
+#[napi]
+pub struct NativeStatement {
+    shared: Arc<Shared>,
+    sql: String,
+    parameter_count: u32,
+    schema: Vec<u8>,
+}
+
+impl NativeStatement {
+    fn new(shared: &Arc<Shared>, sql: String, shape: &StatementShape) -> Result<Self, VarveError> {
+        Ok(Self {
+            shared: Arc::clone(shared),
+            sql,
+            parameter_count: shape.parameters as u32,
+            schema: ipc::schema_message(&shape.columns)?,
+        })
+    }
+}
+
+#[napi]
+impl NativeStatement {
+    /// How many parameters it has.
+    #[napi(getter)]
+    pub fn parameter_count(&self) -> u32 {
+        self.parameter_count
+    }
+
+    /// The schema message of its answer.
+    #[napi(getter)]
+    pub fn schema(&self) -> Uint8Array {
+        Uint8Array::new(self.schema.clone())
+    }
+
+    /// Starts it.
+    #[napi(ts_args_type = "params: object, options: object")]
+    pub fn query(&self, env: &Env, params: Object<'_>, options: Object<'_>) -> napi::Result<NativeQuery> {
+        // SAFETY: the handles are valid for this call, which runs on the JavaScript thread.
+        unsafe { query(&self.shared, env.raw(), self.sql.clone(), params.raw(), options.raw()) }
+    }
+
+    /// Closing again does nothing; queries that were started go on.
+    #[napi]
+    pub fn close(&self) {}
+}
