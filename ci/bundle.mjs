@@ -10,7 +10,7 @@ import { root } from './lib/paths.mjs';
 import { publicPackages } from './lib/public-packages.mjs';
 
 /** The packages of the native addons: their glue becomes a part of whoever imports it. */
-const glue = ['@varve/native-embedded', '@varve/native-pc'];
+const glue = ['@varve/native-embedded', '@varve/native-mobile', '@varve/native-pc'];
 
 for (const folder of publicPackages()) {
   const { exports } = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8'));

@@ -23,7 +23,7 @@ const steps = [
   command('generated files are fresh', process.execPath, ['capability-matrix/generate.mjs', '--check']),
   command('types: tests', 'npx', ['--no-install', 'tsc', '-p', 'tsconfig.test.json']),
   command('types: scripts', 'npx', ['--no-install', 'tsc', '-p', 'ci']),
-  ...['embedded', 'pc'].map((addon) =>
+  ...['embedded', 'mobile', 'pc'].map((addon) =>
     command(`generated types of the addon are fresh: ${addon}`, process.execPath, [
       `native/addons/${addon}/build.mjs`,
       '--types',

@@ -1,15 +1,24 @@
-// Sets up and runs a program of the clone with the words that follow its name. The addon of the pc tier, half an hour of
-// compiling on a new machine, is built only where the words ask for SQL.
+// Sets up and runs a program of the clone with the words that follow its name. The addons of the mobile and pc tiers, half an
+// hour of compiling each on a new machine, are built only where the words ask for them.
 //
 //   node ci/launch.mjs start [-- pc]
 //   node ci/launch.mjs bench sql --size small
 import { spawn } from 'node:child_process';
 import { root } from './lib/paths.mjs';
 
-/** @type {Record<string, {file: string, usesSql: (words: readonly string[]) => boolean}>} */
+/** @type {Record<string, {file: string, addons: (words: readonly string[]) => string[]}>} */
 const programs = {
-  start: { file: 'benchmarks/start/dist/main.js', usesSql: (words) => words.includes('pc') },
-  bench: { file: 'benchmarks/dist/main.js', usesSql: ([suite]) => suite === 'sql' },
+  start: {
+    file: 'benchmarks/start/dist/main.js',
+    addons: (words) => [
+      ...(words.includes('mobile') ? ['--mobile', 'mobile'] : []),
+      ...(words.includes('pc') ? ['--pc', 'sql'] : []),
+    ],
+  },
+  bench: {
+    file: 'benchmarks/dist/main.js',
+    addons: ([suite]) => (suite === 'sql' ? ['--pc', 'sql'] : []),
+  },
 };
 
 const [name = '', ...words] = process.argv.slice(2);
@@ -20,8 +29,7 @@ if (program === undefined)
 // The terminal interrupts the program too, which may have something to put in order first.
 for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM'])) process.on(signal, () => {});
 process.exitCode =
-  (await runNode(['ci/setup.mjs', ...(program.usesSql(words) ? ['--pc', 'sql'] : [])])) ||
-  (await runNode([program.file, ...words]));
+  (await runNode(['ci/setup.mjs', ...program.addons(words)])) || (await runNode([program.file, ...words]));
 
 /** Runs a script of the clone in this terminal. @param {readonly string[]} args @returns {Promise<number>} */
 function runNode(args) {

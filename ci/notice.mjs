@@ -18,6 +18,7 @@ const rule = '-'.repeat(100);
 /** @type {readonly Addon[]} */
 const addons = [
   { name: 'embedded', crates: bundledCrates([]) },
+  { name: 'mobile', crates: bundledCrates(['--no-default-features', '--features', 'scan']) },
   { name: 'pc', crates: bundledCrates(['--no-default-features', '--features', 'sql']) },
 ];
 const license = read('LICENSE');

@@ -1,10 +1,11 @@
 // Makes a clone ready: toolchain, packages, native addon, compiled TypeScript, bundles. Idempotent, and quick when
 // nothing is to do. It runs before anything is installed, so it is plain JavaScript without dependencies.
 //
-//   node ci/setup.mjs               everything but the addon of the pc tier, which takes a first build of half an hour
+//   node ci/setup.mjs               everything but the addons of the mobile and pc tiers, whose first builds take half an hour
 //   node ci/setup.mjs --install     toolchain and packages only (the cheap checks of ci need no more)
 //   node ci/setup.mjs --pc PROFILE  everything, that addon in cargo's profile PROFILE: sql, which is optimised, or dev, in
 //                                   which the tests of Rust compile the same dependencies
+//   node ci/setup.mjs --mobile PROFILE  the same of the mobile tier: mobile, for size, or dev; both may be asked for
 import { readdirSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { installMatchesLock } from './lib/installed.mjs';
@@ -22,11 +23,12 @@ const embedded = {
   profile: 'addon',
   label: 'building the native addon (cargo, optimised)',
 };
-const pcProfiles = ['dev', 'sql'];
+/** The profiles of each addon that is built when it is asked for, the one for users first. */
+const profiles = { mobile: ['mobile', 'dev'], pc: ['sql', 'dev'] };
 
 try {
   const words = process.argv.slice(2);
-  const pc = pcAddon(words);
+  const asked = [askedAddon('mobile', words), askedAddon('pc', words)];
   const toolchain = readToolchain();
   const problems = toolchainProblems(toolchain);
   if (problems.length > 0) {
@@ -37,7 +39,7 @@ try {
     await installPackages();
     if (!words.includes('--install')) {
       await buildAddon(embedded, toolchain.rust ?? '');
-      if (pc !== undefined) await buildAddon(pc, toolchain.rust ?? '');
+      for (const addon of asked) if (addon !== undefined) await buildAddon(addon, toolchain.rust ?? '');
       await compileTypeScript();
       await bundlePackages();
     }
@@ -62,17 +64,22 @@ async function installPackages() {
   await run('npm', ['ci', '--no-progress'], { label: 'installing packages (npm ci)' });
 }
 
-/** The addon that `--pc PROFILE` asks for. @param {readonly string[]} words @returns {Addon | undefined} */
-function pcAddon(words) {
-  const at = words.indexOf('--pc');
+/**
+ * The addon that `--NAME PROFILE` asks for.
+ *
+ * @param {keyof typeof profiles} name @param {readonly string[]} words @returns {Addon | undefined}
+ */
+function askedAddon(name, words) {
+  const at = words.indexOf(`--${name}`);
   if (at === -1) return undefined;
   const profile = words[at + 1] ?? '';
-  if (!pcProfiles.includes(profile)) throw new Error(`--pc takes one of ${pcProfiles.join(', ')}`);
-  const kind = profile === 'sql' ? 'optimised' : 'for tests';
+  if (!profiles[name].includes(profile))
+    throw new Error(`--${name} takes one of ${profiles[name].join(', ')}`);
+  const kind = profile === 'dev' ? 'for tests' : 'optimised';
   return {
-    name: 'pc',
+    name,
     profile,
-    label: `building the addon of the pc tier (cargo, ${kind}; the first time half an hour)`,
+    label: `building the addon of the ${name} tier (cargo, ${kind}; the first time half an hour)`,
   };
 }
 

@@ -1,5 +1,5 @@
 /**
- * The main job of a tier on real data: `npm start [-- embedded | pc] [--json] [--rows N]`.
+ * The main job of a tier on real data: `npm start [-- embedded | mobile | pc] [--json] [--rows N]`.
  *
  * Results go to stdout, progress to stderr, the database and the report to `.varve` in the clone. A tier is loaded only
  * when it is asked for: the other's addon need not be there.
@@ -15,7 +15,7 @@ const stateFolder = fileURLToPath(new URL('../../../.varve', import.meta.url));
 const rowCountMax = 3_000_000;
 
 interface Request {
-  readonly tier: 'embedded' | 'pc';
+  readonly tier: 'embedded' | 'mobile' | 'pc';
   readonly json: boolean;
   readonly rows: number;
 }
@@ -35,6 +35,12 @@ const tiers: Readonly<Record<Request['tier'], (request: Request) => Promise<stri
       ? JSON.stringify({ ...summary, again, folder: outcome.folder, report }, undefined, 2)
       : `${printOutcome(outcome)}\nReport: ${report}`;
   },
+  async mobile({ json, rows }) {
+    const { runMobile } = await import('./mobile/run.js');
+    const { printMobile } = await import('./mobile/print.js');
+    const summary = await runMobile(join(stateFolder, 'start-mobile'), rows);
+    return json ? JSON.stringify(summary, undefined, 2) : printMobile(summary);
+  },
   async pc({ json, rows }) {
     const { runPc } = await import('./pc/run.js');
     const { printPc } = await import('./pc/print.js');
@@ -52,7 +58,7 @@ try {
 }
 
 async function main(words: string[]): Promise<number> {
-  const usage = 'usage: npm start [-- embedded | pc] [--json] [--rows N]';
+  const usage = 'usage: npm start [-- embedded | mobile | pc] [--json] [--rows N]';
   let parsed: Request;
   try {
     parsed = readWords(words);
@@ -71,8 +77,8 @@ function readWords(words: string[]): Request {
     options: { json: { type: 'boolean' }, rows: { type: 'string' } },
   });
   const [tier = 'embedded', ...rest] = positionals;
-  if ((tier !== 'embedded' && tier !== 'pc') || rest.length > 0)
-    throw new Error(`there is no tier "${positionals.join(' ')}" in this version: embedded and pc`);
+  if ((tier !== 'embedded' && tier !== 'mobile' && tier !== 'pc') || rest.length > 0)
+    throw new Error(`there is no tier "${positionals.join(' ')}" in this version: embedded, mobile and pc`);
   const rows = Number(values.rows ?? rowCountMax);
   if (!Number.isSafeInteger(rows) || rows < 1000) throw new Error('--rows takes a whole number from 1000 on');
   return { tier, json: values.json === true, rows: Math.min(rows, rowCountMax) };

@@ -100,6 +100,7 @@ export type {
   SqlValue,
   ValueModes,
 } from './sql/sql-types.js';
+export type { TableSession, TableStore } from './sql/table-store.js';
 export type { DurableLog, LoggedCommit } from './store/durable-log.js';
 export {
   type Acknowledgement,

@@ -16,7 +16,7 @@ import {
 import { decodeSchema } from './arrow/ipc.js';
 import { sqlFields } from './arrow/sql-types.js';
 import { KnownSchemas } from './known-schemas.js';
-import type { NativeDatabase, NativeSql, NativeTable } from './native-face.js';
+import type { NativeDatabase, NativeSql, NativeTable, NativeTransaction } from './native-face.js';
 import { readSqlOptions, type SqlOptions } from './options.js';
 import { PointReads } from './point/point-reads.js';
 import { Prepared } from './prepared.js';
@@ -60,7 +60,7 @@ export class SqlDatabase extends Session implements SqlEngine {
     const { native } = this.usable();
     requireBody(body);
     const begun = unwrap(await native.begin());
-    const transaction = new Transaction(this.shared, begun);
+    const transaction = this.within(begun);
     let result: T;
     try {
       result = await transaction.run(body);
@@ -132,6 +132,11 @@ export class SqlDatabase extends Session implements SqlEngine {
   /** Closes it, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  /** @hidden */
+  protected within(begun: NativeTransaction): Transaction {
+    return new Transaction(this.shared, begun);
   }
 
   protected override place(): Record<string, never> {

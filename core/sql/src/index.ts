@@ -17,6 +17,8 @@ export type {
   NativeSql,
   NativeStatement,
   NativeTable,
+  NativeTables,
   NativeTransaction,
 } from './native-face.js';
 export type { SqlOptions } from './options.js';
+export { openTableStore, type TableParts } from './tables/store.js';

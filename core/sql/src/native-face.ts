@@ -91,6 +91,36 @@ export interface NativeDatabase {
   close(): Promise<undefined | Failed>;
 }
 
+/** What an engine without SQL has instead of it. */
+export interface NativeTables
+  extends Omit<NativeDatabase, 'query' | 'prepare' | 'explain' | 'queryPlan'>,
+    Required<Pick<NativeDatabase, 'queryPlan'>> {
+  /** Makes a table of the columns of an IPC stream, whose rows are not looked at. */
+  createTable(
+    table: string,
+    columns: Uint8Array,
+    primaryKey: string[],
+    options: { readonly transaction?: NativeTransaction },
+  ): Promise<undefined | Failed>;
+  /** Drops a table with its rows. */
+  dropTable(
+    table: string,
+    options: { readonly transaction?: NativeTransaction },
+  ): Promise<undefined | Failed>;
+  /** Appends the rows of one IPC stream in the place of those with the same primary keys. */
+  put(
+    table: string,
+    ipc: Uint8Array,
+    options: { readonly transaction?: NativeTransaction },
+  ): Promise<number | Failed>;
+  /** Deletes the rows with the primary keys of one IPC stream. */
+  deleteKeys(
+    table: string,
+    keys: Uint8Array,
+    options: { readonly transaction?: NativeTransaction },
+  ): Promise<number | Failed>;
+}
+
 /** An append whose rows come in pieces. It ends with `finish` or `cancel`, of which one is called, once. */
 export interface NativeAppender {
   /**

@@ -1,5 +1,7 @@
 /** What the tier is made of, wired together: the one place that knows its parts. */
 
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { createModels } from '@varve/inference';
 import {
   type ModelRuntime,
@@ -50,7 +52,7 @@ defineAbsent(EmbeddedDatabase.prototype);
  * text by default, unknown for `json`; `open<K, V>(…)` says them instead.
  *
  * @throws VarveError STORE_LOCKED, STORE_DAMAGED, STORE_FOREIGN, STORE_NEWER_FORMAT, STORE_UNWRITABLE,
- *   STORE_MISSING, STORE_EXISTS, ARGUMENT_INVALID
+ *   STORE_MISSING, STORE_EXISTS, ARGUMENT_INVALID, CAPABILITY_MISSING for a database of tables
  * Cost: reads the catalogue and what the log holds beyond the segments; segments are mapped, not read.
  */
 export function open<const K extends EncodingName = 'utf8', const V extends EncodingName = 'utf8'>(
@@ -71,9 +73,22 @@ export async function open<K, V>(
   } catch (error) {
     // abstract-level wraps why it could not open; ours says it better.
     const cause = error instanceof Error ? error.cause : undefined;
-    throw cause instanceof VarveError ? cause : error;
+    if (!(cause instanceof VarveError)) throw error;
+    throw cause.code === 'STORE_FOREIGN' && holdsTables(directory) ? noTables(directory) : cause;
   }
   return database;
+}
+
+/** Whether a directory is a database of tables: its catalogue says so. */
+function holdsTables(directory: string): boolean {
+  return existsSync(join(directory, 'catalogue.db'));
+}
+
+function noTables(directory: string): VarveError {
+  return new VarveError('CAPABILITY_MISSING', {
+    message: `${directory} holds tables, which the embedded tier does not have`,
+    hint: 'open it with @varve/mobile or @varve/pc',
+  });
 }
 
 /** The parts that the tier uses. @throws VarveError ARGUMENT_INVALID */

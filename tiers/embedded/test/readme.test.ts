@@ -17,7 +17,12 @@ symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
 // Examples with a model use the one of `npm start`.
 copyFileSync(join(root, 'benchmarks/start/model/delays.onnx'), join(folder, 'delays.onnx'));
 
-const documents = ['README.md', 'tiers/embedded/README.md', 'tiers/pc/README.md'].map((name) => ({
+const documents = [
+  'README.md',
+  'tiers/embedded/README.md',
+  'tiers/mobile/README.md',
+  'tiers/pc/README.md',
+].map((name) => ({
   name,
   examples: [...readFileSync(join(root, name), 'utf8').matchAll(/^```js\n(.*?)^```/gms)].map(
     ([, code]) => code ?? '',

@@ -100,6 +100,15 @@ it('imports a LevelDB folder', async () => {
   await db.close();
 });
 
+it('says who has tables when it is given some', async () => {
+  const directory = fresh();
+  for (const name of ['lock', 'catalogue.db']) writeFileSync(join(directory, name), '');
+  await expect(open(directory)).rejects.toMatchObject({
+    code: 'CAPABILITY_MISSING',
+    hint: expect.stringContaining('@varve/mobile'),
+  });
+});
+
 it('repairs what is not damaged without a loss', async () => {
   const directory = fresh();
   const db = await open(directory);

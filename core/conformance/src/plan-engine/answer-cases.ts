@@ -16,6 +16,16 @@ const ids = (...steps: readonly PlanStep[]): QueryPlan => plan(...steps, select(
 
 /** Plans and their answers. */
 export const answers: readonly (readonly [string, QueryPlan, readonly SqlRow[]])[] = [
+  ['the first none in order', plan(by('id'), { kind: 'limit', count: 0, offset: 1 }), []],
+  ['conditions of no rows', plan(where(l(false)), where(f('or', f('in', c('id')), c('late')))), []],
+  [
+    'conditions of no rows after a join',
+    plan(
+      join('anti', { right: { table: 'flights', steps: [] }, on: [['id', 'id']] }),
+      where(f('and', f('in', c('id')), c('late'))),
+    ),
+    [],
+  ],
   [
     'columns by other names, and one twice',
     plan(where(f('=', c('id'), l(1))), {

@@ -162,6 +162,21 @@ export const tierCapabilities: Readonly<Partial<Record<Tier, Capabilities>>> = {
     },
     targets: ['linux-x64-gnu', 'linux-arm64-gnu'],
   },
+  mobile: {
+    schemaVersion: 1,
+    tier: 'mobile',
+    device: {
+      compute: { coresMin: 1, coresMax: 8 },
+      memory: { processBytesMin: 536870912, idleBytesMax: 67108864 },
+      storage: { freeBytesMin: 67108864, codeBytesMax: 41943040 },
+      network: { required: false },
+      energy: { source: 'battery', idleWakeupsPerSecondMax: 1 },
+    },
+    modules: ['inference', 'runtime'],
+    contracts: ['TableStore', 'ModelRuntime', 'Platform'],
+    limits: { modelFile: { max: 67108864, unit: 'bytes' } },
+    targets: ['linux-x64-gnu', 'linux-arm64-gnu'],
+  },
   pc: {
     schemaVersion: 1,
     tier: 'pc',

@@ -72,7 +72,8 @@ function after(select: Select, step: PlanStep): Select {
 }
 
 function limited({ count, offset }: PlanStep & { readonly kind: 'limit' }): SqlFragment {
-  // Whole numbers of the plan, which were checked; SQL takes no parameter of every engine here.
+  // A top-k of a plan that is kept cannot be of none: written out, the planner sees that nothing comes.
+  if (count === 0) return sql`LIMIT 0`;
   const parts = [
     count === undefined ? [] : [sql`LIMIT ${count}`],
     offset === 0 ? [] : [sql`OFFSET ${offset}`],

@@ -1,5 +1,12 @@
 /** Values of rows as programs write them: columns, literals, and what is computed of them. They never change. */
-import type { PlanFunction, PlanOperation, PlanOrder, PlanValue, SqlParameter } from '@varve/interfaces';
+import type {
+  PlanFunction,
+  PlanOperation,
+  PlanOrder,
+  PlanValue,
+  SqlParameter,
+  SqlValue,
+} from '@varve/interfaces';
 
 /** What may stand where a value is expected: a `Value`, or a literal. */
 export type ValueLike = Value | SqlParameter;
@@ -146,7 +153,7 @@ export function lit(value: SqlParameter): Value {
 }
 
 /** An aggregate of a group; `T` is what it gives out. */
-export class Aggregate<T = unknown> {
+export class Aggregate<T = SqlValue> {
   readonly function: PlanFunction;
   readonly value: PlanValue | undefined;
   /** Never there: it keeps the type. */
@@ -175,12 +182,12 @@ export function sum<T = bigint | number | string | null>(of: string | Value): Ag
 }
 
 /** The least value. */
-export function min<T = unknown>(of: string | Value): Aggregate<T> {
+export function min<T = SqlValue>(of: string | Value): Aggregate<T> {
   return new Aggregate('min', columnOrValue(of));
 }
 
 /** The greatest value. */
-export function max<T = unknown>(of: string | Value): Aggregate<T> {
+export function max<T = SqlValue>(of: string | Value): Aggregate<T> {
   return new Aggregate('max', columnOrValue(of));
 }
 
