@@ -13,10 +13,12 @@ use tokio::runtime::{Handle, Runtime};
 use varve_table::{DEFAULT_SCHEMA, Database};
 use varve_types::{ErrorCode, Result, VarveError};
 
+use crate::cardinality::{self, Learned};
 use crate::error::from_datafusion;
 use crate::files::{Confinement, FileRelations, Files, OnlyFiles};
-use crate::interrupt::{Closing, Interruptible};
+use crate::interrupt::Closing;
 use crate::plans::Plans;
+use crate::rules;
 use crate::session::Session;
 use crate::types::VarveTypes;
 
@@ -24,6 +26,8 @@ use crate::types::VarveTypes;
 pub(crate) const CATALOGUE: &str = "varve";
 /// The folder of a database that queries spill in.
 const SPILL_FOLDER: &str = "spill";
+/// Sorts that a spilling query is expected to have at once, each with something set aside.
+const SORTS_AT_ONCE: usize = 64;
 /// Consumers of memory that an error names.
 const CONSUMERS_SHOWN: NonZeroUsize = NonZeroUsize::new(3).expect("three is not zero");
 
@@ -70,8 +74,11 @@ pub(crate) struct Inner {
     database: Option<Database>,
     /// What every statement begins with: functions, rules and settings.
     state: SessionState,
+    /// The same for one that ran out of memory.
+    spilling: Arc<SessionState>,
     files: Arc<Files>,
     plans: Plans,
+    learned: Arc<Learned>,
     threads: usize,
     closing: Closing,
     runtime: Option<Runtime>,
@@ -102,11 +109,24 @@ impl Engine {
         let confinement = Arc::new(Confinement::new(&options.allowed_folders, options.directory.as_deref())?);
         let environment = runtime_env(options, &spill, Arc::clone(&confinement))?;
         let closing = Closing::default();
-        let state = state(options, threads, environment, &closing);
+        let learned = Arc::new(Learned::default());
+        let state = state((options, threads), environment, &closing, &learned);
         let (state, files) = with_files(state, confinement, runtime.handle());
+        let spilling = Arc::new(spilling(&state, options, &closing, &learned));
         let plans = Plans::new(state.config_options());
         let runtime = Some(runtime);
-        let inner = Inner { database, state, files, plans, threads, closing, runtime, _spill: spill };
+        let inner = Inner {
+            database,
+            state,
+            spilling,
+            files,
+            plans,
+            learned,
+            threads,
+            closing,
+            runtime,
+            _spill: spill,
+        };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -165,12 +185,21 @@ impl Engine {
         &self.inner.state
     }
 
+    pub(crate) fn spilling(&self) -> &Arc<SessionState> {
+        &self.inner.spilling
+    }
+
     pub(crate) fn files(&self) -> &Files {
         &self.inner.files
     }
 
     pub(crate) fn plans(&self) -> &Plans {
         &self.inner.plans
+    }
+
+    /// What finished queries taught.
+    pub(crate) fn learned(&self) -> &Arc<Learned> {
+        &self.inner.learned
     }
 
     pub(crate) fn threads(&self) -> usize {
@@ -223,7 +252,12 @@ impl Drop for Spill {
     }
 }
 
-fn state(options: &Options, threads: usize, environment: Arc<RuntimeEnv>, closing: &Closing) -> SessionState {
+fn state(
+    (options, threads): (&Options, usize),
+    environment: Arc<RuntimeEnv>,
+    closing: &Closing,
+    learned: &Arc<Learned>,
+) -> SessionState {
     let mut config = SessionConfig::new()
         .with_target_partitions(threads)
         .with_create_default_catalog_and_schema(false)
@@ -238,15 +272,31 @@ fn state(options: &Options, threads: usize, environment: Arc<RuntimeEnv>, closin
     // One table that all threads look up in needs no repartitioning of the rows that look; only large ones are worth that.
     settings.optimizer.hash_join_single_partition_threshold = (128 << 20).min(options.memory_bytes / 8);
     settings.optimizer.hash_join_single_partition_threshold_rows = 1 << 20;
+    settings.optimizer.use_statistics_registry = true;
     SessionStateBuilder::new()
+        .with_statistics_registry(cardinality::registry(Arc::clone(learned)))
         .with_default_features()
         .with_config(config)
         .with_runtime_env(environment)
         .with_type_planner(Arc::new(VarveTypes))
-        .with_physical_optimizer_rules(crate::pushdown::guarded_rules())
-        .with_physical_optimizer_rule(Arc::new(crate::aggregate::GroupByPlace))
-        .with_physical_optimizer_rule(Arc::new(crate::aggregate::GroupByRadix))
-        .with_physical_optimizer_rule(Arc::new(Interruptible(closing.clone())))
+        .with_physical_optimizer_rules(rules::physical(learned, closing, options.memory_bytes))
+        .build()
+}
+
+/// The same state for a query that ran out of memory: without hash joins, on one thread, with many sorts.
+fn spilling(
+    state: &SessionState,
+    options: &Options,
+    closing: &Closing,
+    learned: &Arc<Learned>,
+) -> SessionState {
+    // Each partition has its own sorts, and each of them its share of the memory.
+    let mut config = state.config().clone().with_target_partitions(1);
+    let aside = options.memory_bytes / SORTS_AT_ONCE;
+    config.options_mut().execution.sort_spill_reservation_bytes = aside;
+    SessionStateBuilder::from(state.clone())
+        .with_config(config)
+        .with_physical_optimizer_rules(rules::physical(learned, closing, 0))
         .build()
 }
 

@@ -11,7 +11,7 @@ use datafusion::common::stats::Precision;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::display::DisplayableExecutionPlan;
 use datafusion::physical_plan::metrics::MetricsSet;
-use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
+use datafusion::physical_plan::operator_statistics::StatisticsRegistry;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::sql::sqlparser::ast::{
     AnalyzeFormat, AnalyzeFormatKind, DescribeAlias, Expr, Statement, UtilityOption, Value,
@@ -118,7 +118,7 @@ pub(crate) async fn explained(planner: &Planner<'_>, plan: &LogicalPlan, analyze
         let rows = rows.map_err(from_datafusion)?;
         rows.try_for_each(|_| std::future::ready(Ok(()))).await.map_err(from_datafusion)?;
     }
-    Ok(Operator::of(&physical, &StatisticsContext::new(), analyze))
+    Ok(Operator::of(&physical, &planner.estimates(), analyze))
 }
 
 impl Wanted {
@@ -152,15 +152,15 @@ impl Wanted {
 }
 
 impl Operator {
-    fn of(plan: &Arc<dyn ExecutionPlan>, estimates: &StatisticsContext, analyze: bool) -> Self {
-        let estimated = estimates.compute(plan.as_ref(), &StatisticsArgs::new());
+    fn of(plan: &Arc<dyn ExecutionPlan>, estimates: &StatisticsRegistry, analyze: bool) -> Self {
+        let estimated = estimates.compute(plan.as_ref());
         let metrics = plan.metrics().filter(|_| analyze);
         let of = |read: fn(&MetricsSet) -> Option<usize>| metrics.as_ref().and_then(read);
         let positive = |count: Option<usize>| count.filter(|count| *count > 0);
         Self {
             operator: plan.name().to_owned(),
             detail: detail(plan.as_ref()),
-            estimated_rows: match estimated.map(|statistics| statistics.num_rows) {
+            estimated_rows: match estimated.map(|known| known.base().num_rows) {
                 Ok(Precision::Exact(rows) | Precision::Inexact(rows)) => Some(rows),
                 _ => None,
             },

@@ -5,6 +5,7 @@
 //! answer goes to a transaction of varve_table. DataFusion's own INSERT, UPDATE and DELETE are never reached.
 
 mod aggregate;
+mod cardinality;
 mod catalogue;
 mod describe;
 mod engine;
@@ -12,14 +13,17 @@ mod error;
 mod explain;
 mod files;
 mod interrupt;
+mod join_order;
 mod output;
 mod param;
 mod planner;
 mod plans;
 mod progress;
 mod pushdown;
+mod rules;
 mod scan;
 mod session;
+mod sort_merge;
 mod statement;
 mod types;
 

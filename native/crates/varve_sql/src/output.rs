@@ -54,21 +54,26 @@ impl Output {
         Self { schema, batches: stream::iter([Ok(batch)]).boxed(), ..Self::done(None) }
     }
 
-    /// The rows of a plan, which runs on the engine's threads, a few batches ahead of the reader.
+    /// The rows of a plan, which runs on the engine's threads, a few batches ahead of the reader. `ended` is called when
+    /// all of them have come.
     pub(crate) fn of_stream(
         mut rows: SendableRecordBatchStream,
         progress: Arc<Progress>,
         handle: &Handle,
+        ended: impl FnOnce() + Send + 'static,
     ) -> Self {
         let schema = rows.schema();
         let (sender, receiver) = mpsc::channel(WAITING_BATCHES_MAX);
         let forwarded = sender.clone();
         let forward = async move {
             while let Some(batch) = rows.next().await {
-                if forwarded.send(batch.map_err(from_datafusion)).await.is_err() {
-                    break;
+                let failed = batch.is_err();
+                if forwarded.send(batch.map_err(from_datafusion)).await.is_err() || failed {
+                    return;
                 }
             }
+            // Before the reader hears of the end: it may end this task then.
+            ended();
         };
         let task = handle.spawn(async move {
             // A stream that ends early must not look like one that is complete.

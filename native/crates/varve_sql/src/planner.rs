@@ -18,6 +18,7 @@ use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner, RelationPl
 use datafusion::logical_expr::{
     AggregateUDF, Expr, HigherOrderUDF, LogicalPlan, ScalarUDF, TableSource, WindowUDF,
 };
+use datafusion::physical_plan::operator_statistics::StatisticsRegistry;
 use datafusion::sql::planner::{PlannerContext, SqlToRel};
 use datafusion::sql::sqlparser::ast;
 use futures::FutureExt;
@@ -61,6 +62,11 @@ impl<'e> Planner<'e> {
             view_depth: 0,
             given: HashMap::new(),
         }
+    }
+
+    /// What is estimated of plans.
+    pub(crate) fn estimates(&self) -> StatisticsRegistry {
+        self.state.statistics_registry().cloned().unwrap_or_default()
     }
 
     /// Statements from now on find `relation` by this name in the schema [`GIVEN`].

@@ -18,18 +18,15 @@ use datafusion::common::{JoinType, Result};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
-use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::expressions::Column;
 use datafusion::physical_plan::joins::HashJoinExec;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 
-/// The rules of DataFusion, those that push filters guarded.
-pub(crate) fn guarded_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
-    let guard = |rule: Arc<dyn PhysicalOptimizerRule + Send + Sync>| match rule.name() {
-        name if name.starts_with("FilterPushdown") => Arc::new(Guarded(rule)) as _,
-        _ => rule,
-    };
-    PhysicalOptimizer::new().rules.into_iter().map(guard).collect()
+/// The rule with barriers, if it pushes filters.
+pub(crate) fn guarded(
+    rule: Arc<dyn PhysicalOptimizerRule + Send + Sync>,
+) -> Arc<dyn PhysicalOptimizerRule + Send + Sync> {
+    if rule.name().starts_with("FilterPushdown") { Arc::new(Guarded(rule)) } else { rule }
 }
 
 #[derive(Debug)]

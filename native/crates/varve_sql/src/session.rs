@@ -2,25 +2,28 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::ScalarValue;
-use datafusion::execution::TaskContext;
+use datafusion::execution::{SessionState, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use datafusion::physical_plan::execute_stream;
 use datafusion::sql::sqlparser::ast::Statement;
 use futures::{Stream, StreamExt};
 use tokio::sync::Mutex;
 use varve_table::{Savepoint, Transaction, Version};
 use varve_types::{ErrorCode, Result, VarveError};
 
+use crate::cardinality;
 use crate::engine::Engine;
 use crate::error::{defect, from_datafusion};
 use crate::output::{AbortOnDrop, Output};
 use crate::planner::Planner;
 use crate::plans::{self, PlanKey};
 use crate::progress::Progress;
+use crate::sort_merge;
 use crate::statement;
 
 /// Parameters of a statement, by position: `$1` or the first `?` is the first.
@@ -317,28 +320,52 @@ impl<'r> Run<'r> {
     async fn kept(&self, version: &Version, plan: &LogicalPlan) -> Result<Output> {
         let state = self.engine.state();
         let plan = self.engine.plans().ready(plan, version, self.params).map_err(from_datafusion)?;
-        let physical =
-            state.query_planner().create_physical_plan(&plan, state).await.map_err(from_datafusion)?;
-        self.start(physical)
+        self.start(plan, state).await
     }
 
-    /// Starts a physical plan.
-    fn start(&self, physical: Arc<dyn ExecutionPlan>) -> Result<Output> {
-        let state = self.engine.state();
+    /// Starts an optimised plan. What runs out of memory before its first row begins anew with joins that spill.
+    async fn start(&self, plan: LogicalPlan, state: &SessionState) -> Result<Output> {
+        let physical =
+            state.query_planner().create_physical_plan(&plan, state).await.map_err(from_datafusion)?;
         let progress = Arc::new(Progress::default());
+        let context = self.context(self.engine.state(), &progress);
+        let mut rows = execute_stream(Arc::clone(&physical), context).map_err(from_datafusion)?;
+        let mut lesson = None;
+        if cardinality::has_joins(&physical) {
+            let is_done = Arc::new(AtomicBool::new(true));
+            lesson = Some((physical, Arc::clone(&is_done)));
+            let context = self.context(self.engine.spilling(), &progress);
+            let state = Arc::clone(self.engine.spilling());
+            rows = sort_merge::or_spilling(rows, async move || {
+                is_done.store(false, Ordering::Relaxed);
+                let physical = state.query_planner().create_physical_plan(&plan, state.as_ref()).await?;
+                execute_stream(physical, context)
+            });
+        }
+        let learned = Arc::clone(self.engine.learned());
+        let ended = move || {
+            if let Some((plan, is_done)) = lesson
+                && is_done.load(Ordering::Relaxed)
+            {
+                cardinality::observe(&plan, &learned);
+            }
+        };
+        Ok(Output::of_stream(rows, progress, self.engine.handle(), ended))
+    }
+
+    fn context(&self, state: &SessionState, progress: &Arc<Progress>) -> Arc<TaskContext> {
         // A plan holds the functions that it calls; copying all that there are would cost more than a small query.
         let context = TaskContext::new(
             None,
             state.session_id().to_owned(),
-            state.config().clone().with_extension(Arc::clone(&progress)),
+            state.config().clone().with_extension(Arc::clone(progress)),
             HashMap::new(),
             HashMap::new(),
             HashMap::new(),
             HashMap::new(),
             Arc::clone(state.runtime_env()),
         );
-        let rows = execute_stream(physical, Arc::new(context)).map_err(from_datafusion)?;
-        Ok(Output::of_stream(rows, progress, self.engine.handle()))
+        Arc::new(context)
     }
 
     /// Runs a plan.
@@ -349,8 +376,8 @@ impl<'r> Run<'r> {
         ) {
             return Err(crate::error::unsupported("this statement is not there yet"));
         }
-        let physical = planner.state.create_physical_plan(&plan).await.map_err(from_datafusion)?;
-        self.start(physical)
+        let plan = planner.state.optimize(&plan).map_err(from_datafusion)?;
+        self.start(plan, &planner.state).await
     }
 
     /// All rows of a plan.

@@ -36,6 +36,11 @@ impl GroupByPlaceExec {
     pub(super) fn new(like: Arc<AggregateExec>, input: Arc<dyn ExecutionPlan>) -> Self {
         Self { like, input, metrics: ExecutionPlanMetricsSet::new() }
     }
+
+    /// The node that it stands for.
+    pub(crate) fn like(&self) -> &AggregateExec {
+        &self.like
+    }
 }
 
 impl DisplayAs for GroupByPlaceExec {

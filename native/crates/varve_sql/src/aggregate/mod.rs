@@ -10,5 +10,6 @@ mod grouping;
 mod radix;
 mod rule;
 
+pub(crate) use exec::GroupByPlaceExec;
 pub(crate) use radix::GroupByRadix;
 pub(crate) use rule::GroupByPlace;

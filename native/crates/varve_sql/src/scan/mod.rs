@@ -12,6 +12,7 @@ mod analysed;
 mod filters;
 mod floats;
 mod hot;
+mod memo;
 mod piece;
 mod reader;
 mod segment;
@@ -19,13 +20,14 @@ mod selectivity;
 mod statistics;
 
 use std::any::Any;
+use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::stats::Precision;
-use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Result, ScalarValue, Statistics};
 use datafusion::datasource::source::{DataSource, OpenArgs};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
@@ -33,7 +35,7 @@ use datafusion::physical_expr::projection::ProjectionExprs;
 use datafusion::physical_expr::utils::collect_columns;
 use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr};
 use datafusion::physical_plan::DisplayFormatType;
-use datafusion::physical_plan::expressions::Column;
+use datafusion::physical_plan::expressions::{Column, Literal};
 use datafusion::physical_plan::filter_pushdown::{FilterPushdownPropagation, PushedDown};
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use varve_table::{Index, RowSet, TableVersion};
@@ -41,7 +43,12 @@ use vortex::session::VortexSession;
 
 use access::Access;
 use filters::Filter;
+use memo::Memo;
 use piece::Work;
+pub(crate) use selectivity::selectivity;
+pub(crate) use statistics::width;
+
+use crate::cardinality::{Domain, Shape, shape};
 
 /// The name of the hidden column with the address of each row.
 pub(crate) const ROW_ADDRESS: &str = "__varve_row";
@@ -84,6 +91,8 @@ pub(crate) struct TableScan {
     fetch: Option<usize>,
     partitions: usize,
     metrics: ExecutionPlanMetricsSet,
+    known: Memo<Arc<Statistics>>,
+    domains: Memo<Arc<[Option<Domain>]>>,
 }
 
 impl TableScan {
@@ -111,6 +120,8 @@ impl TableScan {
             fetch: None,
             partitions,
             metrics: ExecutionPlanMetricsSet::new(),
+            known: Memo::default(),
+            domains: Memo::default(),
         })
     }
 
@@ -147,6 +158,34 @@ impl TableScan {
         };
         let span = end(&column.max_value)?.checked_sub(end(&column.min_value)?)?;
         u64::try_from(span).ok()?.checked_add(2)
+    }
+
+    /// What is known of the values of the columns that come out, filters aside.
+    pub(crate) fn domains(&self) -> Vec<Option<Domain>> {
+        let domains = self.domains.get(|| Ok::<_, Infallible>(statistics::domains(self).into()));
+        domains.map_or_else(|never| match never {}, |domains| domains.to_vec())
+    }
+
+    /// What corrections of the estimate of its filters belong to; `None` when there are no filters.
+    pub(crate) fn filter_shape(&self) -> Option<Shape> {
+        let filter = filters::required(&self.filters)?;
+        let open = filter.transform_up(|node| {
+            Ok(match node.is::<Literal>() {
+                true => Transformed::yes(Arc::new(Column::new("?", usize::MAX)) as _),
+                false => Transformed::no(node),
+            })
+        });
+        Some(shape((self.version.table.id.0, open.ok()?.data.to_string())))
+    }
+
+    /// So many rows come out at most.
+    pub(crate) fn rows_max(&self) -> u64 {
+        self.version.live_rows()
+    }
+
+    /// What is known of the rows that come out; estimates are not corrected.
+    pub(crate) fn statistics(&self) -> Result<Arc<Statistics>> {
+        self.known.get(|| statistics::of(self).map(Arc::new))
     }
 
     fn dictionary_values(&self, position: usize) -> Option<u64> {
@@ -235,7 +274,7 @@ impl DataSource for TableScan {
 
     fn partition_statistics(&self, partition: Option<usize>) -> Result<Arc<Statistics>> {
         match partition {
-            None => statistics::of(self).map(Arc::new),
+            None => self.statistics(),
             // Which partition gets which rows is not known before it runs.
             Some(_) => Ok(Arc::new(Statistics::new_unknown(&self.schema))),
         }

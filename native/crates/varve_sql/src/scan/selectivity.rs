@@ -25,7 +25,7 @@ const IS_NULL: f64 = 0.05;
 const UNKNOWN: f64 = 0.2;
 
 /// The share of rows, between 0 and 1, for which `filter` is true. `columns` are those of `schema`.
-pub(super) fn selectivity(
+pub(crate) fn selectivity(
     filter: &Arc<dyn PhysicalExpr>,
     schema: &SchemaRef,
     columns: &[ColumnStatistics],

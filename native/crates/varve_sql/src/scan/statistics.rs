@@ -13,6 +13,7 @@ use vortex_datafusion::convert::TryToDataFusion;
 
 use super::selectivity::selectivity;
 use super::{TableScan, analysed, filters};
+use crate::cardinality::{Domain, shape};
 
 /// Statistics of what comes out of a scan.
 pub(super) fn of(scan: &TableScan) -> Result<Statistics> {
@@ -53,8 +54,43 @@ pub(super) fn of(scan: &TableScan) -> Result<Statistics> {
     Ok(Statistics { num_rows, total_byte_size, column_statistics: columns })
 }
 
+/// What is known of the values of the columns that come out, whatever the filters are.
+pub(super) fn domains(scan: &TableScan) -> Vec<Option<Domain>> {
+    let live = scan.version.live_rows() as f64;
+    let definition = &scan.version.table;
+    let of = |position: &usize| {
+        let stored = scan.stored.fields().get(*position)?;
+        let known = column(&scan.version, *position, stored.data_type());
+        let known = analysed::fill(&scan.version, *position, known);
+        let is_key = |id| definition.primary_key.as_slice() == [id];
+        let is_unique = definition.columns.get(*position).is_some_and(|column| is_key(column.id));
+        let values = match known.distinct_count.get_value() {
+            _ if is_unique => live,
+            Some(values) => *values as f64,
+            None => span(&known)? as f64,
+        };
+        let origin = definition.columns.get(*position).map(|column| shape((definition.id.0, column.id.0)));
+        Some(Domain { values: values.min(live).max(1.0), rows: live.max(1.0), origin })
+    };
+    scan.columns.iter().map(of).collect()
+}
+
+/// How many integers, days or the like there are between the bounds of a column.
+pub(super) fn span(column: &ColumnStatistics) -> Option<u64> {
+    let end = |value: &Precision<ScalarValue>| match value.get_value()? {
+        value if value.data_type().is_integer() => match value.cast_to(&DataType::Int64).ok()? {
+            ScalarValue::Int64(value) => value,
+            _ => None,
+        },
+        ScalarValue::Date32(Some(day)) => Some(i64::from(*day)),
+        _ => None,
+    };
+    let span = end(&column.max_value)?.checked_sub(end(&column.min_value)?)?;
+    u64::try_from(span).ok()?.checked_add(1)
+}
+
 /// A guess at the bytes of one value in memory.
-fn width(data_type: &DataType) -> usize {
+pub(crate) fn width(data_type: &DataType) -> usize {
     data_type.primitive_width().unwrap_or(32)
 }
 

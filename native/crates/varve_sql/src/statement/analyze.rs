@@ -30,6 +30,8 @@ pub(super) async fn run(run: &Run<'_>, transaction: &mut Transaction, analyze: A
         let statistics = of_table(run, transaction, &table).await?;
         transaction.put_statistics(statistics)?;
     }
+    // What was learned corrected estimates that are others now.
+    run.engine.learned().forget();
     Ok(Output::done(None))
 }
 

@@ -1,0 +1,60 @@
+//! Operators whose rows do not fit into memory spill, answer the same, and leave nothing behind.
+
+use crate::fixture::Fixture;
+
+/// Some megabytes, of which little fits into the smaller pool.
+fn filled(memory_bytes: usize) -> Fixture {
+    let fixture = Fixture::new(memory_bytes);
+    for sql in [
+        "CREATE TABLE a (id BIGINT, g BIGINT, text TEXT)",
+        "INSERT INTO a SELECT value, value * 7919 % 100000, 'the text of row ' || value FROM generate_series(1, 150000)",
+        "CREATE TABLE b (id BIGINT, g BIGINT, text TEXT)",
+        "INSERT INTO b SELECT value * 2, value * 104729 % 100000, 'another text ' || value FROM generate_series(1, 150000)",
+    ] {
+        fixture.run(sql);
+    }
+    fixture
+}
+
+#[test]
+fn every_operator_ends_in_a_small_pool() {
+    let (large, small) = (filled(1 << 30), filled(32 << 20));
+    let check = |sql: &str| assert_eq!(small.run(sql), large.run(sql), "{sql}");
+    for join in ["JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN"] {
+        check(&format!(
+            "SELECT count(*), count(a.text), count(b.text), min(a.text), max(b.text) FROM a {join} b ON a.id = b.id"
+        ));
+        check(&format!(
+            "SELECT count(*), max(a.text), max(b.text) FROM a {join} b ON a.id = b.id AND a.g < b.g"
+        ));
+    }
+    check(
+        "SELECT count(*), max(text) FROM a WHERE EXISTS (SELECT 1 FROM b WHERE b.id = a.id AND b.text > a.text)",
+    );
+    check(
+        "SELECT count(*), max(text) FROM a WHERE NOT EXISTS (SELECT 1 FROM b WHERE b.id = a.id AND b.g > a.g)",
+    );
+    check("SELECT count(*), max(text) FROM a WHERE id IN (SELECT id FROM b)");
+    check(
+        "SELECT count(*), max(one.text), max(two.text), max(b.text) FROM a one JOIN a two ON one.g = two.g JOIN b ON \
+         b.g = two.g WHERE one.id < 100000",
+    );
+    check("SELECT text, id FROM (SELECT * FROM a ORDER BY text DESC, id) LIMIT 5");
+    check("SELECT max(n), count(*) FROM (SELECT text, count(*) AS n FROM a GROUP BY text)");
+    check("SELECT count(*) FROM (SELECT DISTINCT text, g FROM a)");
+    check("SELECT max(n) FROM (SELECT row_number() OVER (PARTITION BY g ORDER BY text) AS n FROM a)");
+    let spilled = small.spilled_files();
+    assert!(spilled.is_empty(), "{spilled:?}");
+}
+
+#[test]
+fn a_join_that_runs_out_of_memory_begins_anew() {
+    let small = filled(16 << 20);
+    // Nothing is known of what a function gives, so that a hash table looks small.
+    let sql = "SELECT count(*), max(a.text), max(b.text) FROM a JOIN b ON a.id = b.id WHERE a.text LIKE '%text%' AND \
+        a.text LIKE '%row%' AND a.text LIKE 'the%' AND b.text LIKE '%text%' AND b.text LIKE '%other%' AND b.text LIKE 'an%'";
+    let plan = small.explain(sql, false);
+    assert!(plan.iter().any(|operator| operator["operator"] == "HashJoinExec"), "{plan:?}");
+    let large = filled(1 << 30);
+    assert_eq!(small.run(sql), large.run(sql));
+}
