@@ -85,6 +85,7 @@ export type {
   SqlSession,
   SqlSnapshot,
   SqlTransaction,
+  TableAdaptation,
   TableDescription,
 } from './sql/sql-engine.js';
 export type {

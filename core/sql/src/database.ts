@@ -8,6 +8,7 @@ import {
   type SqlRow,
   type SqlSnapshot,
   type SqlTransaction,
+  type TableAdaptation,
   type TableDescription,
   unwrap,
   type ValueModes,
@@ -122,6 +123,10 @@ export class SqlDatabase extends Session implements SqlEngine {
     const { native } = this.usable();
     requireText(text);
     return unwrap(await native.explain(text, analyze));
+  }
+
+  async adapt(): Promise<readonly TableAdaptation[]> {
+    return unwrap(await this.usable().native.adapt());
   }
 
   async close(): Promise<void> {

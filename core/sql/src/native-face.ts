@@ -7,7 +7,7 @@
  *    belong to JavaScript once they are returned; bytes that are passed in stay unchanged until the promise resolves.
  * 3. No call but `PointReader.get` waits for the engine on the calling thread.
  */
-import type { Failed } from '@varve/interfaces';
+import type { Failed, TableAdaptation } from '@varve/interfaces';
 
 /** The addon. */
 export interface NativeSql {
@@ -26,6 +26,8 @@ export interface NativeOptions {
   readonly threads?: number;
   /** Where queries spill; inside the directory by default. */
   readonly spillDirectory?: string;
+  /** Lays tables out anew in the background when that pays; true by default. */
+  readonly adapt?: boolean;
   /** Folders that SQL may read and write files in; none by default. */
   readonly allowedFolders?: readonly string[];
 }
@@ -85,6 +87,8 @@ export interface NativeDatabase {
   ): Promise<NativeTable | null | Failed>;
   /** Binds point reads to a table. */
   pointReader(table: string, key: Uint8Array, row: Uint8Array): NativePointReader | Failed;
+  /** Lays tables out for what was asked of them, as far as that pays; what was done. */
+  adapt(): Promise<readonly TableAdaptation[] | Failed>;
   /** The plan as JSON. */
   explain(sql: string, analyze: boolean): Promise<string | Failed>;
   /** Cancels queries, rolls back, lets go of the directory. */
@@ -93,7 +97,7 @@ export interface NativeDatabase {
 
 /** What an engine without SQL has instead of it. */
 export interface NativeTables
-  extends Omit<NativeDatabase, 'query' | 'prepare' | 'explain' | 'queryPlan'>,
+  extends Omit<NativeDatabase, 'query' | 'prepare' | 'explain' | 'adapt' | 'queryPlan'>,
     Required<Pick<NativeDatabase, 'queryPlan'>> {
   /** Makes a table of the columns of an IPC stream, whose rows are not looked at. */
   createTable(

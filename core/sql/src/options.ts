@@ -18,6 +18,11 @@ export interface SqlOptions extends ValueModes {
   readonly createIfMissing?: boolean;
   /** Fails with `STORE_EXISTS` when there is one. Default false. */
   readonly errorIfExists?: boolean;
+  /**
+   * Lays tables out anew in the background, for what is asked of them, when that pays: by another sort key, or with other
+   * compression. Default true.
+   */
+  readonly adapt?: boolean;
   /** Memory that queries may use before they spill to disk, in bytes, at least 16 MiB. Default: what the tier claims. */
   readonly memoryBytes?: number;
   /** Threads that run queries, 1 to 1024. Default: the cores that there are. */
@@ -28,7 +33,7 @@ export interface SqlOptions extends ValueModes {
   readonly allowedFolders?: readonly string[];
 }
 
-const flags = ['readOnly', 'createIfMissing', 'errorIfExists'] as const;
+const flags = ['readOnly', 'createIfMissing', 'errorIfExists', 'adapt'] as const;
 
 /** @throws VarveError ARGUMENT_INVALID */
 export function readSqlOptions(options: SqlOptions): { native: NativeOptions; modes: ValueModes } {

@@ -173,6 +173,16 @@ const faults: readonly (readonly [string, (db: SqlEngine) => SqlEngine, RegExp])
     /a prepared statement/,
   ],
   [
+    'adapting loses rows',
+    replacing((db) => ({
+      adapt: async () => {
+        await db.query('DELETE FROM items WHERE id = 3');
+        return [];
+      },
+    })),
+    /adapting says what it did/,
+  ],
+  [
     'progress is never told',
     replacing((db) => ({
       query: (text, params, options) =>

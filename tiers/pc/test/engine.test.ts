@@ -32,6 +32,30 @@ async function createNumbers(db: PcDatabase, rowCount: number): Promise<void> {
     FROM generate_series(1, ${rowCount})`);
 }
 
+describe('adapting', () => {
+  it('does nothing where nothing was asked, and says so', () =>
+    withDatabase(
+      async (db) => {
+        await createNumbers(db, 100_000);
+        expect(await db.adapt()).toEqual([]);
+        expect(await db.query('SELECT * FROM varve.adaptations').rows()).toEqual([]);
+        await db.close();
+        await rejects(db.adapt(), 'STORE_CLOSED');
+      },
+      { adapt: false },
+    ));
+
+  it('is refused where nothing is changed', async () => {
+    const place = mkdtempSync(join(folder, 'db-'));
+    await (await open(place)).close();
+    const db = await open(place, { readOnly: true });
+    await rejects(db.adapt(), 'STORE_READ_ONLY');
+    expect(await db.query('SELECT count(*) AS n FROM varve.adaptations').rows()).toEqual([{ n: 0n }]);
+    await db.close();
+    await rejects(open(place, { adapt: 'yes' as never }), 'ARGUMENT_INVALID');
+  });
+});
+
 describe('answers', () => {
   it('cross in large pieces, whole and in order', () =>
     withDatabase(async (db) => {

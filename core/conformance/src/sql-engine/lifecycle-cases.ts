@@ -42,6 +42,23 @@ export const lifecycleCases: readonly Case<SqlFactory>[] = [
       }),
   },
   {
+    name: 'adapting says what it did and changes no answer, where tables adapt',
+    run: (factory) =>
+      withDatabase(factory, async (db) => {
+        await createItems(db, [
+          [2, 'b', 2],
+          [1, 'a', 1],
+          [3, 'c', 3],
+        ]);
+        const ask = (): Promise<unknown> => db.query('SELECT * FROM items WHERE id > 1 ORDER BY id').rows();
+        const before = await ask();
+        const done = (await db.adapt?.()) ?? [];
+        assert.ok(Array.isArray(done), 'a list of what was done');
+        for (const { table, segments } of done) assert.ok(table === 'items' && segments > 0);
+        same(await ask(), before);
+      }),
+  },
+  {
     name: 'a cancelled statement leaves no trace, and its transaction open',
     run: (factory) =>
       withDatabase(factory, async (db) => {

@@ -186,6 +186,29 @@ export interface TableDescription {
   readonly primaryKey: readonly string[];
 }
 
+/** What was done to a table so that what is asked of it takes less time. */
+export interface TableAdaptation {
+  readonly schema: string;
+  readonly table: string;
+  /** Its number in the table's log, which `varve.adaptations` shows. */
+  readonly number: number;
+  /** Columns by which the rows are sorted now; empty when they lie as they came. */
+  readonly sortKey: readonly string[];
+  /** Columns that are not kept as fresh rows are, and what each is kept for: `scan`, `predicate`, `point` or `cold`. */
+  readonly profiles: Readonly<Record<string, string>>;
+  /** Parts of the table that were rewritten. */
+  readonly segments: number;
+  /** What it promised to save, should the workload so far come sixteen times more, in milliseconds of all threads. */
+  readonly savingMs: number;
+  /** What it was to cost. */
+  readonly costMs: number;
+  /** What it took. */
+  readonly tookMs: number;
+  /** Bytes of what was rewritten, before and after. */
+  readonly bytesBefore: number;
+  readonly bytesAfter: number;
+}
+
 /** An open database of tables. */
 export interface SqlEngine extends SqlSession, AsyncDisposable {
   /** Parses and plans a statement for many runs. */
@@ -208,6 +231,14 @@ export interface SqlEngine extends SqlSession, AsyncDisposable {
   tables(): Promise<readonly TableDescription[]>;
   /** The plan as JSON text, of Varve's own engine a `PlanOperator`; with `analyze` the statement runs, and its actual rows stand beside the estimated ones. */
   explain(sql: string, options?: { readonly analyze?: boolean }): Promise<string>;
+  /**
+   * Lays tables out for what was asked of them since they were opened, as far as that pays, and waits for it. Others read
+   * and write meanwhile. Absent where tables do not adapt.
+   *
+   * @returns what was done, by table; nothing when everything had better stay
+   * Cost: reads samples, and rewrites what is worth it.
+   */
+  adapt?(): Promise<readonly TableAdaptation[]>;
   /** Ends running queries, rolls open transactions back and lets go of the directory. Closing again does nothing. */
   close(): Promise<void>;
 }

@@ -24,6 +24,7 @@ export function withoutSql(native: NativeTables): NativeDatabase {
     queryPlan: (plan, options) => native.queryPlan(plan, options),
     prepare: async () => missing,
     explain: async () => missing,
+    adapt: async () => missing,
     begin: () => native.begin(),
     snapshot: () => native.snapshot(),
     append: (table, ipc, options) => native.append(table, ipc, options),

@@ -271,6 +271,10 @@ class Database implements NativeDatabase {
     connection.closeSync();
   }
 
+  adapt(): Promise<[]> {
+    return Promise.resolve([]);
+  }
+
   async explain(sql: string, analyze: boolean): Promise<string | Failed> {
     return outcome(async () => {
       const connection = await this.connect();

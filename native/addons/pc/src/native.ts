@@ -19,6 +19,32 @@ export interface Failed {
   failure: Failure;
 }
 
+/** What was done to one table. */
+export interface NativeAdaptation {
+  /** The SQL schema that the table is in. */
+  schema: string;
+  /** Its name. */
+  table: string;
+  /** Its number in the log of the table. */
+  number: number;
+  /** Columns by which the rows are sorted now. */
+  sortKey: Array<string>;
+  /** Columns that are not kept as fresh rows are, and how each is. */
+  profiles: Record<string, string>;
+  /** Segments that were rewritten. */
+  segments: number;
+  /** What it promised to save within the horizon. */
+  savingMs: number;
+  /** What it was to cost. */
+  costMs: number;
+  /** What it took. */
+  tookMs: number;
+  /** Bytes of the segments before. */
+  bytesBefore: number;
+  /** Bytes of those in their place. */
+  bytesAfter: number;
+}
+
 /** An append whose rows come in pieces. */
 export declare class NativeAppender {
   private constructor();
@@ -47,6 +73,8 @@ export interface NativeOptions {
   threads?: number;
   /** Where queries spill. */
   spillDirectory?: string;
+  /** Lays tables out anew in the background when that pays. */
+  adapt?: boolean;
   /** Folders that SQL may read and write files in. */
   allowedFolders?: Array<string>;
 }
@@ -77,6 +105,8 @@ export declare class NativeDatabase {
   query(sql: string, params: object, options: object): NativeQuery;
   /** Plans a statement once, to say what it takes and answers. */
   prepare(sql: string): Promise<NativeStatement | Failed>;
+  /** Lays tables out for what was asked of them, as far as that pays; what was done. */
+  adapt(): Promise<NativeAdaptation[] | Failed>;
   /** The plan as JSON. */
   explain(sql: string, analyze: boolean): Promise<string | Failed>;
 }

@@ -20,6 +20,7 @@ use crate::interrupt::Closing;
 use crate::plans::Plans;
 use crate::rules;
 use crate::session::Session;
+use crate::system::{self, TableAdaptation};
 use crate::types::VarveTypes;
 
 /// The catalogue that names without one are in.
@@ -179,6 +180,15 @@ impl Engine {
                 "open it on a directory",
             )
         })
+    }
+
+    /// Lays tables out for what was asked of them, as far as that pays, and waits for it; what was done.
+    ///
+    /// # Errors
+    /// `SQL_UNSUPPORTED` when the engine has no database; those of [`Database::adapt`].
+    /// Cost: rewrites segments; others read and write meanwhile.
+    pub async fn adapt(&self) -> Result<Vec<TableAdaptation>> {
+        system::adapt(self.database()?).await
     }
 
     pub(crate) fn state(&self) -> &SessionState {

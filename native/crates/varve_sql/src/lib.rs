@@ -25,6 +25,7 @@ mod scan;
 mod session;
 mod sort_merge;
 mod statement;
+mod system;
 mod types;
 
 pub use describe::{StatementShape, TableShape};
@@ -33,3 +34,4 @@ pub use output::Output;
 pub use param::{Param, number_names};
 pub use progress::Progress;
 pub use session::{Params, Session};
+pub use system::TableAdaptation;

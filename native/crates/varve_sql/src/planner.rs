@@ -29,6 +29,7 @@ use crate::catalogue::{Names, StoredTable};
 use crate::engine::{CATALOGUE, Engine};
 use crate::session::Params;
 use crate::statement::parse;
+use crate::system::{self, SYSTEM};
 use crate::types::VarveTypes;
 
 /// The schema that DML finds its target in, by number, with the addresses of its rows. No statement can name it.
@@ -182,7 +183,11 @@ impl<'e> Planner<'e> {
         if let Some(version) = self.version.table(schema, table) {
             return self.stored(version, false);
         }
-        self.view(self.version.view(schema, table).ok_or_else(not_found)?)
+        if let Some(view) = self.version.view(schema, table) {
+            return self.view(view);
+        }
+        let is_ours = schema == SYSTEM && !self.version.schemas.iter().any(|made| made == SYSTEM);
+        is_ours.then(|| system::relation(&self.version, table)).transpose()?.flatten().ok_or_else(not_found)
     }
 }
 

@@ -6,6 +6,7 @@ use arrow_array::RecordBatch;
 use roaring::RoaringTreemap;
 use varve_types::Result;
 
+use crate::adapt::Adaptive;
 use crate::definition::{Index, Table, View};
 use crate::ids::{IndexId, SegmentId, TableId};
 use crate::key::{KeyRun, keys_of};
@@ -56,6 +57,7 @@ pub(crate) enum Change {
         segment: SegmentId,
     },
     PutStatistics(Arc<TableStatistics>),
+    PutAdaptive(Arc<Adaptive>),
     /// The hot rows below `end` are in a segment now; of the others, `deleted` are deleted.
     DropHot {
         table: TableId,
@@ -81,6 +83,7 @@ impl Change {
             | Self::DropHot { table, .. } => Some(*table),
             // Not rows, but about them.
             Self::PutStatistics(statistics) => Some(statistics.table),
+            Self::PutAdaptive(adaptive) => Some(adaptive.table),
             _ => None,
         }
     }
@@ -143,6 +146,11 @@ impl Change {
             Self::PutStatistics(statistics) => {
                 if let Some(target) = table_mut(version, statistics.table) {
                     target.statistics = Some(Arc::clone(statistics));
+                }
+            }
+            Self::PutAdaptive(adaptive) => {
+                if let Some(target) = table_mut(version, adaptive.table) {
+                    target.adaptive = Some(Arc::clone(adaptive));
                 }
             }
             Self::DropHot { table, end, .. } => {

@@ -12,6 +12,7 @@ use varve_files::{Files, Lock, RealFiles};
 use varve_types::{ErrorCode, Result, VarveError};
 use vortex::session::VortexSession;
 
+use crate::adapt::Workload;
 use crate::catalogue::{self, Catalogue, Loaded, LoadedTable};
 use crate::committer::Committer;
 use crate::error::{damaged, from_io};
@@ -39,6 +40,9 @@ pub struct Options {
     pub writer_wait: Duration,
     /// Rewrites tables in the background after commits, as they need it.
     pub upkeep: bool,
+    /// Lays tables out anew in the background, for what is asked of them, when that pays, and writes down what was asked. In
+    /// the background there must be upkeep.
+    pub adapt: bool,
     /// How segments reach the disk. The catalogue is SQLite's and always on the real one.
     pub files: Arc<dyn Files>,
 }
@@ -51,6 +55,7 @@ impl Default for Options {
             read_only: false,
             writer_wait: Duration::from_secs(10),
             upkeep: true,
+            adapt: true,
             files: Arc::new(RealFiles),
         }
     }
@@ -69,6 +74,10 @@ pub(crate) struct Inner {
     writer: Arc<Mutex<Writer>>,
     store: Arc<SegmentStore>,
     pub(crate) upkeep: Upkeep,
+    /// Held by who adapts: one rewrite at a time.
+    pub(crate) adapting: Mutex<()>,
+    /// Whether it adapts by itself.
+    pub(crate) adapts: bool,
     read_only: bool,
     writer_wait: Duration,
     _lock: Box<dyn Lock>,
@@ -115,12 +124,17 @@ impl Database {
             writer,
             store,
             upkeep: Upkeep::new(),
+            adapting: Mutex::default(),
+            adapts: options.adapt,
             read_only: options.read_only,
             writer_wait: options.writer_wait,
             _lock: lock,
         });
         if options.upkeep && !options.read_only {
             inner.upkeep.start(Arc::downgrade(&inner), runtime);
+            for table in inner.head.load().tables.values() {
+                table.workload.tell(inner.upkeep.waker());
+            }
         }
         Ok(Self { inner })
     }
@@ -145,6 +159,12 @@ impl Database {
     /// `STORE_READ_ONLY`; `TRANSACTION_CONFLICT` when another transaction held the writer all the time.
     pub async fn begin_changing(&self) -> Result<Transaction> {
         Ok(Transaction::new(self.clone(), self.writer().await?))
+    }
+
+    /// The same at once; `None` when another transaction holds the writer.
+    pub(crate) fn try_begin(&self) -> Option<Transaction> {
+        let writer = Arc::clone(&self.inner.writer).try_lock_owned().ok()?;
+        Some(Transaction::new(self.clone(), writer))
     }
 
     /// Begins a transaction that reads what the database holds now, and takes the writer at its first change
@@ -195,6 +215,8 @@ impl Database {
     /// clone, or a transaction, is still held.
     pub async fn close(self) {
         self.inner.upkeep.stop().await;
+        // What was seen and not written down is only missed.
+        let _unwritten = self.fold_all().await;
         let _last = tokio::task::spawn_blocking(move || drop(self)).await;
     }
 
@@ -283,7 +305,7 @@ impl Opening<'_> {
     }
 
     fn table(&self, loaded: LoadedTable) -> Result<TableVersion> {
-        let LoadedTable { table, segments, key_runs, hot, mut deleted, statistics } = loaded;
+        let LoadedTable { table, segments, key_runs, hot, mut deleted, statistics, adaptive } = loaded;
         let segments = segments.into_iter().map(|meta| {
             let rows = meta.rows;
             let segment = Arc::new(Segment::open(self.0, meta)?);
@@ -307,7 +329,16 @@ impl Opening<'_> {
         });
         let segments = segments.collect::<Result<_>>()?;
         let statistics = statistics.map(Arc::new);
-        Ok(TableVersion { segments, hot, table: Arc::new(table), statistics, contents: 0 })
+        let observed = adaptive.as_ref().map(|adaptive| adaptive.observed.clone()).unwrap_or_default();
+        Ok(TableVersion {
+            segments,
+            hot,
+            table: Arc::new(table),
+            statistics,
+            adaptive: adaptive.map(Arc::new),
+            workload: Workload::from(observed),
+            contents: 0,
+        })
     }
 
     /// Removes files of commits that never happened.

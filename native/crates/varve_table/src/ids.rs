@@ -26,6 +26,13 @@ id! {
     /// A column within its table; stays the same when the column is renamed.
     ColumnId, u32
 }
+impl ColumnId {
+    /// The column whose values a segment has under this name: the inverse of [`crate::Column::stored_name`].
+    pub(crate) fn of_stored_name(name: &str) -> Option<Self> {
+        name.strip_prefix('c')?.parse().ok().map(Self)
+    }
+}
+
 id! {
     /// A segment within the database; its file is named after it.
     SegmentId, u64

@@ -19,6 +19,7 @@
 //!    the catalogue as a whole a digest, the end of its log a mark.
 //! 5. After a failed commit nothing is written until the database is opened again.
 
+mod adapt;
 mod bounds;
 mod catalogue;
 mod change;
@@ -39,13 +40,19 @@ mod seal;
 mod segment;
 #[cfg(feature = "simulate")]
 pub mod simulate;
+mod sorted;
 mod statistics;
 mod stored_file;
 mod transaction;
 mod upkeep;
 mod version;
 
+pub use adapt::{
+    Adaptation, Adaptive, Class, Constants, Decision, Done, Evidence, Learned, Observed, Predicate,
+    PredicateKind, ScanReport, SegmentFacts, State, Trial, Workload, decide,
+};
 pub use bounds::ColumnBounds;
+pub use compression::{Layout, Profile};
 pub use database::{DEFAULT_SCHEMA, Database, Options};
 pub use definition::{Check, Column, Index, Table, View};
 pub use hot::{HotChunk, HotRows};

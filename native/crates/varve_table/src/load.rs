@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use varve_types::{ErrorCode, Result, VarveError};
 
+use crate::compression::Layout;
 use crate::ids::{IndexId, SegmentId};
 use crate::key::{KeyColumns, KeyRun, Keys, SortedKeys, write_run};
 use crate::segment::{Segment, SegmentRows, SegmentStore};
@@ -23,6 +24,7 @@ pub(crate) struct Load {
     store: Arc<SegmentStore>,
     schema: SchemaRef,
     keys: Arc<[KeyColumns]>,
+    layout: Layout,
     open: Option<OpenSegment>,
     done: Vec<LoadedSegment>,
 }
@@ -51,7 +53,12 @@ struct OpenSegment {
 impl Load {
     /// `schema` is that of all batches: fields by stored name; `keys` are those of the table.
     pub(crate) fn new(store: Arc<SegmentStore>, schema: SchemaRef, keys: Arc<[KeyColumns]>) -> Self {
-        Self { store, schema, keys, open: None, done: Vec::new() }
+        Self { store, schema, keys, layout: Layout::default(), open: None, done: Vec::new() }
+    }
+
+    /// The same with segments of this layout; whoever gives the rows has sorted them.
+    pub(crate) fn with_layout(self, layout: Layout) -> Self {
+        Self { layout, ..self }
     }
 
     /// Writes all `rows`. Segments that nobody commits are removed when they are dropped.
@@ -102,7 +109,11 @@ impl Load {
         let waiting = stream::unfold(waiting, |mut waiting| async move {
             waiting.recv().await.map(|batch| (batch, waiting))
         });
-        let rows = SegmentRows { schema: Arc::clone(&self.schema), batches: waiting.boxed() };
+        let rows = SegmentRows {
+            schema: Arc::clone(&self.schema),
+            batches: waiting.boxed(),
+            layout: self.layout.clone(),
+        };
         let id = self.store.next_segment()?;
         let store = Arc::clone(&self.store);
         let writing = tokio::spawn(async move { store.write_segment(id, rows).await });

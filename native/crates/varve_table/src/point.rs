@@ -86,7 +86,11 @@ impl PointReader {
             Some(Place::Segment(segment, position)) => {
                 let live = version.segment(segment).ok_or_else(|| damaged("a row is in no segment"))?;
                 let position = u64::from(position);
-                let batch = self.stripe(&live.segment, position / STRIPE_ROWS)?;
+                let stripe = position / STRIPE_ROWS;
+                if !self.kept.contains_key(&(segment, stripe as u32)) {
+                    version.workload.read_point();
+                }
+                let batch = self.stripe(&live.segment, stripe)?;
                 Ok(Some(PointRow { batch, at: (position % STRIPE_ROWS) as usize }))
             }
         }

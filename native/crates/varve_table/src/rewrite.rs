@@ -7,18 +7,20 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use arrow_array::{BooleanArray, RecordBatch, UInt32Array};
-use arrow_schema::SortOptions;
+use arrow_array::{BooleanArray, RecordBatch};
 use futures::{Stream, StreamExt, TryStreamExt, stream};
 use roaring::RoaringBitmap;
 use varve_types::Result;
 
 use crate::change::Change;
+use crate::compression::Layout;
 use crate::database::Database;
 use crate::error::from_arrow;
 use crate::ids::{ColumnId, SegmentId, TableId};
 use crate::load::{Load, LoadedSegment};
 use crate::rows::{Place, RowAddress, RowSet};
+use crate::segment::Segment;
+use crate::sorted::{Part, sorted};
 use crate::transaction::Transaction;
 use crate::version::{LiveSegment, TableVersion};
 
@@ -29,47 +31,71 @@ pub struct Rewrite {
     pub hot: bool,
     /// These segments.
     pub segments: BTreeSet<SegmentId>,
-    /// The order of the rows in the new segments; as they were when empty. NULLs come last.
-    pub order: Vec<ColumnId>,
+    /// How the new segments are laid out; without a sort key the rows stay in the order that they have.
+    pub layout: Layout,
+    /// The new segments may have so many bytes together; when they have more, nothing is changed.
+    pub bytes_max: Option<u64>,
 }
 
-/// Rows and where they came from.
-struct Part {
-    batch: RecordBatch,
-    addresses: Vec<RowAddress>,
+/// What came of a rewrite.
+pub(crate) enum Rewritten {
+    /// The new segments are live.
+    Done,
+    /// There was nothing to do, or others changed what was to be rewritten.
+    Nothing,
+    /// The new segments would have had too many bytes.
+    TooLarge,
 }
 
 impl Database {
-    /// Rewrites part of a table; whether it did. It did not when there was nothing to do, or when the table or the
-    /// segments were changed by others meanwhile.
+    /// Rewrites part of a table; whether it did. It did not when there was nothing to do, when the table or the segments
+    /// were changed by others meanwhile, or when the result was larger than it may be.
     ///
     /// # Errors
     /// `STORE_READ_ONLY`; `STORE_DAMAGED` when rows cannot be read, `STORE_FULL` and its kin when they cannot be written;
     /// the table is then as before.
-    /// Cost: reads and compresses the rows; sorts them in memory when an order is asked for.
+    /// Cost: reads and compresses the rows; sorts them, 256 MiB at a time, when there is a sort key.
     pub async fn rewrite(&self, table: TableId, what: &Rewrite) -> Result<bool> {
+        let rewritten = self.rewrite_noting(table, what, |_, _| None).await?;
+        Ok(matches!(rewritten, Rewritten::Done))
+    }
+
+    /// The same; what `note` makes of the table and its new segments is part of the commit.
+    pub(crate) async fn rewrite_noting(
+        &self,
+        table: TableId,
+        what: &Rewrite,
+        note: impl FnOnce(&TableVersion, &[Arc<Segment>]) -> Option<Change>,
+    ) -> Result<Rewritten> {
         self.refuse_if_read_only()?;
         let snapshot = self.snapshot();
-        let Some(before) = snapshot.tables.get(&table) else { return Ok(false) };
+        let Some(before) = snapshot.tables.get(&table) else { return Ok(Rewritten::Nothing) };
         let inputs: Vec<&LiveSegment> =
             before.segments.iter().filter(|live| what.segments.contains(&live.segment.id())).collect();
         let hot_end = if what.hot { before.hot.next_row() } else { 0 };
         if inputs.len() < what.segments.len() || (inputs.is_empty() && before.hot.stored_rows() == 0) {
-            return Ok(false);
+            return Ok(Rewritten::Nothing);
         }
+        let layout = what.layout.within(&before.table);
         let parts = read(before, &inputs, what.hot)?;
-        let (addresses, loaded) = if what.order.is_empty() {
-            self.write_in_order(before, parts).await?
+        let (addresses, loaded) = if layout.order.is_empty() {
+            self.write(before, &layout, parts).await?
         } else {
-            self.write_sorted(before, parts, &what.order).await?
+            self.write(before, &layout, sorted(parts, &layout.order)).await?
         };
+        let bytes: u64 = loaded.iter().map(|loaded| loaded.segment.meta().bytes).sum();
+        if what.bytes_max.is_some_and(|most| bytes > most) {
+            return Ok(Rewritten::TooLarge);
+        }
         let replaced = Replaced { before: Arc::clone(before), inputs: what.segments.clone(), hot_end };
-        replaced.commit(self.begin().await, &addresses, loaded).await
+        let is_done = replaced.commit(self.begin().await, &addresses, loaded, note).await?;
+        Ok(if is_done { Rewritten::Done } else { Rewritten::Nothing })
     }
 
-    async fn write_in_order(
+    async fn write(
         &self,
         before: &Arc<TableVersion>,
+        layout: &Layout,
         parts: impl Stream<Item = Result<Part>>,
     ) -> Result<(Vec<RowAddress>, Vec<LoadedSegment>)> {
         let mut addresses = Vec::new();
@@ -77,41 +103,11 @@ impl Database {
             addresses.extend(part.addresses);
             part.batch
         });
-        let loaded = self.load(before).run(rows).await?;
+        let mut load =
+            Load::new(Arc::clone(self.store()), before.table.stored_schema(), Arc::clone(before.hot.keys()))
+                .with_layout(layout.clone());
+        let loaded = load.run(rows).await?;
         Ok((addresses, loaded))
-    }
-
-    async fn write_sorted(
-        &self,
-        before: &Arc<TableVersion>,
-        parts: impl Stream<Item = Result<Part>>,
-        order: &[ColumnId],
-    ) -> Result<(Vec<RowAddress>, Vec<LoadedSegment>)> {
-        let parts: Vec<Part> = parts.try_collect().await?;
-        let schema = before.table.stored_schema();
-        let doing = |error| from_arrow(error, "sorting rows");
-        let all = arrow_select::concat::concat_batches(&schema, parts.iter().map(|part| &part.batch))
-            .map_err(doing)?;
-        let unsorted: Vec<RowAddress> = parts.into_iter().flat_map(|part| part.addresses).collect();
-        let options = Some(SortOptions { descending: false, nulls_first: false });
-        let columns: Vec<_> = order
-            .iter()
-            .filter_map(|id| all.column_by_name(&format!("c{id}")))
-            .map(|values| arrow_ord::sort::SortColumn { values: Arc::clone(values), options })
-            .collect();
-        let places: UInt32Array = arrow_ord::sort::lexsort_to_indices(&columns, None).map_err(doing)?;
-        let addresses = places.values().iter().map(|place| unsorted[*place as usize]).collect();
-        const ROWS: usize = 1 << 16;
-        let batches = (0..places.len()).step_by(ROWS).map(|start| {
-            let places = places.slice(start, ROWS.min(places.len() - start));
-            arrow_select::take::take_record_batch(&all, &places).map_err(doing)
-        });
-        let loaded = self.load(before).run(stream::iter(batches)).await?;
-        Ok((addresses, loaded))
-    }
-
-    fn load(&self, before: &TableVersion) -> Load {
-        Load::new(Arc::clone(self.store()), before.table.stored_schema(), Arc::clone(before.hot.keys()))
     }
 }
 
@@ -172,6 +168,7 @@ impl Replaced {
         mut transaction: Transaction,
         addresses: &[RowAddress],
         loaded: Vec<LoadedSegment>,
+        note: impl FnOnce(&TableVersion, &[Arc<Segment>]) -> Option<Change>,
     ) -> Result<bool> {
         let table = self.before.table.id;
         let snapshot = transaction.snapshot();
@@ -190,6 +187,10 @@ impl Replaced {
             let mut deleted = now.hot.deleted().clone();
             deleted.remove_range(..self.hot_end);
             transaction.change(Change::DropHot { table, end: self.hot_end, deleted })?;
+        }
+        let segments: Vec<_> = loaded.iter().map(|loaded| Arc::clone(&loaded.segment)).collect();
+        if let Some(change) = note(now, &segments) {
+            transaction.change(change)?;
         }
         let mut rows = RowSet::default();
         let mut addresses = addresses.iter();

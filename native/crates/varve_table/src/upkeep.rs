@@ -1,5 +1,6 @@
 //! Upkeep: what a database does by itself after commits. Hot rows become segments when there are many, small segments are
-//! merged, and segments with many deleted rows are written anew.
+//! merged, and segments with many deleted rows are written anew. Then tables are laid out for what is asked of them, if that
+//! pays.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Weak};
@@ -29,19 +30,22 @@ const DELETED_SHARE: u64 = 5;
 /// What is to be done for a table; `None` when it is well kept.
 pub(crate) fn due(version: &TableVersion) -> Option<Rewrite> {
     if version.hot.stored_rows() >= HOT_ROWS_MAX || version.hot.bytes() >= HOT_BYTES_MAX {
-        return Some(Rewrite { hot: true, ..Rewrite::default() });
+        return Some(Rewrite { hot: true, layout: version.layout(), ..Rewrite::default() });
     }
-    let ids = |picked: &dyn Fn(&LiveSegment) -> bool| -> BTreeSet<_> {
-        version.segments.iter().filter(|live| picked(live)).map(|live| live.segment.id()).collect()
-    };
-    let worn = ids(&|live| {
+    let is_worn = |live: &&LiveSegment| {
         live.deleted.as_ref().is_some_and(|deleted| deleted.len() * DELETED_SHARE > live.segment.meta().rows)
-    });
-    if let Some(first) = worn.into_iter().next() {
-        return Some(Rewrite { segments: [first].into(), ..Rewrite::default() });
+    };
+    if let Some(worn) = version.segments.iter().find(is_worn) {
+        let (segments, layout) = ([worn.segment.id()].into(), worn.segment.meta().layout.clone());
+        return Some(Rewrite { segments, layout, ..Rewrite::default() });
     }
-    let small = ids(&|live| live.segment.meta().rows < SMALL_ROWS);
-    (small.len() >= SMALL_SEGMENTS_MAX).then(|| Rewrite { segments: small, ..Rewrite::default() })
+    let small = version.segments.iter().filter(|live| live.segment.meta().rows < SMALL_ROWS);
+    let segments: BTreeSet<_> = small.map(|live| live.segment.id()).collect();
+    (segments.len() >= SMALL_SEGMENTS_MAX).then(|| Rewrite {
+        segments,
+        layout: version.layout(),
+        ..Rewrite::default()
+    })
 }
 
 /// The task that looks after a database; it ends with it.
@@ -57,13 +61,17 @@ impl Upkeep {
     }
 
     /// Starts the task.
-    pub(crate) fn start(&self, database: Weak<Inner>, runtime: &Handle) {
+    pub(crate) fn start(&self, weak: Weak<Inner>, runtime: &Handle) {
         let (wake, failure) = (Arc::clone(&self.wake), Arc::clone(&self.failure));
         let task = runtime.spawn(async move {
             loop {
                 wake.notified().await;
-                let Some(inner) = database.upgrade() else { return };
-                let done = Database::from(inner).keep_up().await;
+                let Some(inner) = weak.upgrade() else { return };
+                let database = Database::from(inner);
+                let done = match database.keep_up().await {
+                    Ok(()) => database.adapt_in_background().await,
+                    failed => failed,
+                };
                 *failure.lock() = done.err().map(Arc::new);
             }
         });
@@ -77,6 +85,11 @@ impl Upkeep {
             task.abort();
             let _stopped = task.await;
         }
+    }
+
+    /// Who is told that there is something to do.
+    pub(crate) fn waker(&self) -> &Arc<Notify> {
+        &self.wake
     }
 
     /// Something was committed.

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 
+use crate::adapt::{Adaptive, Workload};
+use crate::compression::Layout;
 use crate::definition::{Index, Table, View};
 use crate::hot::HotRows;
 use crate::ids::{CommitSeq, IndexId, SegmentId, TableId};
@@ -60,6 +62,10 @@ pub struct TableVersion {
     pub hot: HotRows,
     /// What was found out about its rows; they may have changed since.
     pub statistics: Option<Arc<TableStatistics>>,
+    /// How it adapted so far; `None` when nothing is written down of it.
+    pub adaptive: Option<Arc<Adaptive>>,
+    /// What scans did with it since it was last adapted; all of its versions share it.
+    pub workload: Arc<Workload>,
     /// Grows with every change of its rows, and not when they are only moved: two versions of one open database that
     /// have the same number here and the same definition show the same rows.
     pub contents: u64,
@@ -73,6 +79,8 @@ impl TableVersion {
             segments: Vec::new(),
             hot: HotRows::starting_at(0, keys),
             statistics: None,
+            adaptive: None,
+            workload: Arc::default(),
             contents: 0,
         }
     }
@@ -81,6 +89,20 @@ impl TableVersion {
     #[must_use]
     pub fn live_rows(&self) -> u64 {
         self.hot.live_rows() + self.segments.iter().map(LiveSegment::live_rows).sum::<u64>()
+    }
+
+    /// How new segments of the table are laid out: as most of its rows are.
+    #[must_use]
+    pub fn layout(&self) -> Layout {
+        let mut rows: Vec<(&Layout, u64)> = Vec::new();
+        for live in &self.segments {
+            let meta = live.segment.meta();
+            match rows.iter_mut().find(|(layout, _)| **layout == meta.layout) {
+                Some((_, rows)) => *rows += meta.rows,
+                None => rows.push((&meta.layout, meta.rows)),
+            }
+        }
+        rows.into_iter().max_by_key(|(_, rows)| *rows).map(|(layout, _)| layout.clone()).unwrap_or_default()
     }
 
     /// The segment of this number.

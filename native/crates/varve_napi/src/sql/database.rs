@@ -42,6 +42,8 @@ pub struct NativeOptions {
     pub threads: Option<u32>,
     /// Where queries spill.
     pub spill_directory: Option<String>,
+    /// Lays tables out anew in the background when that pays.
+    pub adapt: Option<bool>,
     /// Folders that SQL may read and write files in.
     pub allowed_folders: Option<Vec<String>>,
 }
@@ -122,6 +124,12 @@ impl Shared {
 
     pub fn tasks(&self) -> &Tasks {
         &self.tasks
+    }
+
+    /// Tells when the database closes.
+    #[cfg(feature = "sql")]
+    pub fn closing(&self) -> watch::Receiver<bool> {
+        self.closing.subscribe()
     }
 }
 
@@ -299,6 +307,6 @@ impl ToNapiValue for Shape {
     }
 }
 
-fn closed() -> VarveError {
+pub fn closed() -> VarveError {
     VarveError::new(ErrorCode::StoreClosed, "the database is closed", "open it again")
 }

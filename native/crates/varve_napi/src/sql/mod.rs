@@ -2,6 +2,8 @@
 //!
 //! What is behind the face is `behind`: SQL, or plans alone, by feature. Both have the same engine and session.
 
+#[cfg(feature = "sql")]
+mod adaptation;
 mod append;
 mod batches;
 mod database;

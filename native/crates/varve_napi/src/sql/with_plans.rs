@@ -25,6 +25,7 @@ pub fn open(directory: PathBuf, options: NativeOptions) -> Result<Engine, VarveE
     ours.database.read_only = options.read_only.unwrap_or(false);
     ours.database.create_if_missing = options.create_if_missing.unwrap_or(true);
     ours.database.error_if_exists = options.error_if_exists.unwrap_or(false);
+    ours.database.adapt = options.adapt.unwrap_or(true);
     ours.memory_bytes = options.memory_bytes.map_or(ours.memory_bytes, |bytes| bytes as usize);
     ours.threads = options.threads.map_or(ours.threads, |threads| threads as usize);
     if options.spill_directory.is_none() && options.allowed_folders.is_none_or(|folders| folders.is_empty()) {

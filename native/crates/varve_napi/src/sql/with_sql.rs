@@ -10,7 +10,8 @@ use varve_sql::{Options, Params, StatementShape, number_names};
 use varve_table::Version;
 use varve_types::VarveError;
 
-use crate::sql::database::{NativeDatabase, NativeOptions, Shared};
+use crate::sql::adaptation::Adapted;
+use crate::sql::database::{NativeDatabase, NativeOptions, Shared, closed};
 use crate::sql::given::given;
 use crate::sql::ipc;
 use crate::sql::query::NativeQuery;
@@ -23,6 +24,7 @@ pub fn open(directory: PathBuf, options: NativeOptions) -> Result<Engine, VarveE
     ours.database.read_only = options.read_only.unwrap_or(false);
     ours.database.create_if_missing = options.create_if_missing.unwrap_or(true);
     ours.database.error_if_exists = options.error_if_exists.unwrap_or(false);
+    ours.database.adapt = options.adapt.unwrap_or(true);
     ours.memory_bytes = options.memory_bytes.map_or(ours.memory_bytes, |bytes| bytes as usize);
     ours.threads = options.threads.map_or(ours.threads, |threads| threads as usize);
     ours.spill_folder = options.spill_directory.map(PathBuf::from);
@@ -87,6 +89,20 @@ impl NativeDatabase {
         self.shared.tasks().promise(env, async move {
             let shape = shared.engine()?.session().shape(&sql).await?;
             NativeStatement::new(&shared, sql, &shape)
+        })
+    }
+
+    /// Lays tables out for what was asked of them, as far as that pays; what was done.
+    #[napi(ts_return_type = "Promise<NativeAdaptation[] | Failed>")]
+    pub fn adapt<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
+        let engine = self.shared.engine();
+        let mut closing = self.shared.closing();
+        self.shared.tasks().promise(env, async move {
+            let engine = engine?;
+            tokio::select! {
+                done = engine.adapt() => done.map(|all| all.into_iter().map(Adapted).collect::<Vec<_>>()),
+                _ = closing.wait_for(|is_closing| *is_closing) => Err(closed()),
+            }
         })
     }
 

@@ -109,7 +109,7 @@ fn bounds(filter: &Arc<dyn PhysicalExpr>, columns: &SchemaRef) -> Vec<Bounds> {
 }
 
 /// `column operator value`, whichever side it is written on.
-fn comparison(expr: &Arc<dyn PhysicalExpr>) -> Option<(&Column, Operator, &ScalarValue)> {
+pub(super) fn comparison(expr: &Arc<dyn PhysicalExpr>) -> Option<(&Column, Operator, &ScalarValue)> {
     let binary = expr.downcast_ref::<BinaryExpr>()?;
     let (left, right) = (binary.left(), binary.right());
     let (column, value, operator) = match (left.downcast_ref::<Column>(), right.downcast_ref::<Column>()) {

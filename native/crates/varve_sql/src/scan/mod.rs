@@ -13,6 +13,7 @@ mod filters;
 mod floats;
 mod hot;
 mod memo;
+mod observe;
 mod piece;
 mod reader;
 mod segment;

@@ -13,6 +13,7 @@ use varve_table::{LiveSegment, RowSet};
 use super::TableScan;
 use super::access::Access;
 use super::filters::Filter;
+use super::observe::Observer;
 use super::segment::SegmentReader;
 use crate::progress::Progress;
 
@@ -32,6 +33,8 @@ pub(super) struct Work {
     next: AtomicUsize,
     /// Rows that may still come out; `u64::MAX` when there is no limit.
     budget: AtomicU64,
+    /// What it took, for the workload of the table.
+    pub observer: Observer,
 }
 
 /// The pieces of a scan.
@@ -44,7 +47,12 @@ pub(super) struct Divided {
 impl Work {
     pub(super) fn new(scan: &TableScan) -> Self {
         let budget = scan.fetch.map_or(u64::MAX, |fetch| fetch as u64);
-        Self { divided: OnceLock::new(), next: AtomicUsize::new(0), budget: AtomicU64::new(budget) }
+        Self {
+            divided: OnceLock::new(),
+            next: AtomicUsize::new(0),
+            budget: AtomicU64::new(budget),
+            observer: Observer::new(scan),
+        }
     }
 
     /// The pieces; the first call finds them, and tells `progress` how many rows they have.

@@ -110,7 +110,9 @@ impl Reader {
                 let started = Instant::now();
                 let rows = rows.await.map_err(|error| into_datafusion(from_vortex(error)))?;
                 let batch = rows.map(|rows| assembly.batch(rows)).transpose()?;
-                self.baseline.elapsed_compute().add_duration(started.elapsed());
+                let took = started.elapsed();
+                self.baseline.elapsed_compute().add_duration(took);
+                self.work.observer.read(batch.as_ref().map_or(0, RecordBatch::num_rows), took);
                 if self.pending.is_empty() {
                     self.scanned(batch.as_ref());
                 }
@@ -129,6 +131,7 @@ impl Reader {
                     }
                     Some(Piece::Segment { at, rows, count }) => {
                         self.piece_rows = *count;
+                        self.work.observer.took(*count);
                         let rows = rows.clone();
                         let reader = self.reader_of(*at, divided.only())?;
                         let assembly = Arc::clone(reader.assembly());

@@ -47,7 +47,7 @@ fn due(table: &TableVersion, is_full: bool) -> Option<Rewrite> {
         |live: &&varve_table::LiveSegment| live.deleted.as_ref().is_some_and(|rows| !rows.is_empty());
     let everything = is_full && (hot || table.segments.len() > 1);
     let segments = table.segments.iter().filter(|live| everything || is_worn(live));
-    let what =
-        Rewrite { hot, segments: segments.map(|live| live.segment.id()).collect(), ..Rewrite::default() };
+    let segments = segments.map(|live| live.segment.id()).collect();
+    let what = Rewrite { hot, segments, layout: table.layout(), ..Rewrite::default() };
     (hot || !what.segments.is_empty()).then_some(what)
 }

@@ -7,6 +7,7 @@ use varve_types::Result;
 
 use super::payload::{self, Deletion};
 use super::{Catalogue, Kind};
+use crate::adapt::Adaptive;
 use crate::definition::{Index, Table, View};
 use crate::error::{damaged, from_sqlite};
 use crate::hot::HotRows;
@@ -35,6 +36,7 @@ pub(crate) struct LoadedTable {
     pub hot: HotRows,
     pub deleted: RowSet,
     pub statistics: Option<TableStatistics>,
+    pub adaptive: Option<Adaptive>,
 }
 
 impl Catalogue {
@@ -89,6 +91,7 @@ impl Loaded {
                     hot: HotRows::starting_at(0, keys),
                     deleted: RowSet::default(),
                     statistics: None,
+                    adaptive: None,
                     table,
                 };
                 self.tables.insert(loaded.table.id, loaded);
@@ -120,6 +123,10 @@ impl Loaded {
             Kind::Statistics => {
                 let statistics = payload::to_statistics(payload)?;
                 self.table(owner)?.statistics = Some(statistics);
+            }
+            Kind::Adaptive => {
+                let adaptive = payload::to_json(payload, "how a table adapted")?;
+                self.table(owner)?.adaptive = Some(adaptive);
             }
             Kind::Deletion => {
                 let deletion = payload::to_deletion(payload)?;

@@ -48,11 +48,12 @@ enum Kind {
     Hot,
     Deletion,
     Statistics,
+    Adaptive,
 }
 
 impl Kind {
     /// In the order in which they are loaded: what belongs to a record comes after it.
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Schema,
         Self::Index,
         Self::Table,
@@ -62,6 +63,7 @@ impl Kind {
         Self::Hot,
         Self::Deletion,
         Self::Statistics,
+        Self::Adaptive,
     ];
 
     /// Its SQLite table.
@@ -76,6 +78,7 @@ impl Kind {
             Self::Hot => "hot",
             Self::Deletion => "deletions",
             Self::Statistics => "statistics",
+            Self::Adaptive => "adaptive",
         }
     }
 
@@ -138,8 +141,10 @@ impl Catalogue {
         if is_new {
             connection.execute_batch(&definition()).map_err(doing)?;
         } else {
-            // The first databases of this format were made without it.
-            connection.execute_batch(&Kind::Statistics.definition()).map_err(doing)?;
+            // The first databases of this format were made without them.
+            for kind in [Kind::Statistics, Kind::Adaptive] {
+                connection.execute_batch(&kind.definition()).map_err(doing)?;
+            }
         }
         let state = read_state(&connection)?;
         let mark = Mark::open(files, dir)?;

@@ -50,8 +50,16 @@ impl Catalogue {
 }
 
 /// What goes with a table.
-const OWNED: [Kind; 7] =
-    [Kind::Table, Kind::Index, Kind::Segment, Kind::KeyRun, Kind::Hot, Kind::Deletion, Kind::Statistics];
+const OWNED: [Kind; 8] = [
+    Kind::Table,
+    Kind::Index,
+    Kind::Segment,
+    Kind::KeyRun,
+    Kind::Hot,
+    Kind::Deletion,
+    Kind::Statistics,
+    Kind::Adaptive,
+];
 
 /// Rows to look at: which table's, of which kind.
 struct Among {
@@ -129,6 +137,11 @@ impl Writer<'_> {
                 let owner = statistics.table.0;
                 self.remove(&Among { kind: Kind::Statistics, owner }, |_, _| Ok(true))?;
                 self.add(Kind::Statistics, owner, &payload::of_statistics(statistics)?)
+            }
+            Change::PutAdaptive(adaptive) => {
+                let owner = adaptive.table.0;
+                self.remove(&Among { kind: Kind::Adaptive, owner }, |_, _| Ok(true))?;
+                self.add(Kind::Adaptive, owner, &payload::of_json(adaptive.as_ref()))
             }
             Change::DropHot { table, end, deleted } => {
                 let owner = table.0;

@@ -36,8 +36,8 @@ use vortex::session::registry::ReadContext;
 use vortex_btrblocks::SchemeExt;
 use vortex_btrblocks::schemes::integer::IntDictScheme;
 
-/// Rows of a zone, as in the columns that Vortex writes.
-const ZONE_ROWS: usize = 8192;
+use super::profile::ZONE_ROWS;
+
 /// Codes are compressed in blocks of so many bytes, buffered to lie together in twice as many.
 const BLOCK_BYTES: u64 = 1 << 20;
 /// Codes are 32 bits wide before they are packed.

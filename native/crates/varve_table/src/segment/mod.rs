@@ -23,6 +23,7 @@ use vortex::file::{OpenOptionsSessionExt, VortexFile};
 use vortex::layout::LayoutReader;
 use vortex::layout::scan::scan_builder::ScanBuilder;
 
+use crate::compression::Layout;
 use crate::error::{damaged, from_io};
 use crate::ids::SegmentId;
 use crate::stored_file::StoredFile;
@@ -51,6 +52,9 @@ pub struct SegmentMeta {
     pub footer_sum: u32,
     /// Where the footer starts.
     pub footer_at: u64,
+    /// How it is laid out.
+    #[serde(default, skip_serializing_if = "Layout::is_plain")]
+    pub layout: Layout,
 }
 
 /// A segment. It stays readable as long as somebody holds it; its file goes with the last holder unless a commit names it.

@@ -17,7 +17,7 @@ use vortex_arrow::ArrowSessionExt;
 
 use super::file::SegmentFile;
 use super::{Segment, SegmentMeta, SegmentStore, file_name};
-use crate::compression::{self, SAMPLE_ROWS, Sample};
+use crate::compression::{self, Layout, SAMPLE_ROWS, Sample};
 use crate::error::{damaged, from_io, from_vortex};
 use crate::ids::SegmentId;
 
@@ -27,6 +27,8 @@ pub(crate) struct SegmentRows {
     pub schema: SchemaRef,
     /// The rows, in the order in which they shall lie.
     pub batches: Pin<Box<dyn Stream<Item = Result<RecordBatch>> + Send>>,
+    /// How they are laid out; whoever gives the rows has sorted them.
+    pub layout: Layout,
 }
 
 impl SegmentStore {
@@ -39,11 +41,12 @@ impl SegmentStore {
         let path = self.folder.join(file_name(id));
         let file =
             self.files.open(&path, Access::Create).map_err(|error| from_io(error, "creating", &path))?;
+        let layout = rows.layout.clone();
         let written = stream_into(SegmentFile::new(file), rows, &self.session).await;
         let opened = match written {
             Ok((file, footer)) => {
                 let store = Arc::clone(self);
-                tokio::task::spawn_blocking(move || settle(&store, id, file, &footer))
+                tokio::task::spawn_blocking(move || settle(&store, (id, layout), file, &footer))
                     .await
                     .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
             }
@@ -63,7 +66,7 @@ async fn stream_into(
 ) -> Result<(SegmentFile, Footer)> {
     let mut batches = rows.batches.fuse();
     let first = first_rows(&mut batches).await?;
-    let strategy = compression::strategy(session, &rows.schema, &Sample::of(&first));
+    let strategy = compression::strategy(session, &rows.schema, &Sample::of(&first), &rows.layout);
     let arrow = session.arrow();
     let dtype = arrow
         .from_arrow_schema(&rows.schema)
@@ -100,7 +103,12 @@ async fn first_rows(
 }
 
 /// Syncs file and name, reads everything back, and opens the segment by what was read.
-fn settle(store: &Arc<SegmentStore>, id: SegmentId, file: SegmentFile, footer: &Footer) -> Result<Segment> {
+fn settle(
+    store: &Arc<SegmentStore>,
+    (id, layout): (SegmentId, Layout),
+    file: SegmentFile,
+    footer: &Footer,
+) -> Result<Segment> {
     let folder = &store.folder;
     let path = folder.join(file_name(id));
     let io = |doing: &'static str| {
@@ -125,7 +133,7 @@ fn settle(store: &Arc<SegmentStore>, id: SegmentId, file: SegmentFile, footer: &
         .ok_or_else(|| damaged(format!("segment {} has parts outside of its file", path.display())))?;
     let footer_at = parts.iter().map(|part| part.byte_range().end).max().unwrap_or(0);
     let footer_sum = crc32c::crc32c(&map[footer_at as usize..]);
-    let meta = SegmentMeta { id, rows: footer.row_count(), bytes, part_sums, footer_sum, footer_at };
+    let meta = SegmentMeta { id, rows: footer.row_count(), bytes, part_sums, footer_sum, footer_at, layout };
     drop(map);
     Segment::open(store, meta)
 }

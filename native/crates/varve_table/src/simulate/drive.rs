@@ -13,8 +13,8 @@ use varve_types::{Result, VarveError};
 
 use super::model::{Change, Model, Row, Step, TABLES, TableModel, text};
 use crate::{
-    Column, ColumnId, Database, Index, IndexId, Rewrite, RowAddress, RowSet, Table, TableVersion,
-    Transaction, Version,
+    Column, ColumnId, Database, Index, IndexId, Layout, Predicate, PredicateKind, Profile, Rewrite,
+    RowAddress, RowSet, ScanReport, Table, TableVersion, Transaction, Version,
 };
 
 /// What became of a step.
@@ -82,6 +82,7 @@ pub(super) async fn act(database: &Database, step: &Step) -> Outcome {
     let done = match step {
         Step::KeepUp => database.keep_up().await,
         Step::Rewrite { table, seed } => rewrite(database, *table, *seed).await,
+        Step::Adapt { table, column } => adapt(database, *table, ColumnId(*column)).await,
         Step::Commit(changes) => {
             let mut transaction = database.begin().await;
             for (table, change) in changes {
@@ -103,9 +104,34 @@ async fn rewrite(database: &Database, at: usize, seed: u64) -> Result<()> {
     let what = Rewrite {
         hot: !random.once_in(3),
         segments: ids.filter(|_| random.once_in(2)).collect(),
-        order: if random.once_in(3) { vec![ColumnId(1)] } else { Vec::new() },
+        layout: layout(random),
+        bytes_max: random.once_in(8).then_some(1 << 10),
     };
     database.rewrite(version.table.id, &what).await.map(|_| ())
+}
+
+async fn adapt(database: &Database, at: usize, column: ColumnId) -> Result<()> {
+    let snapshot = database.snapshot();
+    let report = ScanReport {
+        predicates: vec![Predicate { column, kind: PredicateKind::Range }],
+        columns: [column].into(),
+        rows: 1_000_000,
+        kept: 1,
+        ns: 3_600_000_000_000,
+        ..ScanReport::default()
+    };
+    table(&snapshot, at).workload.scanned(&report);
+    database.adapt().await.map(|_| ())
+}
+
+/// Sorted or not, with profiles or without.
+fn layout(random: &mut Random) -> Layout {
+    let mut layout = Layout::ordered_by(&[ColumnId(1)][usize::from(!random.once_in(3))..]);
+    for column in 0..3 {
+        let profile = Profile::ALL[random.below(Profile::ALL.len() as u64) as usize];
+        layout.profiles.insert(ColumnId(column), profile);
+    }
+    layout
 }
 
 async fn change_table(transaction: &mut Transaction, at: usize, change: &Change) -> Result<()> {

@@ -71,6 +71,11 @@ pub(super) enum Step {
         seed: u64,
     },
     KeepUp,
+    /// Scans look for few rows by this column and take long; then tables adapt.
+    Adapt {
+        table: usize,
+        column: u32,
+    },
 }
 
 impl Model {
@@ -84,6 +89,9 @@ impl Model {
         match random.below(8) {
             0 | 1 => Step::Rewrite { table: random.below(TABLES as u64) as usize, seed: random.number() },
             2 if random.once_in(3) => Step::KeepUp,
+            2 if random.once_in(2) => {
+                Step::Adapt { table: random.below(TABLES as u64) as usize, column: random.below(3) as u32 }
+            }
             _ => {
                 let mut after = self.clone();
                 let changes = (0..1 + random.below(4)).map(|_| {

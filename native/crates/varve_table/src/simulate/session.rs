@@ -38,7 +38,9 @@ impl Session {
     }
 
     pub(super) fn open(&self) -> Result<Database> {
-        let options = Options { upkeep: false, files: Arc::clone(&self.files), ..Options::default() };
+        // What a power cut leaves is known before the database is closed: closing must not commit.
+        let options =
+            Options { upkeep: false, adapt: false, files: Arc::clone(&self.files), ..Options::default() };
         Database::open(self.dir.path(), &options, self.runtime.handle())
     }
 

@@ -7,7 +7,7 @@ use arrow_array::types::Int64Type;
 use futures::StreamExt;
 use varve_files::simulate::Random;
 use varve_table::{
-    ColumnId, Database, PRIMARY, Rewrite, RowAddress, RowSet, SegmentId, Table, TableId, Transaction,
+    ColumnId, Database, Layout, PRIMARY, Rewrite, RowAddress, RowSet, SegmentId, Table, TableId, Transaction,
 };
 
 use crate::fixture::{Fixture, append, define, numbers, rows, table};
@@ -94,7 +94,8 @@ impl History {
         Rewrite {
             hot: self.random.below(2) == 0,
             segments: ids.into_iter().filter(|_| self.random.below(2) == 0).collect(),
-            order: if self.random.below(2) == 0 { vec![ColumnId(1)] } else { Vec::new() },
+            layout: Layout::ordered_by(&[ColumnId(1)][self.random.below(2) as usize..]),
+            bytes_max: None,
         }
     }
 
@@ -156,7 +157,7 @@ fn a_rewrite_sorts() {
         }
         transaction.delete(id, [RowAddress::of_hot(400)].into_iter().collect()).expect("a row");
         transaction.commit().await.expect("it commits");
-        let what = Rewrite { hot: true, order: vec![ColumnId(0)], ..Rewrite::default() };
+        let what = Rewrite { hot: true, layout: Layout::ordered_by(&[ColumnId(0)]), ..Rewrite::default() };
         assert!(database.rewrite(id, &what).await.expect("it is rewritten"));
         let snapshot = database.snapshot();
         let [live] = table(&snapshot).segments.as_slice() else { panic!("one segment") };

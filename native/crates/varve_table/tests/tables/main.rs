@@ -1,7 +1,9 @@
 //! Databases as their users see them.
 
+mod adapting;
 mod commits;
 mod damage;
+mod decide;
 mod dictionaries;
 mod fixture;
 mod history;
