@@ -3,6 +3,7 @@
 //! DataFusion comes to a file through a store that knows nothing but these folders; nothing is decided by reading the
 //! text of a statement. A plan names the files that were there when it was made.
 
+mod arrow;
 mod confined;
 mod draft;
 mod meter;
@@ -34,7 +35,7 @@ pub(crate) use store::OnlyFiles;
 
 use crate::error::from_datafusion;
 use options::{Format, ReadOptions};
-use source::CheckedFormat;
+use source::CheckedArrow;
 use text::TextFormat;
 
 /// Opens files as tables.
@@ -68,7 +69,7 @@ impl Files {
         let urls = paths.iter().map(|path| self.url(path)).collect::<Result<Vec<_>>>()?;
         let format: Arc<dyn FileFormat> = match options.format {
             Format::Parquet => Arc::new(ParquetFormat::default()),
-            Format::Arrow => Arc::new(CheckedFormat(Arc::new(ArrowFormat))),
+            Format::Arrow => Arc::new(CheckedArrow(ArrowFormat)),
             Format::Csv | Format::Json => Arc::new(TextFormat::new(options.clone())),
         };
         let listing = ListingOptions::new(format).with_file_extension("");

@@ -10,6 +10,7 @@ use datafusion::catalog::Session;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DataFusionError, Result, Statistics};
 use datafusion::datasource::file_format::FileFormat;
+use datafusion::datasource::file_format::arrow::ArrowFormat;
 use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{
@@ -24,16 +25,17 @@ use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use datafusion::physical_plan::{DisplayFormatType, ExecutionPlan};
 use futures::{FutureExt, StreamExt};
 
+use super::arrow;
 use super::meter::malformed;
 use super::text::TextReading;
 use crate::error::{from_datafusion, into_datafusion};
 
-/// A format whose scans are checked.
+/// Arrow's files, whose claims are checked before DataFusion reads them.
 #[derive(Debug)]
-pub(super) struct CheckedFormat(pub(super) Arc<dyn FileFormat>);
+pub(super) struct CheckedArrow(pub(super) ArrowFormat);
 
 #[async_trait]
-impl FileFormat for CheckedFormat {
+impl FileFormat for CheckedArrow {
     fn get_ext(&self) -> String {
         self.0.get_ext()
     }
@@ -52,7 +54,12 @@ impl FileFormat for CheckedFormat {
         store: &Arc<dyn ObjectStore>,
         objects: &[ObjectMeta],
     ) -> Result<SchemaRef> {
-        self.0.infer_schema(state, store, objects).await
+        let room = arrow::room_of(state);
+        for object in objects {
+            arrow::check(store.as_ref(), &object.location, room).await?;
+        }
+        let shown = objects.first().map(|object| format!("/{}", object.location)).unwrap_or_default();
+        checked(self.0.infer_schema(state, store, objects), &shown).await
     }
 
     async fn infer_stats(
@@ -75,7 +82,10 @@ impl FileFormat for CheckedFormat {
             .downcast_ref::<DataSourceExec>()
             .and_then(|scan| scan.data_source().downcast_ref::<FileScanConfig>());
         let Some(config) = config.cloned() else { return Ok(plan) };
-        let source = CheckedSource::new(Arc::clone(&config.file_source), None);
+        let source = CheckedSource::new(
+            Arc::clone(&config.file_source),
+            Reading::Arrow { room: arrow::room_of(state) },
+        );
         let config = FileScanConfigBuilder::from(config).with_source(Arc::new(source)).build();
         Ok(DataSourceExec::from_data_source(config))
     }
@@ -85,20 +95,30 @@ impl FileFormat for CheckedFormat {
     }
 }
 
-/// A source of DataFusion, over text when it decodes text.
+/// What a source decodes.
+#[derive(Clone)]
+pub(super) enum Reading {
+    Text(TextReading),
+    /// A message may unpack to `room` bytes.
+    Arrow {
+        room: u64,
+    },
+}
+
+/// A source of DataFusion.
 #[derive(Clone)]
 pub(super) struct CheckedSource {
     inner: Arc<dyn FileSource>,
-    text: Option<TextReading>,
+    reading: Reading,
 }
 
 impl CheckedSource {
-    pub(super) fn new(inner: Arc<dyn FileSource>, text: Option<TextReading>) -> Self {
-        Self { inner, text }
+    pub(super) fn new(inner: Arc<dyn FileSource>, reading: Reading) -> Self {
+        Self { inner, reading }
     }
 
     fn over(&self, inner: Arc<dyn FileSource>) -> Arc<dyn FileSource> {
-        Arc::new(Self { inner, text: self.text.clone() })
+        Arc::new(Self { inner, reading: self.reading.clone() })
     }
 }
 
@@ -109,17 +129,19 @@ impl FileSource for CheckedSource {
         config: &FileScanConfig,
         partition: usize,
     ) -> Result<Arc<dyn FileOpener>> {
-        let inner = match &self.text {
-            None => self.inner.create_file_opener(files, config, partition)?,
-            Some(text) => {
+        let (inner, claims) = match &self.reading {
+            Reading::Arrow { room } => {
+                (self.inner.create_file_opener(Arc::clone(&files), config, partition)?, Some((files, *room)))
+            }
+            Reading::Text(text) => {
                 // The store gives text that is not compressed any more.
                 let config = FileScanConfigBuilder::from(config.clone())
                     .with_file_compression_type(FileCompressionType::UNCOMPRESSED)
                     .build();
-                self.inner.create_file_opener(text.of(files), &config, partition)?
+                (self.inner.create_file_opener(text.of(files), &config, partition)?, None)
             }
         };
-        Ok(Arc::new(CheckedOpener { inner }))
+        Ok(Arc::new(CheckedOpener { inner, claims }))
     }
 
     fn table_schema(&self) -> &TableSchema {
@@ -151,7 +173,11 @@ impl FileSource for CheckedSource {
     }
 
     fn supports_repartitioning(&self) -> bool {
-        self.inner.supports_repartitioning() && self.text.as_ref().is_none_or(|text| text.is_divisible)
+        let is_divisible = match &self.reading {
+            Reading::Arrow { .. } => true,
+            Reading::Text(text) => text.is_divisible,
+        };
+        is_divisible && self.inner.supports_repartitioning()
     }
 
     fn try_pushdown_projection(&self, projection: &ProjectionExprs) -> Result<Option<Arc<dyn FileSource>>> {
@@ -168,13 +194,21 @@ impl FileSource for CheckedSource {
 
 struct CheckedOpener {
     inner: Arc<dyn FileOpener>,
+    /// Where files of Arrow are, and the room for one message.
+    claims: Option<(Arc<dyn ObjectStore>, u64)>,
 }
 
 impl FileOpener for CheckedOpener {
     fn open(&self, file: PartitionedFile) -> Result<FileOpenFuture> {
-        let shown = format!("/{}", file.object_meta.location);
+        let location = file.object_meta.location.clone();
+        let shown = format!("/{location}");
         let opening = self.inner.open(file)?;
+        let claims = self.claims.clone();
         Ok(Box::pin(async move {
+            if let Some((files, room)) = claims {
+                // Again, for it may be another file than the one that was planned.
+                arrow::check(files.as_ref(), &location, room).await?;
+            }
             let rows = checked(opening, &shown).await?;
             let rows = AssertUnwindSafe(rows).catch_unwind().map(move |batch| match batch {
                 Ok(batch) => batch.map_err(|error| named(error, &shown)),

@@ -29,7 +29,7 @@ use futures::{StreamExt, TryStreamExt};
 
 use super::meter::{Meter, malformed};
 use super::options::{Format, ReadOptions};
-use super::source::{CheckedSource, checked};
+use super::source::{CheckedSource, Reading, checked};
 use super::store::refused;
 use crate::error::from_datafusion;
 
@@ -141,7 +141,7 @@ impl FileFormat for TextFormat {
             compression: self.options.compression,
             is_divisible: self.options.format == Format::Csv && self.options.parallel,
         };
-        let source = CheckedSource::new(Arc::clone(&config.file_source), Some(text));
+        let source = CheckedSource::new(Arc::clone(&config.file_source), Reading::Text(text));
         let config = FileScanConfigBuilder::from(config)
             .with_file_compression_type(self.options.compression)
             .with_source(Arc::new(source))

@@ -1,5 +1,15 @@
 //! Files that were made to break a reader: an error, or rows, and the engine goes on.
 
+use std::sync::Arc;
+
+use datafusion::arrow::array::{ArrayRef, DictionaryArray, Int64Array, RecordBatch};
+use datafusion::arrow::datatypes::Int32Type;
+use datafusion::arrow::ipc::writer::{FileWriter, StreamWriter};
+use datafusion::parquet::arrow::ArrowWriter;
+use datafusion::parquet::basic::{Compression, ZstdLevel};
+use datafusion::parquet::file::metadata::{ParquetMetaData, ParquetMetaDataWriter};
+use datafusion::parquet::file::properties::{EnabledStatistics, WriterProperties};
+
 use crate::fixture::{Fixture, shared};
 
 const MALFORMED: &str = "FILE_MALFORMED";
@@ -154,4 +164,124 @@ fn what_unpacks_to_more_than_the_pool_is_refused() {
     let size = std::fs::metadata(at.path("bomb.csv.zst")).expect("it is there").len();
     assert!(size < 1 << 20, "{size} bytes");
     at.refuses("SELECT count(*), max(a) FROM '@/bomb.csv.zst'", "MEMORY_EXCEEDED");
+}
+
+/// A length of 2^47 bytes in an Arrow file took so much memory before anything was read, which ended the process.
+#[test]
+fn every_changed_byte_of_an_arrow_file_is_survived() {
+    let at = Fixture::with_memory(256 << 20);
+    let batch = arrow_batch();
+    for (name, whole) in [("file", arrow_file(&batch)), ("stream", arrow_stream(&batch))] {
+        at.write("t.arrow", &whole);
+        at.check("SELECT count(*) FROM '@/t.arrow'", &["4"]);
+        let (mut refused, mut read) = (0, 0);
+        for position in 0..whole.len() {
+            for value in [0x7f, 0xff] {
+                let mut bytes = whole.clone();
+                bytes[position] = value;
+                at.write("t.arrow", &bytes);
+                match at.run("SELECT * FROM '@/t.arrow'") {
+                    Ok(_) => read += 1,
+                    Err(error) => {
+                        refused += 1;
+                        let code = error.code().as_str();
+                        let is_expected = [MALFORMED, "MEMORY_EXCEEDED", "SQL_UNSUPPORTED"].contains(&code);
+                        assert!(is_expected, "{name}, byte {position} as {value}: {error}");
+                    }
+                }
+            }
+        }
+        println!("{name}: {refused} refused, {read} read");
+        assert!(refused > 50, "{name}: {refused} refused, {read} read");
+    }
+}
+
+fn arrow_batch() -> RecordBatch {
+    let numbers: ArrayRef = Arc::new(Int64Array::from(vec![Some(1), None, Some(3), Some(4)]));
+    let words: DictionaryArray<Int32Type> = ["a", "b", "a", "c"].into_iter().collect();
+    RecordBatch::try_from_iter([("i", numbers), ("d", Arc::new(words))]).expect("a batch")
+}
+
+fn arrow_file(batch: &RecordBatch) -> Vec<u8> {
+    let mut writer = FileWriter::try_new(Vec::new(), &batch.schema()).expect("a file");
+    writer.write(batch).expect("it is written");
+    writer.into_inner().expect("it ends")
+}
+
+fn arrow_stream(batch: &RecordBatch) -> Vec<u8> {
+    let mut writer = StreamWriter::try_new(Vec::new(), &batch.schema()).expect("a stream");
+    writer.write(batch).expect("it is written");
+    writer.into_inner().expect("it ends")
+}
+
+/// A page of Parquet says itself how long it is: as long as its reader can be told, and less than nothing.
+#[test]
+fn parquet_pages_that_claim_too_much_are_survived() {
+    let at = Fixture::with_memory(256 << 20);
+    let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..5_000));
+    let batch = RecordBatch::try_from_iter([("i", numbers)]).expect("a batch");
+    for packing in [Compression::SNAPPY, Compression::ZSTD(ZstdLevel::default()), Compression::UNCOMPRESSED] {
+        for claimed in [i32::MAX, i32::MIN, -1, 0, 7] {
+            at.write("page.parquet", parquet_claiming(&batch, packing, Some(claimed)));
+            match at.run("SELECT sum(i) FROM '@/page.parquet'") {
+                // Nobody needs the claim of a page that is not packed.
+                Ok(rows) => assert_eq!(rows, ["12497500"], "{packing:?} claiming {claimed}"),
+                Err(error) => {
+                    assert_eq!(error.code().as_str(), MALFORMED, "{packing:?} claiming {claimed}: {error}");
+                }
+            }
+        }
+        at.write("page.parquet", parquet_claiming(&batch, packing, None));
+        at.check("SELECT sum(i) FROM '@/page.parquet'", &["12497500"]);
+    }
+}
+
+/// A file of one page whose header claims `length` bytes before packing; the true number by default.
+fn parquet_claiming(batch: &RecordBatch, packing: Compression, length: Option<i32>) -> Vec<u8> {
+    let properties = WriterProperties::builder()
+        .set_compression(packing)
+        .set_dictionary_enabled(false)
+        .set_offset_index_disabled(true)
+        .set_statistics_enabled(EnabledStatistics::None)
+        .build();
+    let mut bytes = Vec::new();
+    let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), Some(properties)).expect("a file");
+    writer.write(batch).expect("it is written");
+    let described = writer.close().expect("it ends");
+    let chunk = described.row_group(0).column(0);
+    let (start, packed) = chunk.byte_range();
+    let (start, packed) = (start as usize, packed as usize);
+    let mut page = bytes[start..start + packed].to_vec();
+    let mut grown = 0;
+    if let Some(length) = length {
+        // Thrift's compact protocol: the kind of the page, then its length, each behind a byte 0x15.
+        assert_eq!([page[0], page[2]], [0x15, 0x15]);
+        let end = 3 + page[3..].iter().position(|byte| byte & 0x80 == 0).expect("a number ends") + 1;
+        let told = varint(length);
+        grown = told.len() as i64 - (end as i64 - 3);
+        page.splice(3..end, told);
+    }
+    let chunk = chunk
+        .clone()
+        .into_builder()
+        .set_total_compressed_size(chunk.compressed_size() + grown)
+        .build()
+        .expect("a chunk");
+    let group = described.row_group(0).clone().into_builder().set_column_metadata(vec![chunk]).build();
+    let told = ParquetMetaData::new(described.file_metadata().clone(), vec![group.expect("a group")]);
+    let mut changed = [&bytes[..start], &page].concat();
+    ParquetMetaDataWriter::new(&mut changed, &told).finish().expect("a footer");
+    changed
+}
+
+/// Zigzag, seven bits a byte.
+fn varint(value: i32) -> Vec<u8> {
+    let mut left = ((value << 1) ^ (value >> 31)) as u32;
+    let mut bytes = Vec::new();
+    while left >= 0x80 {
+        bytes.push(left as u8 | 0x80);
+        left >>= 7;
+    }
+    bytes.push(left as u8);
+    bytes
 }
