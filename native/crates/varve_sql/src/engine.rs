@@ -289,6 +289,7 @@ fn state(
         .with_config(config)
         .with_runtime_env(environment)
         .with_type_planner(Arc::new(VarveTypes))
+        .with_optimizer_rule(Arc::new(crate::zeros::BothZeros))
         .with_physical_optimizer_rules(rules::physical(learned, closing, options.memory_bytes))
         .build()
 }

@@ -27,6 +27,7 @@ mod sort_merge;
 mod statement;
 mod system;
 mod types;
+mod zeros;
 
 pub use describe::{StatementShape, TableShape};
 pub use engine::{Engine, Options};

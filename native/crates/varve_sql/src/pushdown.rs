@@ -12,12 +12,14 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
+use datafusion::arrow::datatypes::DataType;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{JoinType, Result};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::execution_plan::replace_children_if_necessary;
 use datafusion::physical_plan::expressions::Column;
 use datafusion::physical_plan::joins::HashJoinExec;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
@@ -39,10 +41,11 @@ impl PhysicalOptimizerRule for Guarded {
         config: &ConfigOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let fenced = plan.transform_up(|node| {
-            Ok(if is_ambiguous(node.as_ref()) {
-                Transformed::yes(Arc::new(Barrier(node)) as _)
+            let node = without_narrowing(node)?;
+            Ok(if is_ambiguous(node.data.as_ref()) {
+                Transformed::yes(Arc::new(Barrier(node.data)) as _)
             } else {
-                Transformed::no(node)
+                node
             })
         })?;
         let pushed = self.0.optimize(fenced.data, config)?;
@@ -64,6 +67,34 @@ impl PhysicalOptimizerRule for Guarded {
 
     fn schema_check(&self) -> bool {
         self.0.schema_check()
+    }
+}
+
+/// A join narrows its other side by the least and the greatest key, which maps have not: the query failed for want of them
+/// where the other side takes filters. And by a set of all keys, in which 0.0 is not -0.0: rows were lost. The filters of
+/// such a join come to no scan.
+fn without_narrowing(node: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn ExecutionPlan>>> {
+    let Some(join) = node.downcast_ref::<HashJoinExec>() else { return Ok(Transformed::no(node)) };
+    let schema = join.left().schema();
+    let narrows_wrongly =
+        |key: &Arc<dyn PhysicalExpr>| key.data_type(&schema).is_ok_and(|of| holds_such(&of));
+    if !join.on().iter().any(|(key, _)| narrows_wrongly(key)) {
+        return Ok(Transformed::no(node));
+    }
+    let sides = vec![Arc::clone(join.left()), Arc::new(Barrier(Arc::clone(join.right()))) as _];
+    replace_children_if_necessary(node, sides).map(Transformed::yes)
+}
+
+/// Whether values of a type are maps or floating point numbers, or hold some.
+fn holds_such(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Map(..) => true,
+        DataType::Struct(fields) => fields.iter().any(|field| holds_such(field.data_type())),
+        DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
+            holds_such(item.data_type())
+        }
+        DataType::Dictionary(_, value) => holds_such(value),
+        other => other.is_floating(),
     }
 }
 

@@ -1,0 +1,80 @@
+//! Membership in lists of floating point numbers: the two zeros are one number there too.
+//!
+//! `x = 0.0` finds -0.0, as in PostgreSQL; `x IN (0.0, ...)` compared bits in DataFusion once a list was long or had a value
+//! that is no literal. A list of literals gets the other zero beside each; another one becomes a chain of equalities.
+
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{DFSchema, Result, ScalarValue};
+use datafusion::logical_expr::expr::InList;
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::utils::{disjunction, merge_schema};
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
+use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
+
+/// The rule. It comes after those that make lists of equalities.
+#[derive(Debug)]
+pub(crate) struct BothZeros;
+
+impl OptimizerRule for BothZeros {
+    fn name(&self) -> &'static str {
+        "both_zeros"
+    }
+
+    fn apply_order(&self) -> Option<ApplyOrder> {
+        Some(ApplyOrder::BottomUp)
+    }
+
+    fn rewrite(&self, plan: LogicalPlan, _config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
+        let schema = merge_schema(&plan.inputs());
+        let names = NamePreserver::new(&plan);
+        plan.map_expressions(|expr| {
+            let name = names.save(&expr);
+            let rewritten = expr.transform_up(|part| {
+                Ok(match part {
+                    Expr::InList(list) => with_both_zeros(list, &schema),
+                    other => Transformed::no(other),
+                })
+            })?;
+            Ok(rewritten.update_data(|expr| name.restore(expr)))
+        })
+    }
+}
+
+fn with_both_zeros(mut list: InList, schema: &DFSchema) -> Transformed<Expr> {
+    if list.list.iter().all(|item| matches!(item, Expr::Literal(..))) {
+        let known = list.list.len();
+        for at in 0..known {
+            let other = other_zero(&list.list[at]);
+            list.list.extend(other.filter(|other| !list.list.contains(other)));
+        }
+        let is_changed = list.list.len() > known;
+        return Transformed::new_transformed(Expr::InList(list), is_changed);
+    }
+    if !is_floating(&list, schema) || list.expr.is_volatile() {
+        return Transformed::no(Expr::InList(list));
+    }
+    let InList { expr, list, negated } = list;
+    let equalities = list.into_iter().map(|item| expr.as_ref().clone().eq(item));
+    match disjunction(equalities) {
+        Some(any) if negated => Transformed::yes(Expr::Not(Box::new(any))),
+        Some(any) => Transformed::yes(any),
+        None => Transformed::no(Expr::InList(InList { expr, list: Vec::new(), negated })),
+    }
+}
+
+fn is_floating(list: &InList, schema: &DFSchema) -> bool {
+    let is_literal = |item: &Expr| matches!(item, Expr::Literal(value, _) if value.data_type().is_floating());
+    list.list.iter().any(is_literal) || list.expr.get_type(schema).is_ok_and(|of| DataType::is_floating(&of))
+}
+
+/// The zero of the other sign, when `item` is one.
+fn other_zero(item: &Expr) -> Option<Expr> {
+    let Expr::Literal(value, metadata) = item else { return None };
+    let other = match value {
+        ScalarValue::Float32(Some(zero)) if *zero == 0.0 => ScalarValue::Float32(Some(-zero)),
+        ScalarValue::Float64(Some(zero)) if *zero == 0.0 => ScalarValue::Float64(Some(-zero)),
+        _ => return None,
+    };
+    Some(Expr::Literal(other, metadata.clone()))
+}
