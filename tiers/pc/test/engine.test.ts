@@ -229,3 +229,26 @@ const keys: Record<string, (n: number) => Parameters<PcDatabase['get']>[1]> = {
 async function drained(batches: AsyncIterator<unknown>): Promise<void> {
   for (let step = await batches.next(); step.done !== true; ) step = await batches.next();
 }
+
+describe('bytes of Arrow', () => {
+  // A claim of 2^47 bytes ended the process: no failed allocation is an error.
+  it('that are changed anywhere are appended or refused', () =>
+    withDatabase(async (db) => {
+      await createNumbers(db, 3);
+      await db.query('CREATE TABLE target (n BIGINT, text VARCHAR, half DOUBLE)');
+      const whole = await (await db.query('SELECT n, text, half FROM numbers')).arrow();
+      expect(await db.append('target', whole)).toBe(3);
+      let refused = 0;
+      for (let at = 0; at < whole.length; at += 3) {
+        const bytes = Uint8Array.from(whole);
+        bytes[at] = 0x7f;
+        await db.append('target', bytes).catch((error: unknown) => {
+          expect(error).toBeInstanceOf(VarveError);
+          expect((error as VarveError).code).not.toBe('ENGINE_DEFECT');
+          refused += 1;
+        });
+      }
+      expect(refused).toBeGreaterThan(10);
+      expect(await (await db.query('SELECT count(*) FROM numbers')).rows()).toEqual([{ 'count(*)': 3n }]);
+    }));
+});
