@@ -72,9 +72,7 @@ class Drawing {
     if (this.#below(3) === 0) this.#join(columns, add);
     if (this.#below(3) === 0) this.#select(columns, add);
     if (this.#below(2) === 0) this.#aggregate(columns, add);
-    // DataFusion takes a condition without columns below an aggregate of all rows, which then answers one row of zeros.
-    const isOneGroup = steps.some((step) => step.kind === 'aggregate' && step.by.length === 0);
-    if (!isOneGroup && this.#below(4) === 0) add({ kind: 'filter', condition: this.#truth(columns, 2) });
+    if (this.#below(4) === 0) add({ kind: 'filter', condition: this.#truth(columns, 2) });
     const names = [...columns.keys()];
     const by = names.map((name) => ({
       value: column(name),

@@ -47,6 +47,8 @@ export interface NativeOptions {
   threads?: number;
   /** Where queries spill. */
   spillDirectory?: string;
+  /** Lays tables out anew in the background when that pays. */
+  adapt?: boolean;
   /** Folders that SQL may read and write files in. */
   allowedFolders?: Array<string>;
 }

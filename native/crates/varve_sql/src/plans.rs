@@ -1,8 +1,8 @@
 //! Plans that are kept: a statement that comes again is neither parsed nor optimised again.
 //!
 //! A kept plan is optimised with its parameters open, so it holds for all values of the same types. When it is used, the
-//! tables in it are replaced by those of the statement's snapshot, the values are put in, and expressions are simplified once
-//! more, so that a value is compared as the literal that it now is. What an optimised plan could say otherwise a moment later
+//! tables in it are replaced by those of the statement's snapshot, the values are put in, and expressions and limits are
+//! simplified once more, so that a value is compared as the literal that it now is. What an optimised plan could say otherwise a moment later
 //! is not kept: functions that are not the same for the same arguments, and tables that are not stored ones.
 
 use std::collections::HashMap;
@@ -14,6 +14,7 @@ use datafusion::common::{ParamValues, Result};
 use datafusion::config::ConfigOptions;
 use datafusion::datasource::{provider_as_source, source_as_provider};
 use datafusion::logical_expr::{Expr, LogicalPlan, TableScan, Volatility};
+use datafusion::optimizer::eliminate_limit::EliminateLimit;
 use datafusion::optimizer::simplify_expressions::SimplifyExpressions;
 use datafusion::optimizer::{Optimizer, OptimizerContext};
 use parking_lot::Mutex;
@@ -50,7 +51,8 @@ impl PlanKey {
 /// The plans of one engine.
 pub(crate) struct Plans {
     kept: Mutex<Kept>,
-    simplify: Optimizer,
+    /// What must see the values of parameters.
+    bound: Optimizer,
     config: OptimizerContext,
 }
 
@@ -65,7 +67,10 @@ impl Plans {
     pub(crate) fn new(options: &Arc<ConfigOptions>) -> Self {
         Self {
             kept: Mutex::default(),
-            simplify: Optimizer::with_rules(vec![Arc::new(SimplifyExpressions::new())]),
+            bound: Optimizer::with_rules(vec![
+                Arc::new(SimplifyExpressions::new()),
+                Arc::new(EliminateLimit::new()),
+            ]),
             config: OptimizerContext::new_with_config_options(Arc::clone(options)).with_max_passes(1),
         }
     }
@@ -104,7 +109,7 @@ impl Plans {
         }
         let values = params.values.iter().cloned().map(Into::into).collect();
         let plan = plan.with_param_values(ParamValues::List(values))?;
-        self.simplify.optimize(plan, &self.config, |_, _| {})
+        self.bound.optimize(plan, &self.config, |_, _| {})
     }
 }
 
@@ -121,6 +126,7 @@ pub(crate) fn may_be_kept(plan: &LogicalPlan) -> bool {
             | LogicalPlan::Explain(_)
             | LogicalPlan::Analyze(_)
             | LogicalPlan::Extension(_) => false,
+            LogicalPlan::Filter(filter) => !filter.input.exists(|node| Ok(answers_nothing(node)))?,
             _ => true,
         };
         node.apply_expressions(|expr| {
@@ -132,6 +138,13 @@ pub(crate) fn may_be_kept(plan: &LogicalPlan) -> bool {
         Ok(if may { TreeNodeRecursion::Continue } else { TreeNodeRecursion::Stop })
     });
     may && walked.is_ok()
+}
+
+/// Whether a node gives a row though none came to it. DataFusion takes a condition without columns, as one on a parameter is,
+/// below such an aggregate, which then gives the row that the condition was to drop; a value it sees through.
+fn answers_nothing(node: &LogicalPlan) -> bool {
+    let LogicalPlan::Aggregate(aggregate) = node else { return false };
+    aggregate.group_expr.iter().all(|expr| matches!(expr, Expr::GroupingSet(_)))
 }
 
 /// Whether an expression may have another value for the same arguments later.
