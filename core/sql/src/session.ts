@@ -59,7 +59,9 @@ export abstract class Session implements SqlSession, PlanEngine {
     this.shared = shared;
   }
 
+  /** Runs a query that was built. It starts at once, whether or not its answer is read. */
   query<R extends object = SqlRow>(query: TableQuery<R>, options?: QueryOptions): PendingResult<R>;
+  /** Runs SQL: text with parameters, or a fragment, which has its values in it. It starts at once. */
   query<R extends object = SqlRow>(
     text: string | SqlFragment,
     params?: SqlParameters,
