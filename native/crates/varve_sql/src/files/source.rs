@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::catalog::Session;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DataFusionError, Result, Statistics};
@@ -55,11 +55,19 @@ impl FileFormat for CheckedArrow {
         objects: &[ObjectMeta],
     ) -> Result<SchemaRef> {
         let room = arrow::room_of(state);
+        let mut schemas = Vec::with_capacity(objects.len());
         for object in objects {
-            arrow::check(store.as_ref(), &object.location, room).await?;
+            let shown = format!("/{}", object.location);
+            let known = arrow::schema_of(store.as_ref(), &object.location, room);
+            let schema = match checked(known, &shown).await? {
+                Some(schema) => schema,
+                None => {
+                    checked(self.0.infer_schema(state, store, std::slice::from_ref(object)), &shown).await?
+                }
+            };
+            schemas.push(Arc::unwrap_or_clone(schema));
         }
-        let shown = objects.first().map(|object| format!("/{}", object.location)).unwrap_or_default();
-        checked(self.0.infer_schema(state, store, objects), &shown).await
+        Ok(Arc::new(Schema::try_merge(schemas)?))
     }
 
     async fn infer_stats(
