@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tokio::runtime::{Handle, Runtime};
-use varve_table::{DEFAULT_SCHEMA, Database, TableVersion, Version};
-use varve_types::{ErrorCode, Result, VarveError};
+use tokio::runtime::Handle;
+use varve_table::{DEFAULT_SCHEMA, Database, TableVersion, Threads, Version};
+use varve_types::Result;
 
 use crate::budget::Budget;
 use crate::session::{Session, TableShape, unknown_table};
@@ -37,10 +37,10 @@ pub struct Engine {
 }
 
 struct Inner {
-    /// Declared first: it closes while the runtime still runs.
-    database: Option<Database>,
+    /// Declared before its threads, on which it closes.
+    database: Database,
     budget: Arc<Budget>,
-    runtime: Option<Runtime>,
+    threads: Threads,
 }
 
 impl Engine {
@@ -50,17 +50,10 @@ impl Engine {
     /// Those of [`Database::open`]; `STORE_IO` when threads cannot be made.
     /// Cost: blocks; do not call it on a thread of a runtime.
     pub fn open(options: &Options) -> Result<Self> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(options.threads.max(1))
-            .thread_name("varve-scan")
-            .enable_time()
-            .build()
-            .map_err(|error| {
-                VarveError::new(ErrorCode::StoreIo, "threads cannot be started", "").caused_by(error)
-            })?;
-        let database = Database::open(&options.directory, &options.database, runtime.handle())?;
+        let threads = Threads::start("varve-scan", options.threads)?;
+        let database = Database::open(&options.directory, &options.database, threads.handle())?;
         let budget = Budget::new(options.memory_bytes);
-        Ok(Self { inner: Arc::new(Inner { database: Some(database), budget, runtime: Some(runtime) }) })
+        Ok(Self { inner: Arc::new(Inner { database, budget, threads }) })
     }
 
     /// A new session.
@@ -97,37 +90,27 @@ impl Engine {
     /// Closes it. When there are no other users, the directory can be opened again afterwards; else when the last one ends.
     /// Cost: blocks until upkeep has stopped and the last commit is durable; do not call it on a thread of a runtime.
     pub fn close(self) {
-        if let Some(database) = self.inner.database.clone() {
-            self.handle().block_on(database.close());
+        self.handle().block_on(self.inner.database.clone().close());
+        if self.users() == 1 {
+            self.inner.threads.settle();
         }
     }
 
     /// The threads that everything runs on.
     #[must_use]
     pub fn handle(&self) -> &Handle {
-        self.inner.runtime.as_ref().expect("it is there until the engine is dropped").handle()
+        self.inner.threads.handle()
     }
 
     /// The database.
     ///
     /// # Errors
-    /// `STORE_CLOSED` when it is closed.
+    /// None; the engine of SQL has one.
     pub fn database(&self) -> Result<&Database> {
-        let closed = || VarveError::new(ErrorCode::StoreClosed, "the database is closed", "open it again");
-        self.inner.database.as_ref().ok_or_else(closed)
+        Ok(&self.inner.database)
     }
 
     pub(crate) fn budget(&self) -> &Arc<Budget> {
         &self.inner.budget
-    }
-}
-
-impl Drop for Inner {
-    /// Waiting for its threads is forbidden on a thread of another runtime.
-    fn drop(&mut self) {
-        self.database = None;
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
     }
 }

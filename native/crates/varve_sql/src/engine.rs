@@ -9,8 +9,8 @@ use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::prelude::SessionConfig;
-use tokio::runtime::{Handle, Runtime};
-use varve_table::{DEFAULT_SCHEMA, Database};
+use tokio::runtime::Handle;
+use varve_table::{DEFAULT_SCHEMA, Database, Threads};
 use varve_types::{ErrorCode, Result, VarveError};
 
 use crate::cardinality::{self, Learned};
@@ -71,7 +71,7 @@ pub struct Engine {
 }
 
 pub(crate) struct Inner {
-    /// Declared first: it closes while the runtime still runs.
+    /// Declared before its threads, on which it closes.
     database: Option<Database>,
     /// What every statement begins with: functions, rules and settings.
     state: SessionState,
@@ -80,9 +80,8 @@ pub(crate) struct Inner {
     files: Arc<Files>,
     plans: Plans,
     learned: Arc<Learned>,
-    threads: usize,
     closing: Closing,
-    runtime: Option<Runtime>,
+    threads: Threads,
     /// Declared last: what spills is gone when it goes.
     _spill: Spill,
 }
@@ -95,27 +94,19 @@ impl Engine {
     /// Cost: blocks; do not call it on a thread of a runtime.
     pub fn open(options: &Options) -> Result<Self> {
         let threads = options.threads.max(1);
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(threads)
-            .thread_name("varve-sql")
-            .enable_time()
-            .build()
-            .map_err(|error| {
-                VarveError::new(ErrorCode::StoreIo, "threads cannot be started", "").caused_by(error)
-            })?;
+        let running = Threads::start("varve-sql", threads)?;
         let database = options.directory.as_ref();
         let database =
-            database.map(|dir| Database::open(dir, &options.database, runtime.handle())).transpose()?;
+            database.map(|dir| Database::open(dir, &options.database, running.handle())).transpose()?;
         let spill = Spill::new(options)?;
         let confinement = Arc::new(Confinement::new(&options.allowed_folders, options.directory.as_deref())?);
         let environment = runtime_env(options, &spill, Arc::clone(&confinement))?;
         let closing = Closing::default();
         let learned = Arc::new(Learned::default());
         let state = state((options, threads), environment, &closing, &learned);
-        let (state, files) = with_files(state, confinement, runtime.handle());
+        let (state, files) = with_files(state, confinement, running.handle());
         let spilling = Arc::new(spilling(&state, options, &closing, &learned));
         let plans = Plans::new(state.config_options());
-        let runtime = Some(runtime);
         let inner = Inner {
             database,
             state,
@@ -123,9 +114,8 @@ impl Engine {
             files,
             plans,
             learned,
-            threads,
             closing,
-            runtime,
+            threads: running,
             _spill: spill,
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -160,12 +150,15 @@ impl Engine {
         if let Some(database) = self.inner.database.clone() {
             self.handle().block_on(database.close());
         }
+        if self.users() == 1 {
+            self.inner.threads.settle();
+        }
     }
 
     /// The threads that everything runs on.
     #[must_use]
     pub fn handle(&self) -> &Handle {
-        self.inner.runtime.as_ref().expect("it is there until the engine is dropped").handle()
+        self.inner.threads.handle()
     }
 
     /// The database.
@@ -213,17 +206,7 @@ impl Engine {
     }
 
     pub(crate) fn threads(&self) -> usize {
-        self.inner.threads
-    }
-}
-
-impl Drop for Inner {
-    /// Waiting for its threads is forbidden on a thread of another runtime.
-    fn drop(&mut self) {
-        self.database = None;
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
+        self.inner.state.config().target_partitions()
     }
 }
 

@@ -80,7 +80,8 @@ pub(crate) struct Inner {
     pub(crate) adapts: bool,
     read_only: bool,
     writer_wait: Duration,
-    _lock: Box<dyn Lock>,
+    /// Shared with what still writes when the last clone goes.
+    _lock: Arc<dyn Lock>,
 }
 
 /// What the one writer knows beyond what readers see: commits that are handed over but not durable yet.
@@ -106,13 +107,14 @@ impl Database {
             .lock(&lock_path)
             .map_err(|error| from_io(error, "locking", &lock_path))?
             .ok_or_else(|| locked(dir))?;
+        let lock: Arc<dyn Lock> = Arc::from(lock);
 
         let (catalogue, loaded) = Catalogue::open(files.as_ref(), dir, !exists)?;
         if !exists {
             files.sync_dir(dir).map_err(|error| from_io(error, "syncing", dir))?;
         }
         let state = catalogue.state();
-        let store = SegmentStore::new(segments, files, runtime, state.next_id);
+        let store = SegmentStore::new(segments, (files, &lock), runtime, state.next_id);
         let version = Opening(&store).version(loaded)?;
         let version = Arc::new(Version { seq: state.seq, ..version });
         let head = Arc::new(ArcSwap::new(Arc::clone(&version)));
@@ -217,6 +219,7 @@ impl Database {
         self.inner.upkeep.stop().await;
         // What was seen and not written down is only missed.
         let _unwritten = self.fold_all().await;
+        self.inner.store.settle().await;
         let _last = tokio::task::spawn_blocking(move || drop(self)).await;
     }
 

@@ -6,13 +6,12 @@ use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use futures::{Stream, StreamExt, stream};
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
-use varve_types::{ErrorCode, Result, VarveError};
+use varve_types::Result;
 
 use crate::compression::Layout;
 use crate::ids::{IndexId, SegmentId};
 use crate::key::{KeyColumns, KeyRun, Keys, SortedKeys, write_run};
-use crate::segment::{Segment, SegmentRows, SegmentStore};
+use crate::segment::{Segment, SegmentRows, SegmentStore, Writing, cancelled};
 
 /// A segment that a load writes has so many rows at most: enough to compress well, few enough to rewrite.
 const SEGMENT_ROWS_MAX: usize = 1 << 22;
@@ -46,8 +45,14 @@ struct OpenSegment {
     rows: usize,
     /// For each key of the table, those of the rows so far.
     keys: Vec<Vec<Keys>>,
-    batches: mpsc::Sender<Result<RecordBatch>>,
-    writing: JoinHandle<Result<Segment>>,
+    batches: mpsc::Sender<Piece>,
+    writing: Writing<Segment>,
+}
+
+/// What a segment's writer is given. When nothing comes any more before the end, the segment was given up.
+enum Piece {
+    Rows(RecordBatch),
+    End,
 }
 
 impl Load {
@@ -97,7 +102,7 @@ impl Load {
         open.rows += fits;
         let is_full = open.rows == SEGMENT_ROWS_MAX;
         // A writer that is gone has an error to tell.
-        let is_gone = open.batches.send(Ok(part)).await.is_err();
+        let is_gone = open.batches.send(Piece::Rows(part)).await.is_err();
         if is_full || is_gone {
             self.close().await?;
         }
@@ -107,7 +112,11 @@ impl Load {
     fn begin(&self) -> Result<OpenSegment> {
         let (batches, waiting) = mpsc::channel(WAITING_BATCHES_MAX);
         let waiting = stream::unfold(waiting, |mut waiting| async move {
-            waiting.recv().await.map(|batch| (batch, waiting))
+            match waiting.recv().await {
+                Some(Piece::Rows(batch)) => Some((Ok(batch), waiting)),
+                Some(Piece::End) => None,
+                None => Some((Err(cancelled()), waiting)),
+            }
         });
         let rows = SegmentRows {
             schema: Arc::clone(&self.schema),
@@ -116,15 +125,16 @@ impl Load {
         };
         let id = self.store.next_segment()?;
         let store = Arc::clone(&self.store);
-        let writing = tokio::spawn(async move { store.write_segment(id, rows).await });
+        let writing = Writing::start(&self.store, async move { store.write_segment(id, rows).await });
         let keys = self.keys.iter().map(|_| Vec::new()).collect();
         Ok(OpenSegment { id, rows: 0, keys, batches, writing })
     }
 
     async fn close(&mut self) -> Result<()> {
         let Some(OpenSegment { id, keys, batches, writing, .. }) = self.open.take() else { return Ok(()) };
-        drop(batches);
-        let segment = Arc::new(finished(writing).await?);
+        // A writer that is gone has an error to tell.
+        let _writer_gone = batches.send(Piece::End).await;
+        let segment = Arc::new(writing.end().await?);
         let mut runs = Vec::with_capacity(keys.len());
         for (columns, keys) in self.keys.iter().zip(keys) {
             runs.push(self.store.write_keys(id, columns.index, keys).await?);
@@ -133,14 +143,11 @@ impl Load {
         Ok(())
     }
 
-    /// Ends the open segment and waits until its file is gone. Were this future dropped instead, the segment would be
-    /// finished and removed by nobody wanting it.
+    /// Gives the open segment up and waits until its file is gone.
     async fn abandon(&mut self) {
         if let Some(OpenSegment { batches, writing, .. }) = self.open.take() {
-            let stop = VarveError::new(ErrorCode::QueryCancelled, "the load was given up", "");
-            let _writer_gone = batches.send(Err(stop)).await;
             drop(batches);
-            let _stopped = writing.await;
+            let _cancelled = writing.end().await;
         }
     }
 }
@@ -153,17 +160,11 @@ impl SegmentStore {
         index: IndexId,
         keys: Vec<Keys>,
     ) -> Result<LoadedKeys> {
-        let store = Arc::clone(self);
-        let writing = tokio::task::spawn_blocking(move || {
+        let writing = Writing::start_blocking(self, move |store| {
             let sorted = SortedKeys::sort(&keys);
             let meta = write_run(store.files.as_ref(), &store.folder, (segment, index), &sorted)?;
             Ok(LoadedKeys { sorted, run: Arc::new(KeyRun::new(&store.files, &store.folder, meta)) })
         });
-        finished(writing).await
+        writing.end().await
     }
-}
-
-/// What a task came to; its panic goes on here.
-async fn finished<T>(task: JoinHandle<Result<T>>) -> Result<T> {
-    task.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
 }

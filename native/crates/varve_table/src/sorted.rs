@@ -9,6 +9,7 @@ use varve_types::Result;
 use crate::error::from_arrow;
 use crate::ids::ColumnId;
 use crate::rows::RowAddress;
+use crate::segment::unfinished;
 
 /// A run has so many bytes of rows in memory at most, unless one batch has more. Zone maps serve a column in a few runs as
 /// well as in one.
@@ -74,7 +75,7 @@ impl Run {
             Ok(Self { starts: starts.collect(), parts, places, next: 0 })
         })
         .await
-        .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+        .unwrap_or_else(|error| Err(unfinished(error)))
     }
 }
 

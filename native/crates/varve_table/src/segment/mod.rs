@@ -10,6 +10,7 @@ mod read;
 mod source;
 mod store;
 mod write;
+mod writing;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -33,6 +34,7 @@ pub(crate) use source::DAMAGE;
 pub(crate) use store::SegmentStore;
 
 pub(crate) use write::SegmentRows;
+pub(crate) use writing::{Writing, cancelled, unfinished};
 
 /// The folder of a database that holds its segments.
 pub(crate) const FOLDER: &str = "segments";

@@ -16,7 +16,7 @@ use vortex::session::VortexSession;
 use vortex_arrow::ArrowSessionExt;
 
 use super::file::SegmentFile;
-use super::{Segment, SegmentMeta, SegmentStore, file_name};
+use super::{Segment, SegmentMeta, SegmentStore, Writing, file_name};
 use crate::compression::{self, Layout, SAMPLE_ROWS, Sample};
 use crate::error::{damaged, from_io, from_vortex};
 use crate::ids::SegmentId;
@@ -45,10 +45,9 @@ impl SegmentStore {
         let written = stream_into(SegmentFile::new(file), rows, &self.session).await;
         let opened = match written {
             Ok((file, footer)) => {
-                let store = Arc::clone(self);
-                tokio::task::spawn_blocking(move || settle(&store, (id, layout), file, &footer))
-                    .await
-                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+                let settled =
+                    Writing::start_blocking(self, move |store| settle(store, (id, layout), file, &footer));
+                settled.end().await
             }
             Err(error) => Err(error),
         };
