@@ -13,6 +13,7 @@ use tokio::runtime::Handle;
 use varve_table::{DEFAULT_SCHEMA, Database, Threads};
 use varve_types::{ErrorCode, Result, VarveError};
 
+use crate::bounded::bounded;
 use crate::cardinality::{self, Learned};
 use crate::error::from_datafusion;
 use crate::files::{Confinement, FileRelations, Files, OnlyFiles};
@@ -266,9 +267,12 @@ fn state(
     settings.optimizer.hash_join_single_partition_threshold = (128 << 20).min(options.memory_bytes / 8);
     settings.optimizer.hash_join_single_partition_threshold_rows = 1 << 20;
     settings.optimizer.use_statistics_registry = true;
-    SessionStateBuilder::new()
+    let mut builder = SessionStateBuilder::new().with_default_features();
+    for function in builder.scalar_functions().iter_mut().flatten() {
+        *function = bounded(function);
+    }
+    builder
         .with_statistics_registry(cardinality::registry(Arc::clone(learned)))
-        .with_default_features()
         .with_config(config)
         .with_runtime_env(environment)
         .with_type_planner(Arc::new(VarveTypes))

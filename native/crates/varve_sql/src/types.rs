@@ -6,7 +6,9 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, TimeUnit};
 use datafusion::common::Result;
 use datafusion::logical_expr::planner::TypePlanner;
-use datafusion::sql::sqlparser::ast::DataType as SqlType;
+use datafusion::sql::sqlparser::ast::{ArrayElemTypeDef, DataType as SqlType};
+
+use crate::bounded::check_type;
 
 /// The name of Arrow's JSON type, and the metadata key that it stands under.
 const JSON: &str = "arrow.json";
@@ -42,10 +44,24 @@ impl TypePlanner for VarveTypes {
             | SqlType::Clob(_)
             | SqlType::Uuid => DataType::Utf8View,
             SqlType::Datetime(_) => DataType::Timestamp(TimeUnit::Microsecond, None),
+            SqlType::Array(_) => return check_places(sql_type).map(|()| None),
             _ => return Ok(None),
         };
         Ok(Some(Arc::new(Field::new("", data_type, true))))
     }
+}
+
+/// Refuses arrays with so many places, which the type itself says, that each value would be too large.
+fn check_places(sql_type: &SqlType) -> Result<()> {
+    let (mut inner, mut places) = (sql_type, DataType::Int64);
+    while let SqlType::Array(ArrayElemTypeDef::SquareBracket(item, size)) = inner {
+        if let Some(size) = size {
+            let size = i32::try_from(*size).unwrap_or(i32::MAX);
+            places = DataType::FixedSizeList(Arc::new(Field::new("", places, true)), size);
+        }
+        inner = item;
+    }
+    check_type(&places)
 }
 
 fn json() -> Field {
