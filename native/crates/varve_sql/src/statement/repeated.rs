@@ -1,8 +1,11 @@
 //! Columns of an answer that have the same name. SQL allows them, DataFusion does not: the second is renamed.
 
 use std::collections::HashSet;
+use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{Ident, Query, Select, SelectItem, SetExpr, Statement};
+use datafusion::sql::sqlparser::ast::{
+    Expr, Ident, Query, Select, SelectItem, SetExpr, Statement, UnaryOperator, VisitMut, VisitorMut,
+};
 
 /// Gives columns of the answer of `statement` that have the same text a name of their own: `a`, `a_2`, `a_3`. Those of
 /// queries within are left, where two columns of one name cannot be told apart.
@@ -38,11 +41,13 @@ fn rename_in(body: &mut SetExpr) {
 fn rename_columns(select: &mut Select) {
     let mut names = HashSet::new();
     for item in &mut select.projection {
-        let Some(name) = name_of(item) else { continue };
-        if names.insert(name.clone()) {
+        let Some((name, text)) = name_of(item) else { continue };
+        if names.insert(name) {
+            names.insert(text);
             continue;
         }
-        let free = (2..).map(|count| format!("{name}_{count}")).find(|name| names.insert(name.clone()));
+        let numbered = (2..).map(|count| format!("{text}_{count}"));
+        let free = std::iter::once(text.clone()).chain(numbered).find(|name| names.insert(name.clone()));
         let alias = Ident::with_quote('"', free.unwrap_or_default());
         match item {
             SelectItem::UnnamedExpr(expr) => {
@@ -54,14 +59,37 @@ fn rename_columns(select: &mut Select) {
     }
 }
 
-/// The name that an item gives its column, as far as its text tells.
-fn name_of(item: &SelectItem) -> Option<String> {
-    match item {
-        SelectItem::UnnamedExpr(expr) => Some(expr.to_string().to_lowercase()),
-        SelectItem::ExprWithAlias { alias, .. } if alias.quote_style.is_none() => {
-            Some(alias.value.to_lowercase())
+/// The name that an item gives its column, as far as its text tells, and the one that it is written with.
+fn name_of(item: &SelectItem) -> Option<(String, String)> {
+    let name = match item {
+        SelectItem::UnnamedExpr(expr) => {
+            let mut bare = expr.clone();
+            let walked = bare.visit(&mut Unnamed);
+            debug_assert!(walked.is_continue(), "it goes through the whole expression");
+            return Some((bare.to_string().to_lowercase(), expr.to_string().to_lowercase()));
         }
-        SelectItem::ExprWithAlias { alias, .. } => Some(alias.value.clone()),
-        _ => None,
+        SelectItem::ExprWithAlias { alias, .. } if alias.quote_style.is_none() => alias.value.to_lowercase(),
+        SelectItem::ExprWithAlias { alias, .. } => alias.value.clone(),
+        _ => return None,
+    };
+    Some((name.clone(), name))
+}
+
+/// Leaves out what DataFusion leaves out of a column's name: brackets, casts, and the sign of `+ a`. It puts brackets around
+/// what has one operand.
+struct Unnamed;
+
+impl VisitorMut for Unnamed {
+    type Break = ();
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        let place = std::mem::replace(expr, Expr::value(datafusion::sql::sqlparser::ast::Value::Null));
+        *expr = match place {
+            Expr::Nested(inner) | Expr::UnaryOp { op: UnaryOperator::Plus, expr: inner } => *inner,
+            Expr::Cast { expr: inner, .. } => *inner,
+            operation @ Expr::UnaryOp { .. } => Expr::Nested(Box::new(operation)),
+            other => other,
+        };
+        ControlFlow::Continue(())
     }
 }
