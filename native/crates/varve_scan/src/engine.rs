@@ -87,7 +87,8 @@ impl Engine {
     /// Plans stop between two batches by themselves when nobody reads them: nothing works for longer.
     pub fn interrupt(&self) {}
 
-    /// Closes it. When there are no other users, the directory can be opened again afterwards; else when the last one ends.
+    /// Closes it. When there are no other users, the directory can be opened again afterwards; else when the last one
+    /// ends.
     /// Cost: blocks until upkeep has stopped and the last commit is durable; do not call it on a thread of a runtime.
     pub fn close(self) {
         self.handle().block_on(self.inner.database.clone().close());

@@ -44,11 +44,11 @@ pub struct Options {
     pub memory_bytes: usize,
     /// Threads that queries run on, and streams that a scan is divided into.
     pub threads: usize,
-    /// Where operators spill; when `None`, the folder `spill` of the database, or the system's for temporary files when there
-    /// is no database, or one that is only read.
+    /// Where operators spill; when `None`, the folder `spill` of the database, or the system's for temporary files when
+    /// there is no database, or one that is only read.
     pub spill_folder: Option<PathBuf>,
-    /// Folders that SQL may read and write files in, with everything below them. They must be there; the directory of the
-    /// database is never among them, wherever it lies.
+    /// Folders that SQL may read and write files in, with everything below them. They must be there; the directory of
+    /// the database is never among them, wherever it lies.
     pub allowed_folders: Vec<PathBuf>,
 }
 
@@ -140,12 +140,14 @@ impl Engine {
         Arc::strong_count(&self.inner)
     }
 
-    /// Stops what works for long without waiting for anything; such statements end with `STORE_CLOSED`. The others run on.
+    /// Stops what works for long without waiting for anything; such statements end with `STORE_CLOSED`. The others run
+    /// on.
     pub fn interrupt(&self) {
         self.inner.closing.set();
     }
 
-    /// Closes it. When there are no other users, the directory can be opened again afterwards; else when the last one ends.
+    /// Closes it. When there are no other users, the directory can be opened again afterwards; else when the last one
+    /// ends.
     /// Cost: blocks until upkeep has stopped and the last commit is durable; do not call it on a thread of a runtime.
     pub fn close(self) {
         if let Some(database) = self.inner.database.clone() {
@@ -260,10 +262,12 @@ fn state(
     let settings = config.options_mut();
     settings.sql_parser.map_string_types_to_utf8view = true;
     settings.execution.parquet.pushdown_filters = true;
-    // Each thread's sort sets so much aside to merge what it spilt: all of them together must not be most of a small pool.
+    // Each thread's sort sets so much aside to merge what it spilt: all of them together must not be most of a small
+    // pool.
     let aside = settings.execution.sort_spill_reservation_bytes;
     settings.execution.sort_spill_reservation_bytes = aside.min(options.memory_bytes / (8 * threads));
-    // One table that all threads look up in needs no repartitioning of the rows that look; only large ones are worth that.
+    // One table that all threads look up in needs no repartitioning of the rows that look; only large ones are worth
+    // that.
     settings.optimizer.hash_join_single_partition_threshold = (128 << 20).min(options.memory_bytes / 8);
     settings.optimizer.hash_join_single_partition_threshold_rows = 1 << 20;
     settings.optimizer.use_statistics_registry = true;

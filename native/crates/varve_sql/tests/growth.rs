@@ -1,8 +1,8 @@
-//! Functions whose answer is as long as an argument says, and arguments at the ends of their types: an error or an answer,
-//! soon, with little memory, and the engine goes on.
+//! Functions whose answer is as long as an argument says, and arguments at the ends of their types: an error or an
+//! answer, soon, with little memory, and the engine goes on.
 //!
-//! Each test runs in a process of its own, whose address space is limited: a value that is made though it should be refused
-//! ends that process, and not the machine's others.
+//! Each test runs in a process of its own, whose address space is limited: a value that is made though it should be
+//! refused ends that process, and not the machine's others.
 
 use std::process::Command;
 use std::time::Duration;
@@ -67,7 +67,8 @@ impl Asked {
     }
 }
 
-/// `array_resize([1], 1e12)` asked the allocator for eight terabytes, and the process ended; `array_repeat(1, 2e9)` took 16 GB.
+/// `array_resize([1], 1e12)` asked the allocator for eight terabytes, and the process ended; `array_repeat(1, 2e9)`
+/// took 16 GB.
 #[test]
 fn values_that_would_fill_memory_are_refused() {
     with_little_memory("values_that_would_fill_memory_are_refused", refuse_large_values);
@@ -147,7 +148,8 @@ fn make_usual_values(asked: &Asked) {
     check("SELECT range(TIMESTAMP '2026-01-01', TIMESTAMP '2026-12-31', INTERVAL '1 month') FROM t");
 }
 
-/// A file of Arrow that could not be read as such was read as a stream, whose first four bytes are a length: those of the mark
+/// A file of Arrow that could not be read as such was read as a stream, whose first four bytes are a length: those of
+/// the mark
 /// `ARROW1` say 1.3 GB. One of a hundred bytes took so much memory, and its reader wrote all of it.
 #[test]
 fn an_unreadable_file_takes_little_memory() {

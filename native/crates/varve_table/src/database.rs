@@ -40,8 +40,8 @@ pub struct Options {
     pub writer_wait: Duration,
     /// Rewrites tables in the background after commits, as they need it.
     pub upkeep: bool,
-    /// Lays tables out anew in the background, for what is asked of them, when that pays, and writes down what was asked. In
-    /// the background there must be upkeep.
+    /// Lays tables out anew in the background, for what is asked of them, when that pays, and writes down what was
+    /// asked. In the background there must be upkeep.
     pub adapt: bool,
     /// How segments reach the disk. The catalogue is SQLite's and always on the real one.
     pub files: Arc<dyn Files>,
@@ -93,8 +93,8 @@ impl Database {
     /// Opens or creates the database in `dir`. Background work and segment writes run on `runtime`.
     ///
     /// # Errors
-    /// `STORE_LOCKED`, `STORE_MISSING`, `STORE_EXISTS`, `STORE_FOREIGN`, `STORE_NEWER_FORMAT`, `STORE_DAMAGED`, or what the
-    /// file system answers.
+    /// `STORE_LOCKED`, `STORE_MISSING`, `STORE_EXISTS`, `STORE_FOREIGN`, `STORE_NEWER_FORMAT`, `STORE_DAMAGED`, or what
+    /// the file system answers.
     /// Cost: reads the whole catalogue and the footers of all segments; blocks.
     pub fn open(dir: &Path, options: &Options, runtime: &Handle) -> Result<Self> {
         let files = Arc::clone(&options.files);
@@ -213,8 +213,8 @@ impl Database {
         self.inner.upkeep.failure()
     }
 
-    /// Closes the database and waits until background work has let go of it: then it can be opened again, unless another
-    /// clone, or a transaction, is still held.
+    /// Closes the database and waits until background work has let go of it: then it can be opened again, unless
+    /// another clone, or a transaction, is still held.
     pub async fn close(self) {
         self.inner.upkeep.stop().await;
         // What was seen and not written down is only missed.

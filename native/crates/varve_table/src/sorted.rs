@@ -11,8 +11,8 @@ use crate::ids::ColumnId;
 use crate::rows::RowAddress;
 use crate::segment::unfinished;
 
-/// A run has so many bytes of rows in memory at most, unless one batch has more. Zone maps serve a column in a few runs as
-/// well as in one.
+/// A run has so many bytes of rows in memory at most, unless one batch has more. Zone maps serve a column in a few runs
+/// as well as in one.
 const RUN_BYTES_MAX: usize = 256 << 20;
 /// A run has so many rows at most: those of a segment.
 const RUN_ROWS_MAX: usize = 1 << 22;

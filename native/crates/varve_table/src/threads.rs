@@ -36,8 +36,8 @@ impl Threads {
         self.0.as_ref().expect("it is there until it is dropped").handle()
     }
 
-    /// Waits until tasks that were told to end have ended. A task that is stopped with its runtime may be waiting for another
-    /// that was stopped before; Vortex calls that a panic.
+    /// Waits until tasks that were told to end have ended. A task that is stopped with its runtime may be waiting for
+    /// another that was stopped before; Vortex calls that a panic.
     /// Cost: blocks, a second at most; do not call it on a thread of a runtime.
     pub fn settle(&self) {
         let begun = Instant::now();

@@ -75,8 +75,8 @@ fn name_of(item: &SelectItem) -> Option<(String, String)> {
     Some((name.clone(), name))
 }
 
-/// Leaves out what DataFusion leaves out of a column's name: brackets, casts, and the sign of `+ a`. It puts brackets around
-/// what has one operand.
+/// Leaves out what DataFusion leaves out of a column's name: brackets, casts, and the sign of `+ a`. It puts brackets
+/// around what has one operand.
 struct Unnamed;
 
 impl VisitorMut for Unnamed {

@@ -59,7 +59,8 @@ pub struct SegmentMeta {
     pub layout: Layout,
 }
 
-/// A segment. It stays readable as long as somebody holds it; its file goes with the last holder unless a commit names it.
+/// A segment. It stays readable as long as somebody holds it; its file goes with the last holder unless a commit names
+/// it.
 pub struct Segment {
     meta: SegmentMeta,
     file: VortexFile,
@@ -73,8 +74,8 @@ impl Segment {
     /// Opens the file that `meta` describes.
     ///
     /// # Errors
-    /// `STORE_DAMAGED` when length, footer or structure are not those that were written; `STORE_IO` and its kin when the
-    /// file cannot be opened.
+    /// `STORE_DAMAGED` when length, footer or structure are not those that were written; `STORE_IO` and its kin when
+    /// the file cannot be opened.
     pub(crate) fn open(store: &Arc<SegmentStore>, meta: SegmentMeta) -> Result<Self> {
         let path = store.folder.join(file_name(meta.id));
         let io = |doing: &'static str| {

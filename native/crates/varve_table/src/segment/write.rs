@@ -35,8 +35,8 @@ impl SegmentStore {
     /// Writes `rows` as segment `id` and opens it: durable and verified, but not live before a commit says so.
     ///
     /// # Errors
-    /// The first error of `rows`; `STORE_FULL` and its kin of the file; `STORE_DAMAGED` when what is read back is not what
-    /// was written. The file is removed again then, or when the database is next opened.
+    /// The first error of `rows`; `STORE_FULL` and its kin of the file; `STORE_DAMAGED` when what is read back is not
+    /// what was written. The file is removed again then, or when the database is next opened.
     pub(crate) async fn write_segment(self: &Arc<Self>, id: SegmentId, rows: SegmentRows) -> Result<Segment> {
         let path = self.folder.join(file_name(id));
         let file =

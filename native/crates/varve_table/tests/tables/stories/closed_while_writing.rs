@@ -1,6 +1,7 @@
-//! Closing a database ended its upkeep in the middle of a segment, and nobody waited for the segment's writer. It wrote on
-//! while the threads went: "Runtime dropped task without completing it", said a panic of Vortex on standard error. Had the
-//! threads stayed, it would have removed its file at its end, under a name that the next opening could have given to another.
+//! Closing a database ended its upkeep in the middle of a segment, and nobody waited for the segment's writer. It wrote
+//! on while the threads went: "Runtime dropped task without completing it", said a panic of Vortex on standard error.
+//! Had the threads stayed, it would have removed its file at its end, under a name that the next opening could have
+//! given to another.
 
 use std::sync::Arc;
 use std::time::Duration;
