@@ -129,8 +129,9 @@ class Result<R extends object> implements QueryResult<R> {
   }
 
   async *batches(): AsyncIterableIterator<RowBatch<R>> {
-    const decoder = new IpcDecoder(this.#schema.message);
+    let decoder: IpcDecoder | undefined;
     for await (const part of this.#parts()) {
+      decoder ??= new IpcDecoder(this.#schema.message);
       const batch = new Batch<R>(this.#schema.arrowFields, decoder.decode(part), this.#modes);
       if (batch.rowCount > 0) yield batch;
     }
@@ -151,8 +152,11 @@ class Result<R extends object> implements QueryResult<R> {
   }
 
   async *#tables(): AsyncGenerator<Table> {
-    const decoder = new IpcDecoder(this.#schema.message);
-    for await (const part of this.#parts()) yield decoder.decode(part).table;
+    let decoder: IpcDecoder | undefined;
+    for await (const part of this.#parts()) {
+      decoder ??= new IpcDecoder(this.#schema.message);
+      yield decoder.decode(part).table;
+    }
   }
 
   /** The messages of the batches, in order, to whoever comes first. */

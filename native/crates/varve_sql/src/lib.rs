@@ -35,5 +35,5 @@ pub use engine::{Engine, Options};
 pub use output::Output;
 pub use param::{Param, number_names};
 pub use progress::Progress;
-pub use session::{Params, Session};
+pub use session::{AtOnce, Params, Session};
 pub use system::TableAdaptation;

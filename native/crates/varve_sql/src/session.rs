@@ -21,16 +21,34 @@ use crate::engine::Engine;
 use crate::error::{defect, from_datafusion};
 use crate::output::{AbortOnDrop, Output};
 use crate::planner::Planner;
-use crate::plans::{self, PlanKey};
+use crate::plans::{self, GivenRows, Kept, PlanKey};
 use crate::progress::Progress;
 use crate::sort_merge;
-use crate::statement;
+use crate::statement::{self, InsertRows};
 
 /// Parameters of a statement, by position: `$1` or the first `?` is the first.
 #[derive(Clone, Debug, Default)]
 pub struct Params {
     /// The values.
     pub values: Vec<ScalarValue>,
+}
+
+/// Parameters of more bytes are no small matter.
+const SMALL_BYTES_MAX: usize = 64 << 10;
+
+impl Params {
+    /// Whether what is made of them takes no time worth mentioning.
+    pub(crate) fn are_small(&self) -> bool {
+        self.values.iter().map(ScalarValue::size).sum::<usize>() <= SMALL_BYTES_MAX
+    }
+}
+
+/// What [`Session::at_once`] did.
+pub enum AtOnce {
+    /// The whole answer of a query.
+    Answered(Result<RecordBatch>),
+    /// Rows were inserted, or refused: `inserted` is or will be called.
+    Inserting,
 }
 
 /// A connection of one user. Cheap to clone; clones share the transaction.
@@ -162,21 +180,70 @@ impl Session {
         self.run(sql, params).await
     }
 
+    /// Does a statement on the calling thread, if what is kept of it says that this takes a few microseconds: a query of
+    /// parameters alone, or an INSERT of them, whose number of rows `inserted` gets when they are durable. `None` when
+    /// nothing was done.
+    ///
+    /// Cost: microseconds; it never waits for another statement. Keys of unique indexes are looked up.
+    pub fn at_once(
+        &self,
+        sql: &str,
+        params: &Params,
+        inserted: impl FnOnce(Result<u64>) + Send + 'static,
+    ) -> Option<AtOnce> {
+        if !params.are_small() || self.open.try_lock().ok()?.is_some() {
+            return None;
+        }
+        let key = PlanKey::new(sql, &self.snapshot(), params)?;
+        match self.engine.plans().find(&key)? {
+            Kept::Query(_) => None,
+            Kept::Given(rows) => Some(AtOnce::Answered(rows.evaluate(params).map_err(from_datafusion))),
+            Kept::Insert(insert) => {
+                let database = self.engine.database().ok().filter(|_| self.pinned.is_none())?;
+                let mut transaction = database.try_begin()?;
+                if !insert.fits(&transaction) || !insert.is_quick(&transaction) {
+                    return None;
+                }
+                match insert.apply(&mut transaction, params) {
+                    Ok(count) => transaction.commit_then(move |durable| inserted(durable.map(|_| count))),
+                    Err(error) => inserted(Err(error)),
+                }
+                Some(AtOnce::Inserting)
+            }
+        }
+    }
+
     async fn run(&self, sql: &str, params: &Params) -> Result<Output> {
         let run = Run { engine: &self.engine, params };
         let seen = self.settled().await;
         let key = seen.as_ref().and_then(|version| PlanKey::new(sql, version, params));
         if let (Some(key), Some(version)) = (&key, &seen)
-            && let Some(plan) = self.engine.plans().find(key)
+            && let Some(kept) = self.engine.plans().find(key)
+            && let Some(answer) = self.kept(&run, version, kept).await
         {
-            return run.kept(version, &plan).await;
+            return answer;
         }
         let mut output = Output::done(None);
         let mut statements = statement::parse::all(sql)?;
-        if let (Some(key), Some(version), [Statement::Query(_)]) = (key, seen, statements.as_slice())
-            && let Some(statement) = statements.pop()
-        {
-            return run.query_and_keep(key, version, statement).await;
+        if let (Some(key), Some(version), [statement]) = (key, seen, statements.as_slice()) {
+            match statement {
+                Statement::Query(_) if key.is_for_queries() => {
+                    if let Some(statement) = statements.pop() {
+                        return run.query_and_keep(key, version, statement).await;
+                    }
+                }
+                Statement::Insert(_) if self.pinned.is_none() => {
+                    let planner = run.planner(version);
+                    if let Some(insert) = InsertRows::of(&planner, statement, key.types()) {
+                        let insert = Arc::new(insert);
+                        self.engine.plans().keep(key, Kept::Insert(Arc::clone(&insert)));
+                        if let Some(answer) = self.insert(&insert, params).await {
+                            return answer;
+                        }
+                    }
+                }
+                _ => {}
+            }
         }
         if !self.controls
             && let Some(control) = statements.iter().find(|statement| statement::control::is_end(statement))
@@ -188,6 +255,49 @@ impl Session {
             output = self.run_one(statement, params).await?;
         }
         Ok(output)
+    }
+
+    /// Runs what was kept of a statement; `None` when it does not serve any more, or not for these parameters.
+    async fn kept(&self, run: &Run<'_>, version: &Version, kept: Kept) -> Option<Result<Output>> {
+        match kept {
+            Kept::Query(plan) => Some(run.kept(version, &plan).await),
+            Kept::Given(rows) => {
+                Some(rows.evaluate(run.params).map(Output::of_batch).map_err(from_datafusion))
+            }
+            Kept::Insert(insert) => self.insert(&insert, run.params).await,
+        }
+    }
+
+    /// Inserts rows of parameters; `None` when the table was redefined meanwhile, or when they are many bytes.
+    async fn insert(&self, insert: &InsertRows, params: &Params) -> Option<Result<Output>> {
+        if self.pinned.is_some() || !params.are_small() {
+            return None;
+        }
+        let mut open = self.open.lock().await;
+        if open.as_ref().is_some_and(|open| !insert.fits(&open.transaction)) {
+            return None;
+        }
+        if open.is_some() {
+            let count = changing(&mut open, async |transaction| insert.apply(transaction, params)).await;
+            return Some(count.map(|count| Output::done(Some(count))));
+        }
+        drop(open);
+        let begun = match self.engine.database() {
+            Ok(database) => database.begin_changing().await,
+            Err(error) => Err(error),
+        };
+        let mut transaction = match begun {
+            Ok(transaction) => transaction,
+            Err(error) => return Some(Err(error)),
+        };
+        if !insert.fits(&transaction) {
+            return None;
+        }
+        let count = insert.apply(&mut transaction, params);
+        Some(match count {
+            Ok(count) => transaction.commit().await.map(|_| Output::done(Some(count))),
+            Err(error) => Err(error),
+        })
     }
 
     async fn run_one(&self, statement: statement::Parsed, params: &Params) -> Result<Output> {
@@ -304,9 +414,15 @@ impl<'r> Run<'r> {
         let plan = planner.unbound(statement).map_err(from_datafusion)?;
         // What cannot be optimised with open parameters may still be when they are known.
         let kept = plans::may_be_kept(&plan).then(|| planner.state.optimize(&plan).ok()).flatten();
+        if let Some(rows) = kept.as_ref().and_then(|optimised| GivenRows::of(optimised, key.types()))
+            && let Ok(batch) = rows.evaluate(self.params)
+        {
+            self.engine.plans().keep(key, Kept::Given(Arc::new(rows)));
+            return Ok(Output::of_batch(batch));
+        }
         match kept.map(Arc::new) {
             Some(optimised) => {
-                self.engine.plans().keep(key, Arc::clone(&optimised));
+                self.engine.plans().keep(key, Kept::Query(Arc::clone(&optimised)));
                 self.kept(&version, &optimised).await
             }
             None => {

@@ -6,7 +6,6 @@ use std::thread::JoinHandle;
 
 use arc_swap::ArcSwap;
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use tokio::sync::oneshot;
 use varve_types::{ErrorCode, Result, VarveError};
 
 use crate::catalogue::{Catalogue, Commit};
@@ -25,7 +24,32 @@ pub(crate) struct Job {
     /// Files that it takes out of use.
     pub retired: Vec<Arc<StoredFile>>,
     /// Told when it is durable and readers see it.
-    pub done: oneshot::Sender<Result<()>>,
+    pub done: Done,
+}
+
+/// Who waits for a commit; told once, on the committing thread, whose time it must not take.
+pub(crate) struct Done(Option<Box<dyn FnOnce(Result<()>) + Send>>);
+
+impl Done {
+    /// `tell` is called with the outcome.
+    pub(crate) fn new(tell: impl FnOnce(Result<()>) + Send + 'static) -> Self {
+        Self(Some(Box::new(tell)))
+    }
+
+    fn send(mut self, outcome: Result<()>) {
+        if let Some(tell) = self.0.take() {
+            tell(outcome);
+        }
+    }
+}
+
+impl Drop for Done {
+    /// A commit that nobody took because the committing thread had ended.
+    fn drop(&mut self) {
+        if let Some(tell) = self.0.take() {
+            tell(Err(VarveError::new(ErrorCode::StoreClosed, "the database is closed", "")));
+        }
+    }
 }
 
 /// The way to the committing thread, which ends when this is dropped.
@@ -102,7 +126,7 @@ impl Loop {
                     self.failure = Some(error.to_string());
                     let mut group = group.into_iter();
                     if let Some(first) = group.next() {
-                        let _caller_gone = first.done.send(Err(error));
+                        first.done.send(Err(error));
                     }
                     return self.refuse(group);
                 }
@@ -121,14 +145,14 @@ impl Loop {
             }
             // Whoever is told may look whether the files are gone.
             drop((changes, version, retired));
-            let _caller_gone = done.send(Ok(()));
+            done.send(Ok(()));
         }
     }
 
     fn refuse(&self, jobs: impl Iterator<Item = Job>) {
         let why = self.failure.as_deref().unwrap_or_default();
         for job in jobs {
-            let _caller_gone = job.done.send(Err(poisoned(why)));
+            job.done.send(Err(poisoned(why)));
         }
     }
 }

@@ -164,7 +164,8 @@ impl Database {
     }
 
     /// The same at once; `None` when another transaction holds the writer.
-    pub(crate) fn try_begin(&self) -> Option<Transaction> {
+    #[must_use]
+    pub fn try_begin(&self) -> Option<Transaction> {
         let writer = Arc::clone(&self.inner.writer).try_lock_owned().ok()?;
         Some(Transaction::new(self.clone(), writer))
     }

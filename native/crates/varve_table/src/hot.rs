@@ -47,6 +47,12 @@ impl HotChunk {
         self.bounds[position].get_or_init(|| ColumnBounds::of(self.batch.column(position)))
     }
 
+    /// Whether it becomes one chunk with so many rows that come behind it, the first of which has this number.
+    fn merges(&self, first_row: u64, after: usize) -> bool {
+        let before = self.batch.num_rows();
+        before < 2 * after && before + after <= MERGED_ROWS_MAX && self.end_row() == first_row
+    }
+
     /// One past the number of its last row.
     #[must_use]
     pub fn end_row(&self) -> u64 {
@@ -130,6 +136,19 @@ impl HotRows {
         self.chunks.iter().map(|chunk| chunk.batch.get_array_memory_size()).sum()
     }
 
+    /// How many rows are copied when so many are added: what a row costs at worst, which is little on average.
+    #[must_use]
+    pub fn merged_with(&self, rows: usize) -> usize {
+        let (mut first_row, mut merged) = (self.next_row, rows);
+        for last in self.chunks.iter().rev() {
+            if !last.merges(first_row, merged) {
+                break;
+            }
+            (first_row, merged) = (last.first_row, merged + last.batch.num_rows());
+        }
+        merged
+    }
+
     /// Adds rows at the end.
     pub(crate) fn append(&mut self, batch: RecordBatch) -> Result<()> {
         let rows = batch.num_rows();
@@ -139,8 +158,7 @@ impl HotRows {
         let (mut first_row, mut batch) = (self.next_row, batch);
         self.next_row += rows as u64;
         while let Some(last) = self.chunks.last() {
-            let (before, after) = (last.batch.num_rows(), batch.num_rows());
-            if before >= 2 * after || before + after > MERGED_ROWS_MAX || last.end_row() != first_row {
+            if !last.merges(first_row, batch.num_rows()) {
                 break;
             }
             batch = concat(&last.batch, &batch).map_err(|error| from_arrow(error, "merging hot rows"))?;

@@ -16,10 +16,11 @@ use tokio::sync::{OwnedMutexGuard, oneshot};
 use varve_types::{ErrorCode, Result, VarveError};
 
 use crate::change::Change;
-use crate::committer::Job;
+use crate::committer::{Done, Job};
 use crate::database::{Database, Writer};
 use crate::definition::{Index, Table, View};
 use crate::error::from_arrow;
+use crate::hot::HotRows;
 use crate::ids::{CommitSeq, IndexId, TableId};
 use crate::ipc;
 use crate::key::{Duplicate, KeyColumns, SortedKeys, check_unique, first_duplicate};
@@ -27,6 +28,7 @@ use crate::load::{Load, LoadedKeys, LoadedSegment};
 use crate::rows::RowSet;
 use crate::statistics::TableStatistics;
 use crate::stored_file::StoredFile;
+use crate::upkeep;
 use crate::version::{LiveSegment, TableVersion, Version};
 
 /// Batches that come together and have no more rows than this stay hot; others become a segment at once.
@@ -101,6 +103,18 @@ impl Transaction {
     #[must_use]
     pub fn snapshot(&self) -> Arc<Version> {
         Arc::new(self.version.clone())
+    }
+
+    /// The hot rows of a table, with its own changes; `None` when there is no such table.
+    #[must_use]
+    pub fn hot(&self, table: TableId) -> Option<&HotRows> {
+        self.version.tables.get(&table).map(|version| &version.hot)
+    }
+
+    /// The number of the definitions that it sees, [`Version::definitions`].
+    #[must_use]
+    pub fn definitions(&self) -> u64 {
+        self.version.definitions
     }
 
     /// Whether it created, altered or dropped something.
@@ -214,6 +228,17 @@ impl Transaction {
         Ok(appended)
     }
 
+    /// The same of few rows, which are there already and stay hot.
+    ///
+    /// # Errors
+    /// As [`Self::append`].
+    /// Cost: copies the hot rows that [`HotRows::merged_with`] says, and looks keys up.
+    pub fn append_few(&mut self, table: TableId, rows: &RecordBatch) -> Result<u64> {
+        let batch = self.table(table)?.table.store_batch(rows)?;
+        self.append_hot(table, batch)?;
+        Ok(rows.num_rows() as u64)
+    }
+
     /// Deletes rows that this transaction's snapshot shows; how many there were. Rows that are gone are ignored.
     pub fn delete(&mut self, table: TableId, mut rows: RowSet) -> Result<u64> {
         let version = self.table(table)?;
@@ -266,9 +291,21 @@ impl Transaction {
     /// # Errors
     /// `STORE_FULL` and its kin when they could not be written: whether they were is then unknown until the database is
     /// opened again. `STORE_POISONED` when an earlier commit failed.
-    pub async fn commit(mut self) -> Result<CommitSeq> {
+    pub async fn commit(self) -> Result<CommitSeq> {
+        let (done, durable) = oneshot::channel();
+        self.commit_then(|outcome| {
+            let _caller_gone = done.send(outcome);
+        });
+        durable.await.unwrap_or_else(|_| {
+            Err(VarveError::new(ErrorCode::EngineDefect, "a commit was forgotten", "please report it"))
+        })
+    }
+
+    /// The same without waiting: `done` is called with the outcome, on the committing thread, which it must not hold up; at
+    /// once when there is nothing to write.
+    pub fn commit_then(mut self, done: impl FnOnce(Result<CommitSeq>) + Send + 'static) {
         let Some(mut writer) = self.writer.take().filter(|_| !self.changes.is_empty()) else {
-            return Ok(self.version.seq);
+            return done(Ok(self.version.seq));
         };
         self.version.seq = CommitSeq(writer.version.seq.0 + 1);
         for id in self.stale {
@@ -278,19 +315,21 @@ impl Transaction {
         }
         let version = Arc::new(self.version);
         let seq = version.seq;
-        let (done, durable) = oneshot::channel();
         writer.version = Arc::clone(&version);
-        let job = Job { changes: self.changes, version, retired: self.retired, done };
-        self.database.inner().committer.submit(job);
-        drop(writer);
-        match durable.await {
-            Ok(result) => {
-                result?;
-                self.database.inner().upkeep.wake();
-                Ok(seq)
+        let tables = self.changes.iter().filter_map(Change::rows_of);
+        let is_due =
+            tables.filter_map(|id| version.tables.get(&id)).any(|table| upkeep::due(table).is_some());
+        let inner = self.database.inner();
+        // Not the database: the committing thread would wait for itself if it were the last to let go of it.
+        let upkeep = is_due.then(|| Arc::clone(inner.upkeep.waker()));
+        let done = Done::new(move |outcome| {
+            if let (Ok(()), Some(upkeep)) = (&outcome, upkeep) {
+                upkeep.notify_one();
             }
-            Err(_) => Err(VarveError::new(ErrorCode::StoreClosed, "the database is closed", "")),
-        }
+            done(outcome.map(|()| seq));
+        });
+        inner.committer.submit(Job { changes: self.changes, version, retired: self.retired, done });
+        drop(writer);
     }
 
     pub(crate) fn table(&self, id: TableId) -> Result<&Arc<TableVersion>> {

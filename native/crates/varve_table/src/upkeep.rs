@@ -92,11 +92,6 @@ impl Upkeep {
         &self.wake
     }
 
-    /// Something was committed.
-    pub(crate) fn wake(&self) {
-        self.wake.notify_one();
-    }
-
     /// Why the last upkeep failed; `None` when it did not.
     pub(crate) fn failure(&self) -> Option<Arc<VarveError>> {
         self.failure.lock().clone()

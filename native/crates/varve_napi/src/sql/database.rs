@@ -69,6 +69,13 @@ pub fn open_database<'env>(
     })
 }
 
+/// Where a statement runs, and how its answer comes.
+pub struct Place {
+    pub session: Result<Session, VarveError>,
+    /// Rows that a batch has at most, if the caller said so.
+    pub batch_rows: Option<usize>,
+}
+
 pub struct Shared {
     engine: Mutex<Option<Engine>>,
     closing: watch::Sender<bool>,
@@ -86,19 +93,11 @@ impl Shared {
         transaction.map_or_else(|| Ok(behind::session(&engine)), NativeTransaction::session)
     }
 
-    /// Starts what `answer` makes of the session that `options` name.
+    /// Where a statement runs, as `options` say.
     ///
     /// # Safety
     /// `env` and `options` are valid for this call, on the JavaScript thread.
-    pub unsafe fn start<F>(
-        &self,
-        env: sys::napi_env,
-        options: sys::napi_value,
-        answer: impl FnOnce(Session) -> F + Send + 'static,
-    ) -> napi::Result<NativeQuery>
-    where
-        F: Future<Output = Result<Output, VarveError>> + Send + 'static,
-    {
+    pub unsafe fn place(&self, env: sys::napi_env, options: sys::napi_value) -> napi::Result<Place> {
         // SAFETY: the caller vouches for both.
         let (transaction, snapshot, batch_rows) = unsafe {
             let batch_rows = property(env, options, c"batchRows")?;
@@ -117,9 +116,21 @@ impl Shared {
             }
             Some(_) => Err(VarveError::new(ErrorCode::StoreClosed, "the snapshot was released", "")),
         };
+        Ok(Place { session, batch_rows })
+    }
+
+    /// Starts what `answer` makes of the session.
+    pub fn start<F>(
+        &self,
+        Place { session, batch_rows }: Place,
+        answer: impl FnOnce(Session) -> F + Send + 'static,
+    ) -> NativeQuery
+    where
+        F: Future<Output = Result<Output, VarveError>> + Send + 'static,
+    {
         let answer = async move { answer(session?).await }.boxed();
         let closing = self.closing.subscribe();
-        Ok(NativeQuery::begin(Start { answer, batch_rows, tasks: self.tasks.clone(), closing }))
+        NativeQuery::begin(Start { answer, batch_rows, tasks: self.tasks.clone(), closing })
     }
 
     pub fn tasks(&self) -> &Tasks {

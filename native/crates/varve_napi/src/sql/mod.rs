@@ -9,12 +9,15 @@ mod batches;
 mod database;
 #[cfg(feature = "sql")]
 mod given;
+mod head;
 mod ipc;
 mod packed_row;
 mod params;
 mod point;
 mod promise;
 mod query;
+#[cfg(feature = "sql")]
+mod slot;
 mod transaction;
 #[cfg(all(feature = "scan", not(feature = "sql")))]
 mod with_plans;

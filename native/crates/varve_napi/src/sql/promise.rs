@@ -48,11 +48,7 @@ impl Tasks {
         T: ToNapiValue + Send + 'static,
         F: Future<Output = Result<T, VarveError>> + Send + 'static,
     {
-        let (settle, promise) = self.way.open(env)?;
-        let promised = Promised(Some(Box::new(move |outcome: Outcome<T>| {
-            // SAFETY: it is called on the JavaScript thread with its environment.
-            settle.with(Box::new(move |env| unsafe { Outcome::to_napi_value(env, outcome) }));
-        })));
+        let (promised, promise) = self.promised(env)?;
         self.handle.spawn(async move {
             let outcome = match AssertUnwindSafe(work).catch_unwind().await {
                 Ok(result) => Outcome(result),
@@ -62,13 +58,45 @@ impl Tasks {
         });
         Ok(promise)
     }
+
+    /// A promise, and what keeps it from any thread.
+    pub fn promised<'env, T: ToNapiValue + Send + 'static>(
+        &self,
+        env: &'env Env,
+    ) -> napi::Result<(Promised<T>, Object<'env>)> {
+        let (settle, promise) = self.way.open(env)?;
+        let keep = move |outcome: Outcome<T>| {
+            // SAFETY: it is called on the JavaScript thread with its environment.
+            settle.with(Box::new(move |env| unsafe { Outcome::to_napi_value(env, outcome) }));
+        };
+        Ok((Promised(Some(Box::new(keep))), promise))
+    }
+
+    /// A promise that is kept already.
+    #[cfg(feature = "sql")]
+    pub fn kept<'env, T: ToNapiValue>(
+        &self,
+        env: &'env Env,
+        outcome: Outcome<T>,
+    ) -> napi::Result<Object<'env>> {
+        let (mut deferred, mut promise) = (ptr::null_mut(), ptr::null_mut());
+        // SAFETY: `env` is valid for this call, on the JavaScript thread; the out pointers are locals; a deferred is settled
+        // once.
+        unsafe {
+            let value = Outcome::to_napi_value(env.raw(), outcome)?;
+            check(sys::napi_create_promise(env.raw(), &raw mut deferred, &raw mut promise))?;
+            check(sys::napi_resolve_deferred(env.raw(), deferred, value))?;
+        }
+        Ok(Object::from_raw(env.raw(), promise))
+    }
 }
 
 /// A promise that is kept even when its task is dropped, which happens when the engine's runtime has ended.
-struct Promised<T>(Option<Box<dyn FnOnce(Outcome<T>) + Send>>);
+pub struct Promised<T>(Option<Box<dyn FnOnce(Outcome<T>) + Send>>);
 
 impl<T> Promised<T> {
-    fn keep(mut self, outcome: Outcome<T>) {
+    /// Resolves it.
+    pub fn keep(mut self, outcome: Outcome<T>) {
         if let Some(settle) = self.0.take() {
             settle(outcome);
         }

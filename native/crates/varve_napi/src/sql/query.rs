@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use napi::Env;
-use napi::bindgen_prelude::{Object, ToNapiValue, Uint8Array, sys};
+use napi::bindgen_prelude::{Object, Uint8Array};
 use napi_derive::napi;
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -19,15 +19,16 @@ use varve_types::{ErrorCode, VarveError};
 
 use crate::sql::batches::Batches;
 use crate::sql::behind::{Output, Progress};
+use crate::sql::head::{Head, PACKED_ROWS_MAX};
 use crate::sql::packed_row;
 use crate::sql::promise::Tasks;
+#[cfg(feature = "sql")]
+use crate::sql::slot::Slot;
 
 type Answer<T> = Result<T, VarveError>;
 
 /// Batches that wait for their reader.
 const WAITING_MAX: usize = 2;
-/// Whole answers of so few rows come packed too: decoding Arrow costs JavaScript some 100 us, whatever is in it.
-const PACKED_ROWS_MAX: usize = 16;
 /// How long the head waits for the end of a small answer, which then comes with it.
 const HEAD_WAITS: Duration = Duration::from_millis(2);
 
@@ -72,43 +73,6 @@ async fn rest_of(channels: &Channels) -> Answer<()> {
     }
 }
 
-/// The beginning of an answer.
-#[napi(object, object_from_js = false)]
-pub struct NativeHead {
-    /// The schema message.
-    pub schema: Uint8Array,
-    /// Absent for a statement that only reads.
-    pub rows_affected: Option<f64>,
-    /// The first batches, when they were there already.
-    pub first: Option<Uint8Array>,
-    /// The rows of a small whole answer once more, packed.
-    pub packed: Option<Uint8Array>,
-    /// Nothing comes after `first`.
-    pub is_whole: bool,
-}
-
-struct Head {
-    schema: Vec<u8>,
-    rows_affected: Option<u64>,
-    first: Option<Vec<u8>>,
-    packed: Option<Vec<u8>>,
-    is_whole: bool,
-}
-
-impl ToNapiValue for Head {
-    unsafe fn to_napi_value(env: sys::napi_env, head: Self) -> napi::Result<sys::napi_value> {
-        let head = NativeHead {
-            schema: Uint8Array::new(head.schema),
-            rows_affected: head.rows_affected.map(|rows| rows as f64),
-            first: head.first.map(Uint8Array::new),
-            packed: head.packed.map(Uint8Array::new),
-            is_whole: head.is_whole,
-        };
-        // SAFETY: the caller vouches for `env`.
-        unsafe { NativeHead::to_napi_value(env, head) }
-    }
-}
-
 /// How far a statement has come.
 #[napi(object, object_from_js = false)]
 pub struct NativeProgress {
@@ -133,9 +97,17 @@ pub struct Start {
 /// A statement under way.
 #[napi]
 pub struct NativeQuery {
-    channels: Arc<Channels>,
-    cancelled: watch::Sender<bool>,
+    work: Work,
     tasks: Tasks,
+}
+
+/// Who works on a statement.
+enum Work {
+    /// A task of the engine.
+    Task { channels: Arc<Channels>, cancelled: watch::Sender<bool> },
+    /// Nobody: what was to be done was done where it was asked. The answer is there, or comes when a commit is durable.
+    #[cfg(feature = "sql")]
+    AtOnce(Arc<Slot>),
 }
 
 impl NativeQuery {
@@ -169,7 +141,22 @@ impl NativeQuery {
         });
         let head = tokio::sync::Mutex::new(Some(head));
         let channels = Channels { head, batches: tokio::sync::Mutex::new(batches), progress, end, running };
-        Self { channels: Arc::new(channels), cancelled, tasks }
+        Self { work: Work::Task { channels: Arc::new(channels), cancelled }, tasks }
+    }
+
+    /// A statement whose whole answer `slot` gets.
+    #[cfg(feature = "sql")]
+    pub fn at_once(slot: Arc<Slot>, tasks: Tasks) -> Self {
+        Self { work: Work::AtOnce(slot), tasks }
+    }
+
+    /// The channels of its task, and the flag that stops it.
+    fn task(&self) -> Option<(&Arc<Channels>, &watch::Sender<bool>)> {
+        match &self.work {
+            Work::Task { channels, cancelled } => Some((channels, cancelled)),
+            #[cfg(feature = "sql")]
+            Work::AtOnce(_) => None,
+        }
     }
 }
 
@@ -178,14 +165,18 @@ impl NativeQuery {
     /// Resolves when the types of the answer are known, and of a statement that changes data when it is done. Once.
     #[napi(ts_return_type = "Promise<NativeHead | Failed>")]
     pub fn start<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
-        let channels = Arc::clone(&self.channels);
+        let channels = match &self.work {
+            Work::Task { channels, .. } => Arc::clone(channels),
+            #[cfg(feature = "sql")]
+            Work::AtOnce(slot) => return slot.promise(env, &self.tasks),
+        };
         self.tasks.promise(env, async move {
             match channels.head.lock().await.take() {
                 Some(head) => match head.await {
                     Ok(head) => head,
                     Err(_) => rest_of(&channels).await.and_then(|()| Err(closed_error())),
                 },
-                None => Err(VarveError::new(ErrorCode::ArgumentInvalid, "the query was started already", "")),
+                None => Err(started_error()),
             }
         })
     }
@@ -193,9 +184,9 @@ impl NativeQuery {
     /// The next record batch, with the dictionaries that come before it; null after the last. One call at a time.
     #[napi(ts_return_type = "Promise<Uint8Array | null | Failed>")]
     pub fn next<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
-        let channels = Arc::clone(&self.channels);
-        let stopped = self.cancelled.subscribe();
+        let task = self.task().map(|(channels, cancelled)| (Arc::clone(channels), cancelled.subscribe()));
         self.tasks.promise(env, async move {
+            let Some((channels, stopped)) = task else { return Ok(None) };
             if *stopped.borrow() {
                 return Err(cancelled_error());
             }
@@ -213,13 +204,15 @@ impl NativeQuery {
     /// Stops it and frees what it holds; whoever waits gets `QUERY_CANCELLED`. Afterwards, and at its end, a no-op.
     #[napi]
     pub fn cancel(&self) {
-        self.cancelled.send_replace(true);
+        if let Some((_, cancelled)) = self.task() {
+            cancelled.send_replace(true);
+        }
     }
 
     /// How far it has come.
     #[napi]
     pub fn progress(&self) -> NativeProgress {
-        let progress = self.channels.progress.lock();
+        let progress = self.task().and_then(|(channels, _)| channels.progress.lock().clone());
         let of =
             |read: fn(&Progress) -> u64| progress.as_deref().map_or(0.0, |progress| read(progress) as f64);
         NativeProgress {
@@ -294,6 +287,10 @@ async fn begin(output: Output, rows_max: Option<usize>) -> Answer<(Head, Batches
         head.packed = Some(packed_row::pack_all(&first)?);
     }
     Ok((head, rest))
+}
+
+pub fn started_error() -> VarveError {
+    VarveError::new(ErrorCode::ArgumentInvalid, "the query was started already", "")
 }
 
 fn cancelled_error() -> VarveError {

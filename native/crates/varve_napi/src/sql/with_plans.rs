@@ -54,11 +54,10 @@ impl NativeDatabase {
     #[napi(ts_args_type = "plan: string, options: object")]
     pub fn query_plan(&self, env: &Env, plan: String, options: Object<'_>) -> napi::Result<NativeQuery> {
         // SAFETY: the handles are valid for this call, which runs on the JavaScript thread.
-        unsafe {
-            self.shared.start(env.raw(), options.raw(), async move |session: Session| {
-                session.query(&QueryPlan::parse(&plan)?).await
-            })
-        }
+        let place = unsafe { self.shared.place(env.raw(), options.raw())? };
+        Ok(self
+            .shared
+            .start(place, async move |session: Session| session.query(&QueryPlan::parse(&plan)?).await))
     }
 
     /// Makes a table of the columns of an IPC stream, whose rows are not looked at.

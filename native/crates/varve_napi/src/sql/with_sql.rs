@@ -6,15 +6,18 @@ use std::sync::Arc;
 use napi::Env;
 use napi::bindgen_prelude::{JsValue, Object, Uint8Array, sys};
 use napi_derive::napi;
-use varve_sql::{Options, Params, StatementShape, number_names};
+use varve_sql::{AtOnce, Options, Params, StatementShape, number_names};
 use varve_table::Version;
 use varve_types::VarveError;
 
+use crate::outcome::Outcome;
 use crate::sql::adaptation::Adapted;
-use crate::sql::database::{NativeDatabase, NativeOptions, Shared, closed};
+use crate::sql::database::{NativeDatabase, NativeOptions, Place, Shared, closed};
 use crate::sql::given::given;
+use crate::sql::head::Head;
 use crate::sql::ipc;
 use crate::sql::query::NativeQuery;
+use crate::sql::slot::Slot;
 
 pub use varve_sql::{Engine, Output, Progress, Session, TableShape};
 
@@ -55,16 +58,31 @@ unsafe fn query(
     options: sys::napi_value,
 ) -> napi::Result<NativeQuery> {
     // SAFETY: the caller vouches for all of them.
-    unsafe {
-        let given = given(env, params)?;
-        shared.start(env, options, async move |session| {
-            let sql = match &given.names {
-                Some(names) => number_names(&sql, names)?,
-                None => sql,
-            };
-            session.execute_here(&sql, &given.values.into_iter().collect::<Params>()).await
-        })
+    let (given, place) = unsafe { (given(env, params)?, shared.place(env, options)?) };
+    let params = given.values.into_iter().collect::<Params>();
+    let Some(names) = given.names else {
+        return Ok(match at_once(shared, &place, &sql, &params) {
+            Some(query) => query,
+            None => shared.start(place, async move |session| session.execute_here(&sql, &params).await),
+        });
+    };
+    Ok(shared
+        .start(place, async move |session| session.execute_here(&number_names(&sql, &names)?, &params).await))
+}
+
+/// Does a statement here and now, if that takes no longer than to hand it to a task.
+fn at_once(shared: &Shared, place: &Place, sql: &str, params: &Params) -> Option<NativeQuery> {
+    let session = place.session.as_ref().ok().filter(|_| place.batch_rows.is_none())?;
+    let slot = Arc::new(Slot::default());
+    let told = Arc::clone(&slot);
+    let inserted = move |outcome: Result<u64, VarveError>| told.set(outcome.and_then(Head::of_change));
+    match Outcome::of(|| Ok(session.at_once(sql, params, inserted))).0 {
+        Ok(None) => return None,
+        Ok(Some(AtOnce::Inserting)) => {}
+        Ok(Some(AtOnce::Answered(rows))) => slot.set(Outcome::of(|| Head::of_batch(&rows?)).0),
+        Err(defect) => slot.set(Err(defect)),
     }
+    Some(NativeQuery::at_once(slot, shared.tasks().clone()))
 }
 
 #[napi]

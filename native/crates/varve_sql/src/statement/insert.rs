@@ -1,11 +1,12 @@
 //! INSERT. Rows stream into the table, unless ON CONFLICT or RETURNING needs all of them first.
 
+use datafusion::arrow::datatypes::DataType;
 use datafusion::common::DFSchema;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{Expr as Logical, LogicalPlan, LogicalPlanBuilder, lit};
 use datafusion::sql::sqlparser::ast::{Expr, Insert, Query, SetExpr, Statement, TableObject, Value};
 use futures::StreamExt;
-use varve_table::{Column, Table, Transaction};
+use varve_table::{Column, Table, TableId, Transaction};
 use varve_types::{ErrorCode, Result, VarveError};
 
 use super::changes::{Changes, Held};
@@ -17,27 +18,16 @@ use super::{names, parse, rows};
 use crate::error::{from_datafusion, unknown, unsupported};
 use crate::output::Output;
 use crate::planner::Planner;
-use crate::session::Run;
+use crate::plans::GivenRows;
+use crate::session::{Params, Run};
 
 pub(super) async fn run(run: &Run<'_>, transaction: &mut Transaction, mut insert: Insert) -> Result<Output> {
     let rule = Rule::of(&mut insert)?;
-    let TableObject::TableName(name) = &insert.table else {
-        return Err(unsupported("INSERT INTO a function is not there"));
-    };
     let mut planner = run.planner(transaction.snapshot());
-    let alias = insert.table_alias.as_ref().map(|alias| names::ident(&alias.alias));
-    let target = Target::named(&planner.version, name, alias)?;
+    let returning = insert.returning.take();
+    let Planned { target, plan, checks } = Planned::new(&planner, insert, Planner::plan)?;
     let table = &target.table;
-    let returning = Returning::new(insert.returning, &target);
-    let given = insert.columns.iter().map(names::column).collect::<Result<Vec<_>>>()?;
-    let targets = targets(table, &given)?;
-    let source = match insert.source {
-        Some(query) => source(&planner, table, &targets, query)?,
-        // DEFAULT VALUES: one row of nothing.
-        None => LogicalPlanBuilder::empty(true).build().map_err(from_datafusion)?,
-    };
-    let plan = in_table_order(&planner, table, &targets, source)?;
-    let checks = Checks::new(&planner, table)?;
+    let returning = Returning::new(returning, &target);
     let rows = run.stream(&planner, plan).await?;
     if rule.is_none() && returning.is_none() {
         let count = transaction.append(table.id, checks.checked(rows)).await?;
@@ -60,6 +50,90 @@ pub(super) async fn run(run: &Run<'_>, transaction: &mut Transaction, mut insert
     changes.apply(run, &mut planner, transaction, (count, returning.as_ref())).await
 }
 
+/// What an INSERT comes to.
+struct Planned {
+    target: Target,
+    /// Gives the rows, as the table has them.
+    plan: LogicalPlan,
+    checks: Checks,
+}
+
+impl Planned {
+    /// `query` plans the source.
+    fn new<'e>(
+        planner: &Planner<'e>,
+        insert: Insert,
+        query: impl Fn(&Planner<'e>, Statement) -> datafusion::common::Result<LogicalPlan>,
+    ) -> Result<Self> {
+        let TableObject::TableName(name) = &insert.table else {
+            return Err(unsupported("INSERT INTO a function is not there"));
+        };
+        let alias = insert.table_alias.as_ref().map(|alias| names::ident(&alias.alias));
+        let target = Target::named(&planner.version, name, alias)?;
+        let table = &target.table;
+        let given = insert.columns.iter().map(names::column).collect::<Result<Vec<_>>>()?;
+        let targets = targets(table, &given)?;
+        let source = match insert.source {
+            Some(source) => {
+                let source = with_defaults(table, &targets, source)?;
+                query(planner, Statement::Query(source)).map_err(from_datafusion)?
+            }
+            // DEFAULT VALUES: one row of nothing.
+            None => LogicalPlanBuilder::empty(true).build().map_err(from_datafusion)?,
+        };
+        let plan = in_table_order(planner, table, &targets, source)?;
+        let checks = Checks::new(planner, table)?;
+        Ok(Self { target, plan, checks })
+    }
+}
+
+/// So many hot rows may be copied while a caller's thread waits.
+const COPIED_ROWS_MAX: usize = 1 << 10;
+
+/// An INSERT whose rows are made of its parameters alone: it needs no query.
+pub(crate) struct InsertRows {
+    table: TableId,
+    /// Of the version that it was planned for.
+    definitions: u64,
+    rows: GivenRows,
+    checks: Checks,
+}
+
+impl InsertRows {
+    /// `None` when the statement is another one, or cannot be planned like that.
+    pub(crate) fn of(planner: &Planner<'_>, statement: &Statement, types: &[DataType]) -> Option<Self> {
+        let Statement::Insert(insert) = statement else { return None };
+        if insert.returning.is_some() || !insert.source.as_deref().is_none_or(are_few_values) {
+            return None;
+        }
+        let mut insert = insert.clone();
+        if Rule::of(&mut insert).ok()?.is_some() {
+            return None;
+        }
+        let Planned { target, plan, checks } = Planned::new(planner, insert, Planner::unbound).ok()?;
+        let rows = GivenRows::of(&planner.state.optimize(&plan).ok()?, types)?;
+        Some(Self { table: target.table.id, definitions: planner.version.definitions, rows, checks })
+    }
+
+    /// Whether a transaction knows the table as it was planned for.
+    pub(crate) fn fits(&self, transaction: &Transaction) -> bool {
+        transaction.definitions() == self.definitions
+    }
+
+    /// Whether that takes no longer than to hand it to another thread.
+    pub(crate) fn is_quick(&self, transaction: &Transaction) -> bool {
+        let hot = transaction.hot(self.table);
+        hot.is_some_and(|hot| hot.merged_with(self.rows.len()) <= COPIED_ROWS_MAX)
+    }
+
+    /// Inserts the rows; how many.
+    pub(crate) fn apply(&self, transaction: &mut Transaction, params: &Params) -> Result<u64> {
+        let rows = self.rows.evaluate(params).map_err(from_datafusion)?;
+        self.checks.check(&rows)?;
+        transaction.append_few(self.table, &rows)
+    }
+}
+
 /// Positions in the table of the columns that are given; all of them when none is named.
 pub(super) fn targets(table: &Table, given: &[String]) -> Result<Vec<usize>> {
     if given.is_empty() {
@@ -77,12 +151,13 @@ pub(super) fn targets(table: &Table, given: &[String]) -> Result<Vec<usize>> {
     Ok(targets)
 }
 
-fn source(
-    planner: &Planner<'_>,
-    table: &Table,
-    targets: &[usize],
-    mut query: Box<Query>,
-) -> Result<LogicalPlan> {
+/// Whether a query is VALUES of few rows; others are not even planned to see whether they are made of parameters alone.
+fn are_few_values(query: &Query) -> bool {
+    matches!(query.body.as_ref(), SetExpr::Values(values) if values.rows.len() <= GivenRows::ROWS_MAX)
+}
+
+/// The source with the DEFAULT of the column in the place of each word DEFAULT.
+fn with_defaults(table: &Table, targets: &[usize], mut query: Box<Query>) -> Result<Box<Query>> {
     if let SetExpr::Values(values) = query.body.as_mut() {
         for row in &mut values.rows {
             for (value, target) in row.content.iter_mut().zip(targets) {
@@ -92,7 +167,7 @@ fn source(
             }
         }
     }
-    planner.plan(Statement::Query(query)).map_err(from_datafusion)
+    Ok(query)
 }
 
 /// Whether a value is the word DEFAULT.

@@ -24,6 +24,7 @@ use std::sync::Arc;
 
 pub(crate) use append::append;
 use datafusion::sql::sqlparser::ast::{ObjectType, Statement};
+pub(crate) use insert::InsertRows;
 pub(crate) use returning::returned;
 use varve_table::{Transaction, Version};
 use varve_types::Result;

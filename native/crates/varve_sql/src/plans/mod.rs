@@ -4,6 +4,10 @@
 //! tables in it are replaced by those of the statement's snapshot, the values are put in, and expressions and limits are
 //! simplified once more, so that a value is compared as the literal that it now is. What an optimised plan could say otherwise a moment later
 //! is not kept: functions that are not the same for the same arguments, and tables that are not stored ones.
+//!
+//! Queries of parameters alone, and INSERTs of them, are kept as the expressions that they are.
+
+mod given;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -22,11 +26,25 @@ use varve_table::Version;
 
 use crate::catalogue::StoredTable;
 use crate::session::Params;
+use crate::statement::InsertRows;
+
+pub(crate) use given::GivenRows;
 
 /// So many plans are kept; the one that was not used for longest goes.
 const PLANS_MAX: usize = 256;
 /// Longer texts are not kept: they are loads, not questions.
 const TEXT_BYTES_MAX: usize = 16 << 10;
+
+/// What is kept of a statement.
+#[derive(Clone)]
+pub(crate) enum Kept {
+    /// A query, optimised with its parameters open.
+    Query(Arc<LogicalPlan>),
+    /// A query of its parameters alone.
+    Given(Arc<GivenRows>),
+    /// An INSERT of its parameters alone.
+    Insert(Arc<InsertRows>),
+}
 
 /// What a plan was made for.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -38,28 +56,39 @@ pub(crate) struct PlanKey {
 }
 
 impl PlanKey {
-    /// `None` when such a statement is not kept. A NULL has no type that would hold for other values.
+    /// `None` when such a statement is not kept.
     pub(crate) fn new(text: &str, version: &Version, params: &Params) -> Option<Self> {
-        if text.len() > TEXT_BYTES_MAX || params.values.iter().any(|value| value.is_null()) {
+        if text.len() > TEXT_BYTES_MAX {
             return None;
         }
         let types = params.values.iter().map(|value| value.data_type()).collect();
         Some(Self { text: text.into(), definitions: version.definitions, types })
     }
+
+    /// The types of the parameters.
+    pub(crate) fn types(&self) -> &[DataType] {
+        &self.types
+    }
+
+    /// Whether an optimised query is good for all parameters of these types. A NULL has no type that would hold for other
+    /// values.
+    pub(crate) fn is_for_queries(&self) -> bool {
+        !self.types.contains(&DataType::Null)
+    }
 }
 
 /// The plans of one engine.
 pub(crate) struct Plans {
-    kept: Mutex<Kept>,
+    kept: Mutex<Shelf>,
     /// What must see the values of parameters.
     bound: Optimizer,
     config: OptimizerContext,
 }
 
 #[derive(Default)]
-struct Kept {
+struct Shelf {
     /// Each with the number of its last use.
-    plans: HashMap<PlanKey, (Arc<LogicalPlan>, u64)>,
+    plans: HashMap<PlanKey, (Kept, u64)>,
     uses: u64,
 }
 
@@ -75,16 +104,16 @@ impl Plans {
         }
     }
 
-    pub(crate) fn find(&self, key: &PlanKey) -> Option<Arc<LogicalPlan>> {
+    pub(crate) fn find(&self, key: &PlanKey) -> Option<Kept> {
         let mut kept = self.kept.lock();
         kept.uses += 1;
         let now = kept.uses;
         let (plan, used) = kept.plans.get_mut(key)?;
         *used = now;
-        Some(Arc::clone(plan))
+        Some(plan.clone())
     }
 
-    pub(crate) fn keep(&self, key: PlanKey, plan: Arc<LogicalPlan>) {
+    pub(crate) fn keep(&self, key: PlanKey, plan: Kept) {
         let mut kept = self.kept.lock();
         if kept.plans.len() >= PLANS_MAX {
             let oldest = kept.plans.iter().min_by_key(|(_, (_, used))| *used);
