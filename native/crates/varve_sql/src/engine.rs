@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use datafusion::common::config::ConfigNonZeroUsize;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
@@ -266,6 +267,9 @@ fn state(
     // pool.
     let aside = settings.execution.sort_spill_reservation_bytes;
     settings.execution.sort_spill_reservation_bytes = aside.min(options.memory_bytes / (8 * threads));
+    // Repartitioned rows that are spilt lie in a file per batch. With more in one, DataFusion 55.2 may wait for ever: a
+    // reader waits for the file that it is at while its batch is in the next (apache/datafusion#24883).
+    settings.execution.max_spill_file_size_bytes = ConfigNonZeroUsize::try_new(1).expect("one is not zero");
     // One table that all threads look up in needs no repartitioning of the rows that look; only large ones are worth
     // that.
     settings.optimizer.hash_join_single_partition_threshold = (128 << 20).min(options.memory_bytes / 8);
