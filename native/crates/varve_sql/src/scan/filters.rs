@@ -10,7 +10,7 @@ use datafusion::physical_expr::{DynamicFilterTracking, PhysicalExpr, split_conju
 use datafusion::physical_expr_common::physical_expr::{snapshot_generation, snapshot_physical_expr};
 use datafusion::physical_plan::expressions::{CaseExpr, Column};
 use varve_table::Table;
-use vortex::expr::{Expression, and_collect};
+use vortex::expr::Expression;
 use vortex::session::VortexSession;
 use vortex_datafusion::convert::{DefaultExpressionConverter, ExpressionConverter};
 
@@ -71,7 +71,7 @@ pub(super) fn generation(filters: &[Filter]) -> u64 {
 /// Filters for one segment: what Vortex evaluates, what is left for DataFusion, and what DataFusion may evaluate where that
 /// pays.
 pub(super) struct Split {
-    pub native: Option<Expression>,
+    pub native: Vec<Expression>,
     pub residual: Option<Arc<dyn PhysicalExpr>>,
     pub optional: Vec<Arc<dyn PhysicalExpr>>,
 }
@@ -107,7 +107,7 @@ pub(super) fn split(
             }
         }
     }
-    Ok(Split { native: and_collect(native), residual: conjunction_opt(residual), optional })
+    Ok(Split { native, residual: conjunction_opt(residual), optional })
 }
 
 /// Whether a branch of a CASE, or of a COALESCE that became one, is computed. Vortex computes branches for all rows: for

@@ -52,6 +52,12 @@ impl Observer {
         self.rows.fetch_add(rows, Ordering::Relaxed);
     }
 
+    /// Zone maps ruled out so many rows before anything was read.
+    pub(super) fn skipped(&self, rows: u64) {
+        self.took(rows);
+        self.read(0, Duration::ZERO);
+    }
+
     /// Part of a segment was read; so many rows of it passed.
     pub(super) fn read(&self, kept: usize, took: Duration) {
         self.kept.fetch_add(kept as u64, Ordering::Relaxed);

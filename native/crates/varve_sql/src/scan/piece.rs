@@ -58,7 +58,7 @@ impl Work {
     /// The pieces; the first call finds them, and tells `progress` how many rows they have.
     pub(super) fn divided(&self, scan: &TableScan, progress: Option<&Progress>) -> Result<&Divided> {
         let divided = self.divided.get_or_init(|| {
-            let divided = Divided::new(scan).map_err(Arc::new)?;
+            let divided = Divided::new(scan, &self.observer).map_err(Arc::new)?;
             if let Some(progress) = progress {
                 progress.expect_rows(divided.pieces.iter().map(Piece::count).sum());
             }
@@ -97,7 +97,8 @@ impl Piece {
 }
 
 impl Divided {
-    fn new(scan: &TableScan) -> Result<Self> {
+    /// Tells `observer` what zone maps rule out.
+    fn new(scan: &TableScan, observer: &Observer) -> Result<Self> {
         let only = match &scan.only {
             Some(only) => Some(Arc::clone(only)),
             None => match access(scan)? {
@@ -110,9 +111,18 @@ impl Divided {
             if wanted(live, only.as_deref(), 0..live.segment.meta().rows) == 0 {
                 continue;
             }
-            let bounds = SegmentReader::new(scan, at, only.as_deref())?.splits()?;
+            let reader = SegmentReader::new(scan, at, only.as_deref())?;
+            let (bounds, possible) = (reader.splits()?, reader.possible()?);
             for pair in bounds.windows(2) {
-                let rows = pair[0]..pair[1];
+                let all = pair[0]..pair[1];
+                let rows = match &possible {
+                    Some(possible) => narrowed(all.clone(), possible),
+                    None => all.clone(),
+                };
+                if rows.is_empty() {
+                    observer.skipped(wanted(live, only.as_deref(), all));
+                    continue;
+                }
                 match wanted(live, only.as_deref(), rows.clone()) {
                     0 => {}
                     count => pieces.push(Piece::Segment { at, rows, count }),
@@ -142,6 +152,17 @@ fn access(scan: &TableScan) -> Result<Option<Access>> {
         return Access::choose(scan);
     }
     Ok(scan.access.clone())
+}
+
+/// What there is of `rows` from the first to the last that are `possible`; empty when none is.
+fn narrowed(rows: Range<u64>, possible: &[Range<u64>]) -> Range<u64> {
+    let first = possible.partition_point(|range| range.end <= rows.start);
+    let end = possible.partition_point(|range| range.start < rows.end);
+    match possible.get(first..end) {
+        Some([first, .., last]) => first.start.max(rows.start)..last.end.min(rows.end),
+        Some([only]) => only.start.max(rows.start)..only.end.min(rows.end),
+        _ => rows.start..rows.start,
+    }
 }
 
 /// How many of `rows` of a segment may come; deleted ones count when the whole of it does.

@@ -12,13 +12,13 @@ use datafusion::physical_expr::utils::{collect_columns, conjunction_opt, reassig
 use datafusion::physical_plan::expressions::Literal;
 use datafusion::physical_plan::filter::batch_filter;
 use futures::future::BoxFuture;
-use varve_table::{LiveSegment, RowAddress, RowSet};
+use varve_table::{LiveSegment, RowAddress, RowSet, Segment};
 use vortex::array::VortexSessionExecute;
 use vortex::arrow::ArrowSessionExt;
 use vortex::buffer::Buffer;
 use vortex::dtype::Nullability;
 use vortex::error::VortexResult;
-use vortex::expr::{get_item, pack, root};
+use vortex::expr::{BoundExpression, and_collect, get_item, pack, root};
 use vortex::layout::layouts::row_idx::row_idx;
 use vortex::layout::scan::repeated_scan::RepeatedScan;
 use vortex::layout::scan::scan_builder::ScanBuilder;
@@ -32,7 +32,10 @@ use crate::error::{from_vortex, into_datafusion};
 
 /// How one segment is read for one scan, with the filters as they were when it was made.
 pub(super) struct SegmentReader {
+    segment: Arc<Segment>,
     builder: ScanBuilder<vortex::array::ArrayRef>,
+    /// What Vortex evaluates.
+    native: Vec<BoundExpression>,
     assembly: Arc<Assembly>,
 }
 
@@ -89,14 +92,24 @@ impl SegmentReader {
             let bound = expression.bind(dtype).and_then(|bound| bound.optimize_recursive());
             bound.map_err(|error| into_datafusion(from_vortex(error)))
         };
+        let filter = and_collect(native.iter().cloned()).map(bind).transpose()?;
         let builder = live
             .segment
             .scan()
             .with_projection(bind(pack(projection.collect::<Vec<_>>(), Nullability::NonNullable))?)
-            .with_some_filter(native.map(bind).transpose()?)
+            .with_some_filter(filter)
             .with_selection(selection(live, only)?)
             .with_row_offset(RowAddress::of_segment(live.segment.id()).0);
-        Ok(Self { builder, assembly: Arc::new(assembly) })
+        let native = native.into_iter().map(bind).collect::<Result<_>>()?;
+        Ok(Self { segment: Arc::clone(&live.segment), builder, native, assembly: Arc::new(assembly) })
+    }
+
+    /// The rows that zone maps leave, as ascending ranges that do not touch; `None` when they leave all.
+    pub(super) fn possible(&self) -> Result<Option<Vec<Range<u64>>>> {
+        if self.native.is_empty() {
+            return Ok(None);
+        }
+        self.segment.possible(&self.native).map_err(into_datafusion)
     }
 
     /// Where the segment may be divided; ascending, from 0 to its rows.

@@ -7,6 +7,7 @@
 mod encoding;
 mod file;
 mod read;
+mod reader;
 mod source;
 mod store;
 mod write;
@@ -21,13 +22,13 @@ use serde::{Deserialize, Serialize};
 use varve_files::Access;
 use varve_types::{ErrorCode, Result, VarveError};
 use vortex::file::{OpenOptionsSessionExt, VortexFile};
-use vortex::layout::LayoutReader;
 use vortex::layout::scan::scan_builder::ScanBuilder;
 
 use crate::compression::Layout;
 use crate::error::{damaged, from_io};
 use crate::ids::SegmentId;
 use crate::stored_file::StoredFile;
+use reader::SharedReader;
 use source::VerifiedSource;
 
 pub(crate) use source::DAMAGE;
@@ -64,7 +65,7 @@ pub struct SegmentMeta {
 pub struct Segment {
     meta: SegmentMeta,
     file: VortexFile,
-    reader: Arc<dyn LayoutReader>,
+    reader: SharedReader,
     store: Arc<SegmentStore>,
     stored: Arc<StoredFile>,
     requested: Arc<AtomicU64>,
@@ -109,7 +110,7 @@ impl Segment {
         let of = (map, path.display().to_string());
         let source = VerifiedSource::new(of, Arc::clone(parts), &meta.part_sums, &requested);
         let file = file.with_segment_source(Arc::new(source));
-        let reader = file.layout_reader().map_err(unreadable)?;
+        let reader = SharedReader::new(file.layout_reader().map_err(unreadable)?);
         let stored = StoredFile::new(&store.files, path);
         Ok(Self { meta, file, reader, store: Arc::clone(store), stored, requested })
     }
@@ -142,7 +143,7 @@ impl Segment {
     /// A scan over all of its rows, deleted ones too; fields are found by stored name.
     #[must_use]
     pub fn scan(&self) -> ScanBuilder<vortex::array::ArrayRef> {
-        ScanBuilder::new(self.store.session.clone(), Arc::clone(&self.reader))
+        ScanBuilder::new(self.store.session.clone(), self.reader())
     }
 
     /// The file that it is in.
