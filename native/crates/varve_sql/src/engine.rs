@@ -274,6 +274,9 @@ fn state(
     // that.
     settings.optimizer.hash_join_single_partition_threshold = (128 << 20).min(options.memory_bytes / 8);
     settings.optimizer.hash_join_single_partition_threshold_rows = 1 << 20;
+    // Keys of a small span are looked up by place, in a table that stays in the cache of a core: 4 bytes for each key that
+    // there may be.
+    settings.execution.perfect_hash_join_small_build_threshold = 1 << 18;
     settings.optimizer.use_statistics_registry = true;
     let mut builder = SessionStateBuilder::new().with_default_features();
     for function in builder.scalar_functions().iter_mut().flatten() {
