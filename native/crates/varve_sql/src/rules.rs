@@ -7,6 +7,7 @@ use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 
 use crate::aggregate::{GroupByPlace, GroupByRadix};
 use crate::cardinality::{self, Learned};
+use crate::decimals::ShortDecimals;
 use crate::interrupt::{Closing, Interruptible};
 use crate::join_order::JoinOrder;
 use crate::pushdown::guarded;
@@ -34,6 +35,7 @@ pub(crate) fn physical(learned: &Arc<Learned>, closing: &Closing, table_bytes_ma
         }
     }
     let mut rules: Vec<Rule> = rules.into_iter().map(guarded).collect();
+    rules.push(Arc::new(ShortDecimals));
     rules.push(Arc::new(GroupByPlace));
     rules.push(Arc::new(GroupByRadix));
     rules.push(Arc::new(Interruptible(closing.clone())));

@@ -21,6 +21,7 @@ use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Pla
 use futures::{StreamExt, TryStreamExt};
 
 use super::grouping::Grouping;
+use crate::decimals::shortened;
 
 /// Does what a partial [`AggregateExec`] does.
 #[derive(Debug)]
@@ -146,11 +147,16 @@ impl Partial {
         let group_schema = like.group_expr().group_schema(&like.input().schema())?;
         let grouping = Grouping::new(group_schema.fields().iter().map(|field| field.data_type()));
         let Some(grouping) = grouping else { return internal_err!("a key has no codes") };
+        let arguments = aggregate_expressions(like.aggr_expr(), like.mode(), group_schema.fields().len())?;
+        let input = like.input().schema();
+        let short = |of: Vec<Arc<dyn PhysicalExpr>>| -> Result<Vec<_>> {
+            of.into_iter().map(|expr| Ok(shortened(expr, &input)?.data)).collect()
+        };
         let accumulators = like.aggr_expr().iter().map(|aggregate| aggregate.create_groups_accumulator());
         Ok(Self {
             schema: like.schema(),
             keys,
-            arguments: aggregate_expressions(like.aggr_expr(), like.mode(), group_schema.fields().len())?,
+            arguments: arguments.into_iter().map(short).collect::<Result<_>>()?,
             filters: like.filter_expr().to_vec(),
             accumulators: accumulators.collect::<Result<_>>()?,
             groups: Groups::ByPlace(grouping),
