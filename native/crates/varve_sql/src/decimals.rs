@@ -188,24 +188,33 @@ enum Narrow<'a> {
 /// `left operator right`; one of them at least is not one value for all rows.
 fn combined(operator: Operator, left: &Side, right: &Side) -> Result<ArrayRef> {
     let result = arrow_type(operator, left, right)?;
-    let has_short_way = match (left.array().data_type(), right.array().data_type()) {
-        // Numbers with as many places can be added as they are.
-        (DataType::Decimal128(_, one), DataType::Decimal128(_, other)) => {
-            operator == Operator::Multiply || one == other
-        }
-        _ => false,
+    let factors = match operator {
+        Operator::Multiply => Some((1, 1)),
+        _ => factors(left.array().data_type(), right.array().data_type()),
     };
-    if has_short_way
-        && let (Some(one), Some(other)) = (left.narrow(), right.narrow())
+    if let (Some((by, to)), Some(one), Some(other)) = (factors, left.narrow(), right.narrow())
         && let Some(short) = match operator {
-            Operator::Plus => computed(&one, &other, |one, other| i128::from(one) + i128::from(other)),
-            Operator::Minus => computed(&one, &other, |one, other| i128::from(one) - i128::from(other)),
-            _ => computed(&one, &other, |one, other| i128::from(one) * i128::from(other)),
+            Operator::Plus => computed(&one, &other, |one, other| wide(one, by) + wide(other, to)),
+            Operator::Minus => computed(&one, &other, |one, other| wide(one, by) - wide(other, to)),
+            _ => computed(&one, &other, wide),
         }
     {
         return Ok(Arc::new(short.with_data_type(result)));
     }
     by_arrow(operator, left, right)
+}
+
+/// What two numbers are multiplied with to have the same places, where that leaves room to add them.
+fn factors(left: &DataType, right: &DataType) -> Option<(i64, i64)> {
+    let (DataType::Decimal128(_, left), DataType::Decimal128(_, right)) = (left, right) else { return None };
+    let (left, right) = (i32::from(*left), i32::from(*right));
+    let factor = |places: i32| 10_i64.checked_pow(u32::try_from(places).ok()?);
+    Some((factor(left.max(right) - left)?, factor(left.max(right) - right)?))
+}
+
+/// The product, which always fits: a sum of two such does too.
+fn wide(one: i64, other: i64) -> i128 {
+    i128::from(one) * i128::from(other)
 }
 
 /// The type of the result, which is Arrow's.

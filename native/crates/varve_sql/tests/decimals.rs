@@ -88,6 +88,10 @@ fn short_ways_give_what_whole_numbers_give() {
         check("a - b", &|a, b| a.checked_sub(b));
         check("a * b", &|a, b| a.checked_mul(b));
         check("a * (CAST(1 AS DECIMAL(30, 0)) - b)", &|a, b| a.checked_mul(1 - b));
+        // More places on one side.
+        let seven = "arrow_cast('7.00', 'Decimal128(20, 2)')";
+        check(&format!("CAST({seven} - a AS DECIMAL(38, 0)) + b"), &|a, b| (7 - a).checked_add(b));
+        check(&format!("CAST(a + {seven} AS DECIMAL(38, 0)) - b"), &|a, b| (a + 7).checked_sub(b));
         check("(CAST(7 AS DECIMAL(30, 0)) + a) * b", &|a, b| (7 + a).checked_mul(b));
     }
 }

@@ -63,6 +63,11 @@ impl Observer {
         self.kept.fetch_add(kept as u64, Ordering::Relaxed);
         self.parts.fetch_add(1, Ordering::Relaxed);
         self.empty_parts.fetch_add(u64::from(kept == 0), Ordering::Relaxed);
+        self.spent(took);
+    }
+
+    /// Time went by for it otherwise than by reading: zone maps were looked at.
+    pub(super) fn spent(&self, took: Duration) {
         let ns = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         self.ns.fetch_add(ns, Ordering::Relaxed);
     }

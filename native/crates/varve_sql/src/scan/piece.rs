@@ -6,6 +6,7 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use datafusion::common::{DataFusionError, Result};
 use varve_table::{LiveSegment, RowSet};
@@ -112,17 +113,21 @@ impl Divided {
                 continue;
             }
             let reader = SegmentReader::new(scan, at, only.as_deref())?;
+            let started = Instant::now();
             let (bounds, possible) = (reader.splits()?, reader.possible()?);
+            observer.spent(started.elapsed());
             for pair in bounds.windows(2) {
                 let all = pair[0]..pair[1];
                 let rows = match &possible {
                     Some(possible) => narrowed(all.clone(), possible),
                     None => all.clone(),
                 };
+                let left_out = (all.end - all.start) - (rows.end - rows.start);
                 if rows.is_empty() {
-                    observer.skipped(wanted(live, only.as_deref(), all));
+                    observer.skipped(left_out);
                     continue;
                 }
+                observer.took(left_out);
                 match wanted(live, only.as_deref(), rows.clone()) {
                     0 => {}
                     count => pieces.push(Piece::Segment { at, rows, count }),
