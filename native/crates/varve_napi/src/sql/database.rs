@@ -188,9 +188,7 @@ impl NativeDatabase {
         ipc: Uint8Array,
         options: Object<'_>,
     ) -> napi::Result<Object<'env>> {
-        // SAFETY: the handles are valid for this call, which runs on the JavaScript thread.
-        let transaction = unsafe { instance::<NativeTransaction>(env.raw(), options.raw(), c"transaction")? };
-        let session = self.shared.session(transaction.as_deref());
+        let session = self.session_in(env, &options)?;
         self.shared.tasks.promise(env, async move {
             let session = session?;
             let (schema, rows) = ipc::decode(&ipc)?;
@@ -202,9 +200,7 @@ impl NativeDatabase {
     /// Begins an append whose rows come in pieces, all or none.
     #[napi(ts_args_type = "table: string, options: object")]
     pub fn appender(&self, env: &Env, table: String, options: Object<'_>) -> napi::Result<NativeAppender> {
-        // SAFETY: the handles are valid for this call, which runs on the JavaScript thread.
-        let transaction = unsafe { instance::<NativeTransaction>(env.raw(), options.raw(), c"transaction")? };
-        let session = self.shared.session(transaction.as_deref());
+        let session = self.session_in(env, &options)?;
         Ok(NativeAppender::begin(session, table, self.shared.closing.subscribe(), &self.shared.tasks))
     }
 
@@ -228,9 +224,7 @@ impl NativeDatabase {
         table: String,
         options: Object<'_>,
     ) -> napi::Result<Object<'env>> {
-        // SAFETY: the handles are valid for this call, which runs on the JavaScript thread.
-        let transaction = unsafe { instance::<NativeTransaction>(env.raw(), options.raw(), c"transaction")? };
-        let session = self.shared.session(transaction.as_deref());
+        let session = self.session_in(env, &options)?;
         self.shared
             .tasks
             .promise(env, async move { session?.describe(&table).await?.as_ref().map(Shape::of).transpose() })
@@ -271,6 +265,19 @@ impl NativeDatabase {
                 "the directory is free when it ends; please report the statement",
             ))
         })
+    }
+}
+
+impl NativeDatabase {
+    /// The session of the transaction that `options` name, or one of its own.
+    pub(crate) fn session_in(
+        &self,
+        env: &Env,
+        options: &Object<'_>,
+    ) -> napi::Result<Result<Session, VarveError>> {
+        // SAFETY: the handles are valid for this call, which runs on the JavaScript thread.
+        let transaction = unsafe { instance::<NativeTransaction>(env.raw(), options.raw(), c"transaction")? };
+        Ok(self.shared.session(transaction.as_deref()))
     }
 }
 

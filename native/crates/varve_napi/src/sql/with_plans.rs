@@ -13,9 +13,7 @@ use varve_types::{ErrorCode, VarveError};
 use crate::outcome::Nothing;
 use crate::sql::database::{NativeDatabase, NativeOptions};
 use crate::sql::ipc;
-use crate::sql::params::instance;
 use crate::sql::query::NativeQuery;
-use crate::sql::transaction::NativeTransaction;
 
 pub use varve_scan::{Engine, Output, Progress, Session, TableShape};
 
@@ -128,14 +126,5 @@ impl NativeDatabase {
             let (_, keys) = ipc::decode(&keys)?;
             session?.delete(&table, keys).await.map(|rows| rows as f64)
         })
-    }
-}
-
-impl NativeDatabase {
-    /// The session of the transaction that `options` name, or one of its own.
-    fn session_in(&self, env: &Env, options: &Object<'_>) -> napi::Result<Result<Session, VarveError>> {
-        // SAFETY: the handles are valid for this call, which runs on the JavaScript thread.
-        let transaction = unsafe { instance::<NativeTransaction>(env.raw(), options.raw(), c"transaction")? };
-        Ok(self.shared.session(transaction.as_deref()))
     }
 }
