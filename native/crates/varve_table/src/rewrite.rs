@@ -73,7 +73,9 @@ impl Database {
         let inputs: Vec<&LiveSegment> =
             before.segments.iter().filter(|live| what.segments.contains(&live.segment.id())).collect();
         let hot_end = if what.hot { before.hot.next_row() } else { 0 };
-        if inputs.len() < what.segments.len() || (inputs.is_empty() && before.hot.stored_rows() == 0) {
+        if inputs.len() < what.segments.len()
+            || (inputs.is_empty() && (!what.hot || before.hot.stored_rows() == 0))
+        {
             return Ok(Rewritten::Nothing);
         }
         let layout = what.layout.within(&before.table);

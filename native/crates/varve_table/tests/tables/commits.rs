@@ -1,7 +1,7 @@
 //! What is committed is there, also after reopening; what is not, is not.
 
 use futures::stream;
-use varve_table::{Database, Options, RowAddress, RowSet};
+use varve_table::{Database, Options, Rewrite, RowAddress, RowSet};
 use varve_types::{ErrorCode, VarveError};
 
 use crate::fixture::{Fixture, append, numbers, rows, table};
@@ -68,6 +68,20 @@ fn what_is_not_committed_never_was() {
     let database = fixture.open().expect("it opens again");
     let snapshot = database.snapshot();
     assert_eq!(fixture.runtime.block_on(numbers(table(&snapshot))), (0..10).collect::<Vec<_>>());
+}
+
+/// It said that it had done something when there were hot rows, which it had not been asked for.
+#[test]
+fn a_rewrite_of_nothing_does_nothing() {
+    let fixture = Fixture::new();
+    let (database, id) = fixture.with_table();
+    fixture.runtime.block_on(async {
+        let mut transaction = database.begin().await;
+        append(&mut transaction, id, 0..10).await.expect("rows");
+        let seq = transaction.commit().await.expect("it commits");
+        assert!(!database.rewrite(id, &Rewrite::default()).await.expect("it looks"));
+        assert_eq!(database.snapshot().seq, seq);
+    });
 }
 
 #[test]
