@@ -9,8 +9,8 @@ use arrow_schema::SchemaRef;
 use futures::{Stream, StreamExt, TryStreamExt};
 use varve_types::Result;
 
+use crate::Progress;
 use crate::pipeline::Batches;
-use crate::progress::Progress;
 
 /// The answer to a plan: a stream of record batches, computed while it is read. Dropped, the plan stops.
 pub struct Output {

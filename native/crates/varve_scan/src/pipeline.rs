@@ -15,6 +15,7 @@ use varve_table::{DEFAULT_SCHEMA, Version};
 use varve_types::{ErrorCode, Result, VarveError};
 use vortex::session::VortexSession;
 
+use crate::Progress;
 use crate::aggregate::{Accumulator, accumulator};
 use crate::budget::Budget;
 use crate::coerce::comparable;
@@ -23,7 +24,6 @@ use crate::expr::Expr;
 use crate::groups::Groups;
 use crate::join::{Built, KeyColumns, Probe};
 use crate::plan::{Aggregate, Join, JoinKind, Named, Order, Rows, Step, Value};
-use crate::progress::Progress;
 use crate::scan::Scan;
 use crate::session::unknown_table;
 use crate::sort::Sorter;

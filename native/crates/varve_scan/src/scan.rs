@@ -10,10 +10,10 @@ use varve_table::{ColumnId, HotChunk, TableVersion};
 use varve_types::Result;
 use vortex::session::VortexSession;
 
+use crate::Progress;
 use crate::error::from_arrow;
 use crate::expr::Expr;
 use crate::pipeline::Batches;
-use crate::progress::Progress;
 use crate::pushdown::Pushdown;
 
 /// A scan of some columns of one version of a table.

@@ -9,11 +9,11 @@ use tokio::sync::Mutex;
 use varve_table::{DEFAULT_SCHEMA, Savepoint, Table, TableVersion, Transaction, Version};
 use varve_types::{ErrorCode, Result, VarveError};
 
+use crate::Progress;
 use crate::engine::Engine;
 use crate::output::Output;
 use crate::pipeline::Ground;
 use crate::plan::QueryPlan;
-use crate::progress::Progress;
 use crate::rows::{self, Intake};
 
 /// A connection of one user. Cheap to clone; clones share the transaction.

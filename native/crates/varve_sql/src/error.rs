@@ -3,11 +3,9 @@
 use datafusion::arrow::error::ArrowError;
 use datafusion::common::{DataFusionError, SchemaError};
 use datafusion::sql::sqlparser::parser::ParserError;
+use varve_table::DAMAGE;
 use varve_types::{ErrorCode, VarveError};
 use vortex::error::VortexError;
-
-/// What varve_table calls a stored part that is not what was written.
-const DAMAGE: &str = "fails its checksum";
 
 /// An error of DataFusion; one of ours that went through it comes out again.
 pub(crate) fn from_datafusion(error: DataFusionError) -> VarveError {
@@ -108,6 +106,11 @@ fn of_vortex(error: VortexError) -> VarveError {
         (ErrorCode::SqlValue, "see the cause")
     };
     VarveError::new(code, message, hint).caused_by(error)
+}
+
+/// Nobody wants the answer of the statement any more.
+pub(crate) fn cancelled() -> VarveError {
+    VarveError::new(ErrorCode::QueryCancelled, "the statement was cancelled", "")
 }
 
 /// The engine broke a rule of its own.

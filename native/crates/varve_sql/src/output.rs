@@ -14,8 +14,8 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use varve_types::Result;
 
+use crate::Progress;
 use crate::error::{defect, from_datafusion};
-use crate::progress::Progress;
 
 /// Batches that wait for a reader.
 const WAITING_BATCHES_MAX: usize = 2;

@@ -16,13 +16,13 @@ use tokio::sync::Mutex;
 use varve_table::{Savepoint, Transaction, Version};
 use varve_types::{ErrorCode, Result, VarveError};
 
+use crate::Progress;
 use crate::cardinality;
 use crate::engine::Engine;
-use crate::error::{defect, from_datafusion};
+use crate::error::{cancelled, defect, from_datafusion};
 use crate::output::{AbortOnDrop, Output};
 use crate::planner::Planner;
 use crate::plans::{self, GivenRows, Kept, PlanKey};
-use crate::progress::Progress;
 use crate::sort_merge;
 use crate::statement::{self, InsertRows};
 
@@ -168,7 +168,7 @@ impl Session {
         match task.await {
             Ok(answer) => answer,
             Err(error) if error.is_panic() => Err(defect("a statement panicked".into())),
-            Err(_) => Err(VarveError::new(ErrorCode::QueryCancelled, "the statement was cancelled", "")),
+            Err(_) => Err(cancelled()),
         }
     }
 

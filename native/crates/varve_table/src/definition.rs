@@ -38,7 +38,7 @@ impl Column {
     /// The name of its field in hot batches and segments.
     #[must_use]
     pub fn stored_name(&self) -> String {
-        format!("c{}", self.id)
+        self.id.stored_name()
     }
 
     /// The value of rows that are older than the column, `rows` times.

@@ -27,7 +27,13 @@ id! {
     ColumnId, u32
 }
 impl ColumnId {
-    /// The column whose values a segment has under this name: the inverse of [`crate::Column::stored_name`].
+    /// The name of its field in hot batches and segments.
+    #[must_use]
+    pub fn stored_name(self) -> String {
+        format!("c{self}")
+    }
+
+    /// The column whose values a segment has under this name: the inverse of [`Self::stored_name`].
     pub(crate) fn of_stored_name(name: &str) -> Option<Self> {
         name.strip_prefix('c')?.parse().ok().map(Self)
     }

@@ -31,7 +31,7 @@ pub(crate) fn sorted<'p>(
     parts: impl Stream<Item = Result<Part>> + Send + 'p,
     order: &[ColumnId],
 ) -> impl Stream<Item = Result<Part>> + Send + 'p {
-    let order: Vec<String> = order.iter().map(|id| format!("c{id}")).collect();
+    let order: Vec<String> = order.iter().map(|id| id.stored_name()).collect();
     runs(parts).and_then(move |run| Run::sort(run, order.clone())).map_ok(stream::iter).try_flatten()
 }
 

@@ -146,8 +146,10 @@ impl Transaction {
 
     /// Drops a table with its rows and indexes.
     pub fn drop_table(&mut self, table: TableId) -> Result<()> {
-        let segments = self.version.tables.get(&table).into_iter().flat_map(|version| &version.segments);
-        self.retired.extend(segments.flat_map(|live| live.stored()).cloned());
+        let version = self.version.tables.get(&table).cloned();
+        for live in version.iter().flat_map(|version| &version.segments) {
+            self.retire(live);
+        }
         self.change(Change::DropTable(table))
     }
 
@@ -461,7 +463,7 @@ fn conflict(what: &str) -> VarveError {
 /// The values of a key, as ` (1, a)`.
 fn show_key(columns: &KeyColumns, batch: &RecordBatch, row: usize) -> String {
     let values = columns.columns.iter().map(|id| {
-        let column = batch.column_by_name(&format!("c{id}"))?;
+        let column = batch.column_by_name(&id.stored_name())?;
         arrow_cast::display::array_value_to_string(column, row).ok()
     });
     values.collect::<Option<Vec<_>>>().map(|values| format!(" ({})", values.join(", "))).unwrap_or_default()

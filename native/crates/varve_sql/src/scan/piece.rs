@@ -16,7 +16,7 @@ use super::access::Access;
 use super::filters::Filter;
 use super::observe::Observer;
 use super::segment::SegmentReader;
-use crate::progress::Progress;
+use crate::Progress;
 
 /// Some of a table's rows.
 #[derive(Clone, Debug)]

@@ -15,8 +15,8 @@ use super::segment::{Assembly, PreparedReader, SegmentReader, SegmentRows};
 use super::{TableScan, filters, hot};
 use varve_table::RowSet;
 
+use crate::Progress;
 use crate::error::{from_vortex, into_datafusion};
-use crate::progress::Progress;
 
 /// A reader gives way to other tasks after so long.
 const BUSY_MAX: Duration = Duration::from_millis(10);

@@ -53,7 +53,7 @@ pub(super) async fn fill(
     for order in orders {
         let rows = sorted(&rows, &order)?;
         for column in columns(&evidence.observed, version) {
-            let Some(values) = rows.column_by_name(&format!("c{column}")) else { continue };
+            let Some(values) = rows.column_by_name(&column.stored_name()) else { continue };
             let present = version.layout().profile(column);
             for profile in profiles(&evidence.observed, column, present) {
                 let (bytes, read_ps, seek_ns) = measure(session, (column, profile), values).await?;
@@ -160,7 +160,7 @@ fn profiles(observed: &Observed, column: ColumnId, present: Profile) -> BTreeSet
 }
 
 fn sorted(rows: &RecordBatch, order: &[ColumnId]) -> Result<RecordBatch> {
-    let first = order.first().and_then(|id| rows.column_by_name(&format!("c{id}")));
+    let first = order.first().and_then(|id| rows.column_by_name(&id.stored_name()));
     let Some(values) = first else { return Ok(rows.clone()) };
     let options = Some(SortOptions { descending: false, nulls_first: false });
     sort_to_indices(values, options, None)
@@ -193,7 +193,7 @@ async fn write(
     (column, profile): (ColumnId, Profile),
     values: &ArrayRef,
 ) -> VortexResult<Bytes> {
-    let field = Field::new(format!("c{column}"), values.data_type().clone(), true);
+    let field = Field::new(column.stored_name(), values.data_type().clone(), true);
     let schema = Arc::new(Schema::new(vec![field]));
     let batch =
         RecordBatch::try_new(Arc::clone(&schema), vec![Arc::clone(values)]).map_err(VortexError::from)?;

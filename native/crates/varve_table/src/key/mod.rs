@@ -122,7 +122,7 @@ impl KeyColumns {
     /// The keys of the rows of `batch`, which are in stored form.
     pub fn keys(&self, batch: &RecordBatch) -> Result<Keys> {
         let columns = self.columns.iter().map(|id| {
-            batch.column_by_name(&format!("c{id}")).cloned().ok_or_else(|| {
+            batch.column_by_name(&id.stored_name()).cloned().ok_or_else(|| {
                 VarveError::new(ErrorCode::ArgumentInvalid, format!("column {id} of a key is missing"), "")
             })
         });

@@ -31,7 +31,7 @@ use crate::stored_file::StoredFile;
 use reader::SharedReader;
 use source::VerifiedSource;
 
-pub(crate) use source::DAMAGE;
+pub use source::DAMAGE;
 pub(crate) use store::SegmentStore;
 
 pub(crate) use write::SegmentRows;

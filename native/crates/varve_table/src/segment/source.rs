@@ -13,8 +13,9 @@ use vortex::error::{VortexResult, vortex_err};
 use vortex::file::SegmentSpec;
 use vortex::layout::segments::{SegmentFuture, SegmentId, SegmentSource};
 
-/// What a part that fails its checksum is called in the error; looked for to tell damage from other failures.
-pub(crate) const DAMAGE: &str = "fails its checksum";
+/// What a part that fails its checksum is called in the error; looked for in texts of Vortex, to tell damage
+/// from other failures.
+pub const DAMAGE: &str = "fails its checksum";
 
 /// A mapped segment as Vortex reads it. A part is looked at when its future is polled: Vortex asks for the parts of all
 /// chunks first, and lets go of those that zone maps rule out.

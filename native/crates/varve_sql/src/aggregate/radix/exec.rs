@@ -24,6 +24,7 @@ use super::collect::Collector;
 use super::merge::Collected;
 use super::shape::Shape;
 use super::store::Store;
+use crate::error::{cancelled, into_datafusion};
 
 type FirstPhase = Shared<BoxFuture<'static, Result<Arc<Collected>, Arc<DataFusionError>>>>;
 
@@ -105,11 +106,7 @@ impl GroupByRadixExec {
         let phase = async move {
             let mut stores = Vec::new();
             for task in tasks {
-                stores.push(
-                    task.join_unwind()
-                        .await
-                        .map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))??,
-                );
+                stores.push(task.join_unwind().await.map_err(|_| into_datafusion(cancelled()))??);
             }
             Ok(Arc::new(Collected::new(shape, stores)))
         };

@@ -1,8 +1,8 @@
-//! How far a plan has come: what its scans have read of what they will have to.
+//! How far a statement has come: what its scans have read of what they will have to.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Counters of one plan; they only grow.
+/// Counters of one statement; they only grow.
 #[derive(Debug, Default)]
 pub struct Progress {
     rows_total: AtomicU64,
@@ -11,7 +11,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Rows that the scans will look at.
+    /// Rows that the scans that have begun will look at.
     #[must_use]
     pub fn rows_total(&self) -> u64 {
         self.rows_total.load(Ordering::Relaxed)
@@ -29,11 +29,13 @@ impl Progress {
         self.bytes_scanned.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn expect_rows(&self, rows: u64) {
+    /// A scan will look at so many more rows.
+    pub fn expect_rows(&self, rows: u64) {
         self.rows_total.fetch_add(rows, Ordering::Relaxed);
     }
 
-    pub(crate) fn scanned(&self, rows: u64, bytes: u64) {
+    /// So many more rows were looked at or skipped, and so many bytes read.
+    pub fn scanned(&self, rows: u64, bytes: u64) {
         self.rows_scanned.fetch_add(rows, Ordering::Relaxed);
         self.bytes_scanned.fetch_add(bytes, Ordering::Relaxed);
     }
