@@ -192,6 +192,28 @@ fn inserted_rows_are_those_of_any_insert() {
     }
 }
 
+/// What was kept of an INSERT held the moment at which it first ran: rows of later days would have had it too.
+#[test]
+fn the_time_of_an_insert_is_its_own() {
+    let fixture = Fixture::new();
+    fixture.run("CREATE TABLE t (a INT, at TIMESTAMP DEFAULT now())");
+    let rows = [
+        "INSERT INTO t (a) VALUES ($1)",
+        "INSERT INTO t VALUES ($1, now())",
+        "INSERT INTO t VALUES (7, current_timestamp)",
+    ];
+    for (at, sql) in rows.iter().enumerate() {
+        for time in 1..=4 {
+            let params: &[Param] = if sql.contains('$') { &[int(7)] } else { &[] };
+            assert_eq!(fixture.at_once(sql, params), None, "{sql} is not done at once");
+            assert_eq!(fixture.answer(sql, params), Ok("1 rows".into()), "{sql}");
+            std::thread::sleep(Duration::from_millis(3));
+            let times = fixture.answer("SELECT count(DISTINCT at) AS n FROM t", &[]);
+            assert_eq!(times, fixture.answer(&format!("SELECT {} AS n", at * 4 + time), &[]), "{sql}");
+        }
+    }
+}
+
 #[test]
 fn inserts_at_once_respect_what_changed_since_they_were_known() {
     let fixture = Fixture::new();

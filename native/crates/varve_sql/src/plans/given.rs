@@ -33,6 +33,11 @@ impl GivenRows {
     /// So many rows a plan may give, to be evaluated in passing.
     pub(crate) const ROWS_MAX: usize = 64;
 
+    /// Whether a plan, not optimised yet, is of parameters and constants alone, without any function.
+    pub(crate) fn suits(plan: &LogicalPlan) -> bool {
+        rows_of(plan).is_some()
+    }
+
     /// The rows of an optimised plan whose parameters have these types; `None` when it asks for more than them, or for what
     /// may take long.
     pub(crate) fn of(plan: &LogicalPlan, types: &[DataType]) -> Option<Self> {

@@ -111,6 +111,10 @@ impl InsertRows {
             return None;
         }
         let Planned { target, plan, checks } = Planned::new(planner, insert, Planner::unbound).ok()?;
+        // Optimised, `now()` would be the moment of the first time for ever.
+        if !GivenRows::suits(&plan) {
+            return None;
+        }
         let rows = GivenRows::of(&planner.state.optimize(&plan).ok()?, types)?;
         Some(Self { table: target.table.id, definitions: planner.version.definitions, rows, checks })
     }
