@@ -1,4 +1,4 @@
-/** Interleaved rounds: every engine is measured once per round, in an order that rotates. */
+/** Interleaved rounds: every engine is measured once per round, in an order that changes. */
 import type { Case, Value } from './result.js';
 import { summarise } from './statistics.js';
 
@@ -11,8 +11,8 @@ export type Samples = ReadonlyMap<string, readonly number[]>;
 /**
  * Measures every engine `rounds` times.
  *
- * Rotation keeps a slow phase of the machine, or a cache that one engine leaves warm, from always meeting the same
- * engine.
+ * The order keeps a slow phase of the machine, or threads and caches that one engine leaves warm, from always meeting
+ * the same engine: see `orderOf`.
  *
  * @param measure one measurement; what it returns is collected
  */
@@ -23,13 +23,25 @@ export async function interleave<E extends { readonly name: string }>(
 ): Promise<Samples> {
   const samples = new Map(engines.map(({ name }) => [name, [] as number[]]));
   for (let round = 0; round < rounds; round++) {
-    for (let i = 0; i < engines.length; i++) {
-      const engine = engines[(i + round) % engines.length];
+    for (const place of orderOf(engines.length, round)) {
+      const engine = engines[place];
       if (engine === undefined) continue;
       samples.get(engine.name)?.push(await measure(engine, round));
     }
   }
   return samples;
+}
+
+/**
+ * The order of `count` engines in a round: a row of Williams' square (Australian J. of Scientific Research A 2, 1949, p.
+ * 149), in which each engine follows each other one equally often. An order that only rotates has each of them always
+ * measured behind the same neighbour, whose threads may still be busy.
+ */
+export function orderOf(count: number, round: number): readonly number[] {
+  const first = Array.from({ length: count }, (_, at) => (at % 2 === 1 ? (at + 1) / 2 : count - at / 2));
+  const order = first.map((place) => (place + round) % count);
+  // An odd number of engines takes the rows backwards too.
+  return count % 2 === 1 && round % 2 === 1 ? order.reverse() : order;
 }
 
 /** @throws WrongAnswer unless every engine gave the same digest */

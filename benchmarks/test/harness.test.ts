@@ -5,7 +5,7 @@ import { Digest } from '../src/digest.js';
 import { createRecords } from '../src/kv/records.js';
 import { createZipf } from '../src/kv/zipf.js';
 import { createRandom } from '../src/random.js';
-import { interleave, mustAgree, WrongAnswer } from '../src/rounds.js';
+import { interleave, mustAgree, orderOf, WrongAnswer } from '../src/rounds.js';
 
 describe('interleave', () => {
   it('measures every engine once per round, and rotates who goes first', async () => {
@@ -16,6 +16,24 @@ describe('interleave', () => {
     });
     expect(order).toEqual(['a', 'b', 'b', 'a']);
     expect(Object.fromEntries(samples)).toEqual({ a: [0, 1], b: [0, 1] });
+  });
+
+  it('lets each engine follow each other one equally often', () => {
+    for (const count of [2, 3, 4, 5, 6, 7]) {
+      const rounds = count % 2 === 0 ? count : 2 * count;
+      const follows = new Map<string, number>();
+      for (let round = 0; round < rounds; round++) {
+        const order = orderOf(count, round);
+        expect([...order].sort((a, b) => a - b)).toEqual(Array.from({ length: count }, (_, at) => at));
+        for (const [at, engine] of order.entries())
+          if (at > 0) {
+            const pair = `${order[at - 1]} ${engine}`;
+            follows.set(pair, (follows.get(pair) ?? 0) + 1);
+          }
+      }
+      expect(follows.size, `${count} engines`).toBe(count * (count - 1));
+      expect(new Set(follows.values()).size, `${count} engines`).toBe(1);
+    }
   });
 
   it('stops the run when answers differ', () => {
