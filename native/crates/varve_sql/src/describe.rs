@@ -12,8 +12,9 @@ use crate::engine::Engine;
 use crate::error::{from_datafusion, unsupported};
 use crate::explain::{self, Operator};
 use crate::param;
+use crate::param::Params;
 use crate::planner::Planner;
-use crate::session::{Params, Session};
+use crate::session::Session;
 use crate::statement::{self, names, parse};
 
 /// A table or a view.

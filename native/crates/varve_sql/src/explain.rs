@@ -23,7 +23,7 @@ use varve_types::{ErrorCode, Result, VarveError};
 use crate::error::{from_datafusion, unsupported};
 use crate::output::Output;
 use crate::planner::Planner;
-use crate::session::Run;
+use crate::run::Run;
 use crate::statement::Parsed;
 
 /// One operator of a plan and those that it takes rows from.

@@ -6,8 +6,24 @@ use datafusion::common::ScalarValue;
 use datafusion::sql::sqlparser::ast::{Value, ValueWithSpan, VisitMut, VisitorMut};
 use varve_types::Result;
 
-use crate::session::Params;
 use crate::statement::parse;
+
+/// Parameters of a statement, by position: `$1` or the first `?` is the first.
+#[derive(Clone, Debug, Default)]
+pub struct Params {
+    /// The values.
+    pub values: Vec<ScalarValue>,
+}
+
+/// Parameters of more bytes are no small matter.
+const SMALL_BYTES_MAX: usize = 64 << 10;
+
+impl Params {
+    /// Whether what is made of them takes no time worth mentioning.
+    pub(crate) fn are_small(&self) -> bool {
+        self.values.iter().map(ScalarValue::size).sum::<usize>() <= SMALL_BYTES_MAX
+    }
+}
 
 /// The value of one parameter.
 #[derive(Clone, Debug, PartialEq)]

@@ -27,7 +27,7 @@ use vortex::session::VortexSession;
 
 use crate::catalogue::{Names, StoredTable};
 use crate::engine::{CATALOGUE, Engine};
-use crate::session::Params;
+use crate::param::Params;
 use crate::statement::parse;
 use crate::system::{self, SYSTEM};
 use crate::types::VarveTypes;

@@ -1,47 +1,22 @@
 //! A session: statements of one user, one after the other, with at most one open transaction.
 
-use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::common::ScalarValue;
-use datafusion::execution::{SessionState, TaskContext};
-use datafusion::logical_expr::LogicalPlan;
-use datafusion::physical_plan::execute_stream;
 use datafusion::sql::sqlparser::ast::Statement;
 use futures::{Stream, StreamExt};
 use tokio::sync::Mutex;
 use varve_table::{Savepoint, Transaction, Version};
 use varve_types::{ErrorCode, Result, VarveError};
 
-use crate::Progress;
-use crate::cardinality;
 use crate::engine::Engine;
 use crate::error::{cancelled, defect, from_datafusion};
 use crate::output::{AbortOnDrop, Output};
-use crate::planner::Planner;
-use crate::plans::{self, GivenRows, Kept, PlanKey};
-use crate::sort_merge;
+use crate::param::Params;
+use crate::plans::{Kept, PlanKey};
+use crate::run::Run;
 use crate::statement::{self, InsertRows};
-
-/// Parameters of a statement, by position: `$1` or the first `?` is the first.
-#[derive(Clone, Debug, Default)]
-pub struct Params {
-    /// The values.
-    pub values: Vec<ScalarValue>,
-}
-
-/// Parameters of more bytes are no small matter.
-const SMALL_BYTES_MAX: usize = 64 << 10;
-
-impl Params {
-    /// Whether what is made of them takes no time worth mentioning.
-    pub(crate) fn are_small(&self) -> bool {
-        self.values.iter().map(ScalarValue::size).sum::<usize>() <= SMALL_BYTES_MAX
-    }
-}
 
 /// What [`Session::at_once`] did.
 pub enum AtOnce {
@@ -389,115 +364,5 @@ async fn changing<T>(
 impl OpenTransaction {
     pub(crate) fn new(transaction: Transaction) -> Self {
         Self { transaction, savepoints: Vec::new(), unfinished: None }
-    }
-}
-
-/// What a statement runs with.
-pub(crate) struct Run<'r> {
-    pub(crate) engine: &'r Engine,
-    pub(crate) params: &'r Params,
-}
-
-impl<'r> Run<'r> {
-    pub(crate) fn planner(&self, version: Arc<Version>) -> Planner<'r> {
-        Planner::new(self.engine, version, self.params)
-    }
-
-    /// Answers a statement that only reads, and keeps its plan if it can be used again.
-    async fn query_and_keep(
-        &self,
-        key: PlanKey,
-        version: Arc<Version>,
-        statement: statement::Parsed,
-    ) -> Result<Output> {
-        let planner = self.planner(Arc::clone(&version));
-        let plan = planner.unbound(statement).map_err(from_datafusion)?;
-        // What cannot be optimised with open parameters may still be when they are known.
-        let kept = plans::may_be_kept(&plan).then(|| planner.state.optimize(&plan).ok()).flatten();
-        if let Some(rows) = kept.as_ref().and_then(|optimised| GivenRows::of(optimised, key.types()))
-            && let Ok(batch) = rows.evaluate(self.params)
-        {
-            self.engine.plans().keep(key, Kept::Given(Arc::new(rows)));
-            return Ok(Output::of_batch(batch));
-        }
-        match kept.map(Arc::new) {
-            Some(optimised) => {
-                self.engine.plans().keep(key, Kept::Query(Arc::clone(&optimised)));
-                self.kept(&version, &optimised).await
-            }
-            None => {
-                let plan = planner.bind(plan).map_err(from_datafusion)?;
-                self.stream(&planner, plan).await
-            }
-        }
-    }
-
-    /// Runs a plan that was kept.
-    async fn kept(&self, version: &Version, plan: &LogicalPlan) -> Result<Output> {
-        let state = self.engine.state();
-        let plan = self.engine.plans().ready(plan, version, self.params).map_err(from_datafusion)?;
-        self.start(plan, state).await
-    }
-
-    /// Starts an optimised plan. What runs out of memory before its first row begins anew with joins that spill.
-    async fn start(&self, plan: LogicalPlan, state: &SessionState) -> Result<Output> {
-        let physical =
-            state.query_planner().create_physical_plan(&plan, state).await.map_err(from_datafusion)?;
-        let progress = Arc::new(Progress::default());
-        let context = self.context(self.engine.state(), &progress);
-        let mut rows = execute_stream(Arc::clone(&physical), context).map_err(from_datafusion)?;
-        let mut lesson = None;
-        if cardinality::has_joins(&physical) {
-            let is_done = Arc::new(AtomicBool::new(true));
-            lesson = Some((physical, Arc::clone(&is_done)));
-            let context = self.context(self.engine.spilling(), &progress);
-            let state = Arc::clone(self.engine.spilling());
-            rows = sort_merge::or_spilling(rows, async move || {
-                is_done.store(false, Ordering::Relaxed);
-                let physical = state.query_planner().create_physical_plan(&plan, state.as_ref()).await?;
-                execute_stream(physical, context)
-            });
-        }
-        let learned = Arc::clone(self.engine.learned());
-        let ended = move || {
-            if let Some((plan, is_done)) = lesson
-                && is_done.load(Ordering::Relaxed)
-            {
-                cardinality::observe(&plan, &learned);
-            }
-        };
-        Ok(Output::of_stream(rows, progress, self.engine.handle(), ended))
-    }
-
-    fn context(&self, state: &SessionState, progress: &Arc<Progress>) -> Arc<TaskContext> {
-        // A plan holds the functions that it calls; copying all that there are would cost more than a small query.
-        let context = TaskContext::new(
-            None,
-            state.session_id().to_owned(),
-            state.config().clone().with_extension(Arc::clone(progress)),
-            HashMap::new(),
-            HashMap::new(),
-            HashMap::new(),
-            HashMap::new(),
-            Arc::clone(state.runtime_env()),
-        );
-        Arc::new(context)
-    }
-
-    /// Runs a plan.
-    pub(crate) async fn stream(&self, planner: &Planner<'_>, plan: LogicalPlan) -> Result<Output> {
-        if matches!(
-            plan,
-            LogicalPlan::Dml(_) | LogicalPlan::Ddl(_) | LogicalPlan::Copy(_) | LogicalPlan::Statement(_)
-        ) {
-            return Err(crate::error::unsupported("this statement is not there yet"));
-        }
-        let plan = planner.state.optimize(&plan).map_err(from_datafusion)?;
-        self.start(plan, &planner.state).await
-    }
-
-    /// All rows of a plan.
-    pub(crate) async fn collect(&self, planner: &Planner<'_>, plan: LogicalPlan) -> Result<Vec<RecordBatch>> {
-        self.stream(planner, plan).await?.collect().await
     }
 }

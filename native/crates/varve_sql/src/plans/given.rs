@@ -15,7 +15,7 @@ use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext
 use datafusion::logical_expr::{Expr, LogicalPlan, Operator};
 use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
 
-use crate::session::Params;
+use crate::param::Params;
 
 /// So many parts its expressions may have, all together.
 const PARTS_MAX: usize = 1 << 10;

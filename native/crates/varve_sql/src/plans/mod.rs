@@ -25,7 +25,7 @@ use parking_lot::Mutex;
 use varve_table::Version;
 
 use crate::catalogue::StoredTable;
-use crate::session::Params;
+use crate::param::Params;
 use crate::statement::InsertRows;
 
 pub(crate) use given::GivenRows;

@@ -13,7 +13,7 @@ use super::names;
 use super::parse;
 use crate::error::{defect, from_datafusion, unsupported};
 use crate::output::Output;
-use crate::session::Run;
+use crate::run::Run;
 
 /// Looks at all rows of a table, or of every table.
 pub(super) async fn run(run: &Run<'_>, transaction: &mut Transaction, analyze: Analyze) -> Result<Output> {

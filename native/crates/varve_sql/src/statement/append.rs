@@ -24,7 +24,7 @@ use super::rows::{self, Checks};
 use crate::error::{defect, from_datafusion, into_datafusion, unknown};
 use crate::output::Output;
 use crate::planner::Planner;
-use crate::session::Run;
+use crate::run::Run;
 
 /// What the rows are called while they are planned.
 const GIVEN: &str = "appended";

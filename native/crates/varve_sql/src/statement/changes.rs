@@ -14,7 +14,7 @@ use super::rows;
 use crate::error::from_datafusion;
 use crate::output::Output;
 use crate::planner::Planner;
-use crate::session::Run;
+use crate::run::Run;
 
 /// Rows in memory that count against what queries may hold together.
 pub(super) struct Held {

@@ -28,8 +28,8 @@ use super::target::{Target, addresses, behind};
 use super::{parse, update};
 use crate::error::{from_datafusion, unknown, unsupported};
 use crate::planner::{GIVEN, Planner};
+use crate::run::Run;
 use crate::scan::ROW_ADDRESS;
-use crate::session::Run;
 
 /// The name by which DO UPDATE knows the row that was given.
 const EXCLUDED: &str = "excluded";

@@ -22,7 +22,7 @@ use crate::catalogue::schemas;
 use crate::error::{exists, from_datafusion, unknown, unsupported};
 use crate::output::Output;
 use crate::planner::Planner;
-use crate::session::Run;
+use crate::run::Run;
 
 /// How a DROP takes it when something is not there, or something else stands on it.
 #[derive(Clone, Copy)]

@@ -13,7 +13,7 @@ use super::returning::Returning;
 use super::target::{Target, addresses, behind};
 use crate::error::{from_datafusion, unsupported};
 use crate::output::Output;
-use crate::session::Run;
+use crate::run::Run;
 
 pub(super) async fn run(run: &Run<'_>, transaction: &mut Transaction, delete: Delete) -> Result<Output> {
     if delete.limit.is_some() || !delete.order_by.is_empty() || !delete.tables.is_empty() {

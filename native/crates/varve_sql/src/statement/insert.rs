@@ -17,9 +17,10 @@ use super::target::Target;
 use super::{names, parse, rows};
 use crate::error::{from_datafusion, unknown, unsupported};
 use crate::output::Output;
+use crate::param::Params;
 use crate::planner::Planner;
 use crate::plans::GivenRows;
-use crate::session::{Params, Run};
+use crate::run::Run;
 
 pub(super) async fn run(run: &Run<'_>, transaction: &mut Transaction, mut insert: Insert) -> Result<Output> {
     let rule = Rule::of(&mut insert)?;

@@ -19,7 +19,7 @@ use super::target::{Target, behind};
 use super::{parse, update};
 use crate::error::{from_datafusion, unsupported};
 use crate::output::Output;
-use crate::session::Run;
+use crate::run::Run;
 
 /// The column that tells that a row is of the source.
 const OF_SOURCE: &str = "__varve_source";

@@ -32,7 +32,7 @@ use varve_types::Result;
 use crate::error::{from_datafusion, unsupported};
 use crate::explain;
 use crate::output::Output;
-use crate::session::Run;
+use crate::run::Run;
 
 /// A statement as it was parsed.
 pub(crate) type Parsed = Statement;

@@ -16,7 +16,7 @@ use super::target::Target;
 use super::{Parsed, parse};
 use crate::error::{from_datafusion, unsupported};
 use crate::planner::{GIVEN, Planner};
-use crate::session::Run;
+use crate::run::Run;
 
 /// The name of the written rows among what is given to the planner.
 const WRITTEN: &str = "written";

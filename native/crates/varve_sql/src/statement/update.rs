@@ -16,7 +16,7 @@ use super::target::{Target, addresses, behind};
 use super::{names, parse};
 use crate::error::{from_datafusion, unknown, unsupported};
 use crate::output::Output;
-use crate::session::Run;
+use crate::run::Run;
 
 pub(super) async fn run(run: &Run<'_>, transaction: &mut Transaction, update: Update) -> Result<Output> {
     if update.limit.is_some() || update.or.is_some() || !update.order_by.is_empty() {

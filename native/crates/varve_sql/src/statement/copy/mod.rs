@@ -28,7 +28,7 @@ use crate::files::options::Format;
 use crate::files::{Draft, path};
 use crate::output::Output;
 use crate::planner::Planner;
-use crate::session::Run;
+use crate::run::Run;
 
 /// COPY ... TO: the file appears when all rows are in it, or not at all.
 pub(super) async fn to_file(run: &Run<'_>, planner: &Planner<'_>, copy: Parsed) -> Result<Output> {
