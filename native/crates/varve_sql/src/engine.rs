@@ -9,12 +9,13 @@ use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{SessionState, SessionStateBuilder};
+use datafusion::optimizer::Analyzer;
 use datafusion::prelude::SessionConfig;
 use tokio::runtime::Handle;
 use varve_table::{DEFAULT_SCHEMA, Database, Threads};
 use varve_types::{ErrorCode, Result, VarveError};
 
-use crate::bounded::bounded;
+use crate::bounded::{BoundedConcat, bounded};
 use crate::cardinality::{self, Learned};
 use crate::error::from_datafusion;
 use crate::files::{Confinement, FileRelations, Files, OnlyFiles};
@@ -282,6 +283,9 @@ fn state(
     for function in builder.scalar_functions().iter_mut().flatten() {
         *function = bounded(function);
     }
+    let mut analyzer = Analyzer::new();
+    analyzer.add_function_rewrite(Arc::new(BoundedConcat));
+    *builder.analyzer() = Some(analyzer);
     builder
         .with_statistics_registry(cardinality::registry(Arc::clone(learned)))
         .with_config(config)

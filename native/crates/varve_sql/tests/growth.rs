@@ -105,6 +105,8 @@ fn refuse_large_values(asked: &Asked) {
     let others = [
         "replace(repeat('a', 1000000), 'a', repeat('b', 1000000))",
         "array_to_string(array_repeat(1, 1000000), repeat('b', 1000000))",
+        "regexp_replace(repeat('a', 1000000), 'a', repeat('b', 1000000), 'g')",
+        "regexp_replace(repeat('a', 1000000), '(.*)', repeat('\\1', 100000))",
         "arrow_cast([1], 'FixedSizeList(2147483647, Int64)')",
         "arrow_cast(NULL, 'FixedSizeList(2147483647, Int64)')",
         "arrow_cast(NULL, 'FixedSizeList(65536, FixedSizeList(65536, Int64))')",
@@ -118,6 +120,18 @@ fn refuse_large_values(asked: &Asked) {
             assert_eq!(asked.refuses(&sql).code().as_str(), "SQL_LIMIT", "{sql}");
         }
     }
+    let long = "SELECT repeat('a', 400000000 + n * 0) AS x FROM t WHERE n = 1";
+    for call in ["concat(x, x, x)", "concat_ws('-', x, x, x)", "x || x || x"] {
+        let sql = format!("SELECT length({call}) FROM ({long})");
+        assert_eq!(asked.refuses(&sql).code().as_str(), "SQL_LIMIT", "{sql}");
+    }
+    // Of constants, which are put together while a plan is made.
+    let eight = "x, x, x, x, x, x, x, x";
+    let merged = format!(
+        "WITH a AS (SELECT repeat('a', 20000000) AS x), b AS (SELECT concat({eight}) AS x FROM a) \
+         SELECT length(concat({eight})) FROM b"
+    );
+    assert_eq!(asked.refuses(&merged).code().as_str(), "SQL_LIMIT");
     let stamps = "generate_series(TIMESTAMP '1700-01-01', TIMESTAMP '2200-01-01', INTERVAL '1 second')";
     assert_eq!(asked.refuses(&format!("SELECT {stamps}")).code().as_str(), "SQL_LIMIT");
 }
@@ -143,6 +157,12 @@ fn make_usual_values(asked: &Asked) {
         "SELECT repeat(s, -1), repeat(s, NULL), repeat(NULL, 9223372036854775807), range(NULL), lpad(s, -5) FROM t",
     );
     check("SELECT replace(s, 'o', 'oo'), replace(repeat('a', 1000000), 'ab', repeat('b', 1000000)) FROM t");
+    check(
+        "SELECT regexp_replace(s, 'o', 'oo', 'g'), regexp_replace(repeat('a', 1000000), '^a', repeat('b', 1000000)), \
+         regexp_replace(repeat('a', 1000000), 'ab', repeat('b', 1000000), 'g') FROM t",
+    );
+    check("SELECT concat(s, n, true), concat_ws('-', s, n), s || '!' || n, NULL || s, [n] || [2] FROM t");
+    check("SELECT CAST(s AS BYTEA) || CAST('x' AS BYTEA), 'a' || 'b' || n FROM t ORDER BY s || n");
     check("SELECT array_to_string([n, 2], ','), arrow_cast([1, 2], 'FixedSizeList(2, Int64)') FROM t");
     check("SELECT generate_series(DATE '1900-01-01', DATE '2100-01-01', INTERVAL '1 day') FROM t");
     check("SELECT range(TIMESTAMP '2026-01-01', TIMESTAMP '2026-12-31', INTERVAL '1 month') FROM t");
