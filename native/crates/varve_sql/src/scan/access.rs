@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::ArrayRef;
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
-use datafusion::common::{Result, ScalarValue};
+use datafusion::common::{DataFusionError, Result, ScalarValue};
 use datafusion::logical_expr::Operator;
 use datafusion::physical_expr::utils::{Guarantee, LiteralGuarantee, conjunction_opt};
 use datafusion::physical_expr::{PhysicalExpr, split_conjunction};
@@ -17,7 +17,7 @@ use datafusion::physical_expr_common::physical_expr::snapshot_physical_expr;
 use datafusion::physical_plan::expressions::{BinaryExpr, Column, Literal};
 use varve_table::{IndexId, KeyColumns, KeyRange, PRIMARY, RowSet, TableVersion};
 
-use super::TableScan;
+use super::{TableScan, floats};
 use crate::error::into_datafusion;
 
 /// So many ranges are looked up at most.
@@ -157,36 +157,64 @@ fn ranges(version: &TableVersion, key: &KeyColumns, bounds: &[Bounds]) -> Result
         prefixes = longer.collect();
         used += 1;
     }
-    let (mut lower, mut upper) = (Bound::Unbounded, Bound::Unbounded);
-    if let Some(position) = positions.get(used) {
-        lower = bound(&bounds[*position].lower, &columns[*position].data_type)?;
-        upper = bound(&bounds[*position].upper, &columns[*position].data_type)?;
-    }
-    let is_bounded = !matches!((&lower, &upper), (Bound::Unbounded, Bound::Unbounded));
-    let said = used + usize::from(is_bounded);
+    let next = positions.get(used);
+    let next =
+        next.map(|position| stretches(&bounds[*position], &columns[*position].data_type)).transpose()?;
+    let next = next.unwrap_or_default();
+    let said = used + usize::from(!next.is_empty());
     if said == 0 || positions[said..].iter().any(|position| columns[*position].nullable) {
         return Ok(None);
     }
-    let ranges = prefixes.iter().map(|prefix| key.range(prefix, lower.as_ref(), upper.as_ref()));
+    let next = if next.is_empty() { vec![(Bound::Unbounded, Bound::Unbounded)] } else { next };
+    let ranges = prefixes.iter().flat_map(|prefix| {
+        next.iter().map(|(lower, upper)| key.range(prefix, lower.as_ref(), upper.as_ref()))
+    });
     ranges.collect::<varve_types::Result<_>>().map(Some).map_err(into_datafusion)
 }
 
-fn bound(bound: &Bound<ScalarValue>, data_type: &DataType) -> Result<Bound<ArrayRef>> {
-    let (Bound::Included(value) | Bound::Excluded(value)) = bound else { return Ok(Bound::Unbounded) };
-    let Some(value) = array(value, data_type)? else { return Ok(Bound::Unbounded) };
-    Ok(if matches!(bound, Bound::Included(_)) { Bound::Included(value) } else { Bound::Excluded(value) })
+/// From where to where the keys of a column lie.
+type Stretch = (Bound<ArrayRef>, Bound<ArrayRef>);
+
+/// Where the keys of a column lie that are within `bounds`; nothing when those do not tell.
+fn stretches(bounds: &Bounds, data_type: &DataType) -> Result<Vec<Stretch>> {
+    let stored = |bound: &Bound<ScalarValue>, is_lower: bool| match bound {
+        Bound::Included(value) => {
+            Ok(array(&floats::outer(value, is_lower), data_type)?.map_or(Bound::Unbounded, Bound::Included))
+        }
+        Bound::Excluded(value) => {
+            Ok(array(&floats::outer(value, !is_lower), data_type)?.map_or(Bound::Unbounded, Bound::Excluded))
+        }
+        Bound::Unbounded => Ok::<_, DataFusionError>(Bound::Unbounded),
+    };
+    let (lower, upper) = (stored(&bounds.lower, true)?, stored(&bounds.upper, false)?);
+    // Keys have NaN at either end, by its sign; filters have it at one. They are asked again.
+    let nan = match (&lower, &upper) {
+        (Bound::Unbounded, Bound::Unbounded) => return Ok(Vec::new()),
+        (Bound::Unbounded, _) => floats::infinity(data_type, false).map(|end| (end, false)),
+        (_, Bound::Unbounded) => floats::infinity(data_type, true).map(|end| (end, true)),
+        _ => None,
+    };
+    let mut stretches = vec![(lower, upper)];
+    if let Some((end, is_negative)) = nan {
+        let end = Bound::Excluded(end.to_array_of_size(1)?);
+        stretches.push(if is_negative { (Bound::Unbounded, end) } else { (end, Bound::Unbounded) });
+    }
+    Ok(stretches)
 }
 
 fn arrays(values: &[ScalarValue], data_type: &DataType) -> Result<Option<Vec<ArrayRef>>> {
-    values.iter().map(|value| array(value, data_type)).collect()
+    let both = |value: &ScalarValue| match floats::zeros(value) {
+        Some((negative, positive)) => vec![negative, positive],
+        None => vec![value.clone()],
+    };
+    values.iter().flat_map(both).map(|value| array(&value, data_type)).collect()
 }
 
-/// A value as a key has it; `None` when its type is not the column's. Floats are left out: keys and filters need not agree
-/// on zeros and NaN.
+/// A value as a key has it; `None` when its type is not the column's. NaN is left out: keys tell one from another.
 fn array(value: &ScalarValue, data_type: &DataType) -> Result<Option<ArrayRef>> {
     let value_type = value.data_type();
     let is_same = &value_type == data_type || (value_type.is_string() && data_type.is_string());
-    if !is_same || data_type.is_floating() || data_type.is_nested() {
+    if !is_same || data_type.is_nested() || (data_type.is_floating() && !floats::is_number(value)) {
         return Ok(None);
     }
     value.cast_to(data_type)?.to_array_of_size(1).map(Some)

@@ -7,7 +7,7 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::Schema;
+use datafusion::arrow::datatypes::{DataType, Schema};
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::Operator;
@@ -98,8 +98,8 @@ fn literal(expr: &Arc<dyn PhysicalExpr>) -> Option<&ScalarValue> {
     expr.downcast_ref::<Literal>().map(Literal::value)
 }
 
-/// Both zeros of the type of `value`, when it is one of them.
-fn zeros(value: &ScalarValue) -> Option<(ScalarValue, ScalarValue)> {
+/// Both zeros of the type of `value`, the negative one first, when it is one of them.
+pub(super) fn zeros(value: &ScalarValue) -> Option<(ScalarValue, ScalarValue)> {
     match value {
         ScalarValue::Float64(Some(0.0)) => {
             Some((ScalarValue::Float64(Some(-0.0)), ScalarValue::Float64(Some(0.0))))
@@ -107,6 +107,39 @@ fn zeros(value: &ScalarValue) -> Option<(ScalarValue, ScalarValue)> {
         ScalarValue::Float32(Some(0.0)) => {
             Some((ScalarValue::Float32(Some(-0.0)), ScalarValue::Float32(Some(0.0))))
         }
+        _ => None,
+    }
+}
+
+/// `value`, but for a zero the lower or the upper one.
+pub(super) fn outer(value: &ScalarValue, is_lower: bool) -> ScalarValue {
+    match zeros(value) {
+        Some((negative, positive)) => {
+            if is_lower {
+                negative
+            } else {
+                positive
+            }
+        }
+        None => value.clone(),
+    }
+}
+
+/// Whether a floating point number of 4 or 8 bytes is not NaN.
+pub(super) fn is_number(value: &ScalarValue) -> bool {
+    match value {
+        ScalarValue::Float64(Some(number)) => !number.is_nan(),
+        ScalarValue::Float32(Some(number)) => !number.is_nan(),
+        _ => false,
+    }
+}
+
+/// The least or the greatest number of a floating point type of 4 or 8 bytes; `None` for other types.
+pub(super) fn infinity(data_type: &DataType, is_negative: bool) -> Option<ScalarValue> {
+    let number = if is_negative { f64::NEG_INFINITY } else { f64::INFINITY };
+    match data_type {
+        DataType::Float64 => Some(ScalarValue::Float64(Some(number))),
+        DataType::Float32 => Some(ScalarValue::Float32(Some(number as f32))),
         _ => None,
     }
 }

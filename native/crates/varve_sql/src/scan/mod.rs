@@ -9,6 +9,7 @@
 
 mod access;
 mod analysed;
+mod fetch;
 mod filters;
 mod floats;
 mod hot;
@@ -56,6 +57,8 @@ pub(crate) const ROW_ADDRESS: &str = "__varve_row";
 
 /// Fewer rows than this per partition are not worth another one.
 const PARTITION_ROWS_MIN: u64 = 65_536;
+/// The same of rows that an index found.
+const PARTITION_FETCHES_MIN: u64 = 512;
 
 /// The columns of a table by the names that users see, and, if asked for, the address of the row behind them.
 pub(crate) fn visible_schema(table: &varve_table::Table, with_address: bool) -> SchemaRef {
@@ -330,6 +333,12 @@ impl DataSource for TableScan {
         }
         if scan.only.is_none() {
             scan.access = Access::choose(&scan)?;
+            // Another thread would come too late.
+            if scan.access.as_ref().is_some_and(|access| access.rows < PARTITION_FETCHES_MIN)
+                && !scan.filters.iter().any(Filter::is_dynamic)
+            {
+                scan.partitions = 1;
+            }
         }
         Ok(FilterPushdownPropagation::with_parent_pushdown_result(answers).with_updated_node(Arc::new(scan)))
     }

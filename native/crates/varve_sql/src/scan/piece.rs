@@ -18,11 +18,19 @@ use super::observe::Observer;
 use super::segment::SegmentReader;
 use crate::Progress;
 
+/// Known rows of a segment are divided into about so many pieces, of at least and at most so many rows: few are read sooner
+/// than another thread takes up its part.
+const FETCHES: usize = 8;
+const FETCH_ROWS_MIN: usize = 1024;
+const FETCH_ROWS_MAX: usize = 65_536;
+
 /// Some of a table's rows.
 #[derive(Clone, Debug)]
 pub(super) enum Piece {
-    /// Rows of the segment at this place in the table; `count` of them may come.
-    Segment { at: usize, rows: Range<u64>, count: u64 },
+    /// All rows of a range of the segment at this place in the table.
+    Segment { at: usize, rows: Range<u64> },
+    /// The rows at these positions of the segment at this place, which ascend.
+    Rows { at: usize, positions: Box<[u32]> },
     /// The hot chunk at this place; `count` of its rows may come.
     Hot { at: usize, count: u64 },
 }
@@ -90,9 +98,12 @@ impl Work {
 }
 
 impl Piece {
-    fn count(&self) -> u64 {
+    /// How many rows may come.
+    pub(super) fn count(&self) -> u64 {
         match self {
-            Self::Segment { count, .. } | Self::Hot { count, .. } => *count,
+            Self::Segment { rows, .. } => rows.end - rows.start,
+            Self::Rows { positions, .. } => positions.len() as u64,
+            Self::Hot { count, .. } => *count,
         }
     }
 }
@@ -109,29 +120,12 @@ impl Divided {
         };
         let mut pieces = Vec::new();
         for (at, live) in scan.version.segments.iter().enumerate() {
-            if wanted(live, only.as_deref(), 0..live.segment.meta().rows) == 0 {
-                continue;
-            }
-            let reader = SegmentReader::new(scan, at, only.as_deref())?;
-            let started = Instant::now();
-            let (bounds, possible) = (reader.splits()?, reader.possible()?);
-            observer.spent(started.elapsed());
-            for pair in bounds.windows(2) {
-                let all = pair[0]..pair[1];
-                let rows = match &possible {
-                    Some(possible) => narrowed(all.clone(), possible),
-                    None => all.clone(),
-                };
-                let left_out = (all.end - all.start) - (rows.end - rows.start);
-                if rows.is_empty() {
-                    observer.skipped(left_out);
-                    continue;
+            match &only {
+                Some(only) => {
+                    pieces.extend(fetched(live, only).map(|rows| Piece::Rows { at, positions: rows }))
                 }
-                observer.took(left_out);
-                match wanted(live, only.as_deref(), rows.clone()) {
-                    0 => {}
-                    count => pieces.push(Piece::Segment { at, rows, count }),
-                }
+                None if live.live_rows() > 0 => scanned(scan, at, observer, &mut pieces)?,
+                None => {}
             }
         }
         for (at, chunk) in scan.version.hot.chunks().iter().enumerate() {
@@ -170,10 +164,37 @@ fn narrowed(rows: Range<u64>, possible: &[Range<u64>]) -> Range<u64> {
     }
 }
 
-/// How many of `rows` of a segment may come; deleted ones count when the whole of it does.
-fn wanted(live: &LiveSegment, only: Option<&RowSet>, rows: Range<u64>) -> u64 {
-    let Some(only) = only else { return if live.live_rows() == 0 { 0 } else { rows.end - rows.start } };
-    let positions = |at: u64| u32::try_from(at).unwrap_or(u32::MAX);
-    let bitmap = only.segments.get(&live.segment.id());
-    bitmap.map_or(0, |bitmap| bitmap.range_cardinality(positions(rows.start)..positions(rows.end)))
+/// The pieces of all rows of a segment that zone maps leave. Tells `observer` what they rule out.
+fn scanned(scan: &TableScan, at: usize, observer: &Observer, pieces: &mut Vec<Piece>) -> Result<()> {
+    let reader = SegmentReader::new(scan, at)?;
+    let started = Instant::now();
+    let (bounds, possible) = (reader.splits()?, reader.possible()?);
+    observer.spent(started.elapsed());
+    for pair in bounds.windows(2) {
+        let all = pair[0]..pair[1];
+        let rows = match &possible {
+            Some(possible) => narrowed(all.clone(), possible),
+            None => all.clone(),
+        };
+        let left_out = (all.end - all.start) - (rows.end - rows.start);
+        if rows.is_empty() {
+            observer.skipped(left_out);
+            continue;
+        }
+        observer.took(left_out);
+        pieces.push(Piece::Segment { at, rows });
+    }
+    Ok(())
+}
+
+/// Those of `only` some rows that lie in a segment and are not deleted, divided.
+fn fetched(live: &LiveSegment, only: &RowSet) -> impl Iterator<Item = Box<[u32]>> {
+    let wanted = only.segments.get(&live.segment.id()).into_iter().flatten();
+    let wanted: Vec<u32> = match &live.deleted {
+        None => wanted.collect(),
+        Some(gone) => wanted.filter(|row| !gone.contains(*row)).collect(),
+    };
+    let length = (wanted.len() / FETCHES).clamp(FETCH_ROWS_MIN, FETCH_ROWS_MAX);
+    let pieces: Vec<Box<[u32]>> = wanted.chunks(length).map(Box::from).collect();
+    pieces.into_iter()
 }

@@ -10,10 +10,10 @@ use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::metrics::{BaselineMetrics, Count, MetricBuilder};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 
+use super::fetch::Fetcher;
 use super::piece::{Piece, Work};
 use super::segment::{Assembly, PreparedReader, SegmentReader, SegmentRows};
 use super::{TableScan, filters, hot};
-use varve_table::RowSet;
 
 use crate::Progress;
 use crate::error::{from_vortex, into_datafusion};
@@ -38,6 +38,7 @@ pub(super) fn stream(
         ready: None,
         gave_way: Instant::now(),
         segment: None,
+        fetcher: None,
         pending: VecDeque::new(),
         piece_rows: 0,
         scan,
@@ -49,11 +50,26 @@ pub(super) fn stream(
     Ok(Box::pin(RecordBatchStreamAdapter::new(schema, Box::pin(batches))))
 }
 
-/// The reader of the segment that pieces came from last, and which state of the filters it knows.
-struct Current {
+/// What reads the segment that pieces came from last, and which state of the filters it knows.
+struct Current<R> {
     at: usize,
     generation: u64,
-    reader: PreparedReader,
+    reader: R,
+}
+
+/// What reads this segment and knows the filters as they are now; what was there before if it still does.
+fn current<'c, R>(
+    last: &'c mut Option<Current<R>>,
+    scan: &TableScan,
+    at: usize,
+    make: impl FnOnce() -> Result<R>,
+) -> Result<&'c R> {
+    let generation = filters::generation(&scan.filters);
+    let current = match last.take() {
+        Some(current) if current.at == at && current.generation == generation => current,
+        _ => Current { at, generation, reader: make()? },
+    };
+    Ok(&last.insert(current).reader)
 }
 
 struct Reader {
@@ -65,7 +81,8 @@ struct Reader {
     ready: Option<RecordBatch>,
     /// When it last let other tasks run.
     gave_way: Instant,
-    segment: Option<Current>,
+    segment: Option<Current<PreparedReader>>,
+    fetcher: Option<Current<Fetcher>>,
     /// Parts of the piece that is being read.
     pending: VecDeque<(SegmentRows, Arc<Assembly>)>,
     piece_rows: u64,
@@ -110,9 +127,7 @@ impl Reader {
                 let started = Instant::now();
                 let rows = rows.await.map_err(|error| into_datafusion(from_vortex(error)))?;
                 let batch = rows.map(|rows| assembly.batch(rows)).transpose()?;
-                let took = started.elapsed();
-                self.baseline.elapsed_compute().add_duration(took);
-                self.work.observer.read(batch.as_ref().map_or(0, RecordBatch::num_rows), took);
+                self.took(started, batch.as_ref().map_or(0, RecordBatch::num_rows));
                 if self.pending.is_empty() {
                     self.scanned(batch.as_ref());
                 }
@@ -120,22 +135,32 @@ impl Reader {
             } else {
                 let work = Arc::clone(&self.work);
                 let divided = work.divided(&self.scan, self.progress.as_deref())?;
-                match self.work.take(divided) {
-                    None => return Ok(None),
-                    Some(Piece::Hot { at, count }) => {
-                        self.piece_rows = *count;
+                let Some(piece) = self.work.take(divided) else { return Ok(None) };
+                self.piece_rows = piece.count();
+                match piece {
+                    Piece::Hot { at, .. } => {
                         let chunk = &self.scan.version.hot.chunks()[*at];
                         let batch = hot::read(&self.scan, chunk, divided.only())?;
                         self.scanned(Some(&batch));
                         Some(batch)
                     }
-                    Some(Piece::Segment { at, rows, count }) => {
-                        self.piece_rows = *count;
-                        self.work.observer.took(*count);
-                        let rows = rows.clone();
-                        let reader = self.reader_of(*at, divided.only())?;
+                    Piece::Rows { at, positions } => {
+                        self.work.observer.took(self.piece_rows);
+                        let started = Instant::now();
+                        let fetcher =
+                            current(&mut self.fetcher, &self.scan, *at, || Fetcher::new(&self.scan, *at))?;
+                        let batch = fetcher.read(positions).await?;
+                        self.took(started, batch.num_rows());
+                        self.scanned(Some(&batch));
+                        Some(batch)
+                    }
+                    Piece::Segment { at, rows } => {
+                        self.work.observer.took(self.piece_rows);
+                        let reader = current(&mut self.segment, &self.scan, *at, || {
+                            SegmentReader::new(&self.scan, *at)?.prepare()
+                        })?;
                         let assembly = Arc::clone(reader.assembly());
-                        let parts = reader.read(rows)?;
+                        let parts = reader.read(rows.clone())?;
                         self.pending.extend(parts.into_iter().map(|part| (part, Arc::clone(&assembly))));
                         if self.pending.is_empty() {
                             self.scanned(None);
@@ -154,14 +179,11 @@ impl Reader {
         }
     }
 
-    /// A reader of this segment that knows the filters as they are now.
-    fn reader_of(&mut self, at: usize, only: Option<&RowSet>) -> Result<&PreparedReader> {
-        let generation = filters::generation(&self.scan.filters);
-        let current = match self.segment.take() {
-            Some(current) if current.at == at && current.generation == generation => current,
-            _ => Current { at, generation, reader: SegmentReader::new(&self.scan, at, only)?.prepare()? },
-        };
-        Ok(&self.segment.insert(current).reader)
+    /// Rows were read since `started`; so many passed.
+    fn took(&self, started: Instant, kept: usize) {
+        let took = started.elapsed();
+        self.baseline.elapsed_compute().add_duration(took);
+        self.work.observer.read(kept, took);
     }
 
     fn scanned(&self, batch: Option<&RecordBatch>) {

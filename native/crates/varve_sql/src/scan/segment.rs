@@ -12,13 +12,13 @@ use datafusion::physical_expr::utils::{collect_columns, conjunction_opt, reassig
 use datafusion::physical_plan::expressions::Literal;
 use datafusion::physical_plan::filter::batch_filter;
 use futures::future::BoxFuture;
-use varve_table::{LiveSegment, RowAddress, RowSet, Segment};
+use varve_table::{LiveSegment, RowAddress, Segment};
 use vortex::array::VortexSessionExecute;
 use vortex::arrow::ArrowSessionExt;
 use vortex::buffer::Buffer;
 use vortex::dtype::Nullability;
 use vortex::error::VortexResult;
-use vortex::expr::{BoundExpression, and_collect, get_item, pack, root};
+use vortex::expr::{BoundExpression, Expression, and_collect, get_item, pack, root};
 use vortex::layout::layouts::row_idx::row_idx;
 use vortex::layout::scan::repeated_scan::RepeatedScan;
 use vortex::layout::scan::scan_builder::ScanBuilder;
@@ -48,11 +48,17 @@ pub(super) struct PreparedReader {
     assembly: Arc<Assembly>,
 }
 
-impl SegmentReader {
-    /// For the segment at this place in the table, all of it or `only` some rows.
-    pub(super) fn new(scan: &TableScan, at: usize, only: Option<&RowSet>) -> Result<Self> {
-        let live = &scan.version.segments[at];
-        let dtype = live.segment.file().dtype();
+/// What is read of a segment for a scan, and what is done with it.
+pub(super) struct Needs {
+    /// The filters that Vortex evaluates.
+    pub native: Vec<Expression>,
+    pub assembly: Assembly,
+}
+
+impl Needs {
+    /// For the segment at this place in the table; `are_few` as for [`filters::split`].
+    pub(super) fn of(scan: &TableScan, at: usize, are_few: bool) -> Result<Self> {
+        let dtype = scan.version.segments[at].segment.file().dtype();
         let stored = |position: usize| {
             let name = scan.stored.field(position).name();
             position == scan.address_column()
@@ -63,7 +69,7 @@ impl SegmentReader {
             ScalarValue::try_from_array(&value, 0)
         };
         let Split { native, residual, optional } =
-            filters::split(&scan.filters, only.is_some(), &scan.stored, &scan.session, |column| {
+            filters::split(&scan.filters, are_few, &scan.stored, &scan.session, |column| {
                 if stored(column.index()) {
                     return None;
                 }
@@ -80,16 +86,22 @@ impl SegmentReader {
             needed.into_iter().partition(|position| stored(*position));
         let constant = constant.into_iter().map(|position| Ok((position, missing(position)?)));
         let assembly = Assembly::new(scan, read, constant.collect::<Result<_>>()?, residual, optional)?;
+        Ok(Self { native, assembly })
+    }
+}
 
-        let projection = assembly.read.iter().map(|position| {
-            if *position == scan.address_column() {
-                return (ROW_ADDRESS.to_owned(), row_idx());
-            }
-            let name = scan.stored.field(*position).name();
-            (name.clone(), get_item(name.as_str(), root()))
+impl SegmentReader {
+    /// For the segment at this place in the table, all rows that are not deleted.
+    pub(super) fn new(scan: &TableScan, at: usize) -> Result<Self> {
+        let live = &scan.version.segments[at];
+        let Needs { native, assembly } = Needs::of(scan, at, false)?;
+        let projection = assembly.names().map(|name| match name {
+            ROW_ADDRESS => (name.to_owned(), row_idx()),
+            name => (name.to_owned(), get_item(name, root())),
         });
-        let bind = |expression: vortex::expr::Expression| {
-            let bound = expression.bind(dtype).and_then(|bound| bound.optimize_recursive());
+        let bind = |expression: Expression| {
+            let bound =
+                expression.bind(live.segment.file().dtype()).and_then(|bound| bound.optimize_recursive());
             bound.map_err(|error| into_datafusion(from_vortex(error)))
         };
         let filter = and_collect(native.iter().cloned()).map(bind).transpose()?;
@@ -98,7 +110,7 @@ impl SegmentReader {
             .scan()
             .with_projection(bind(pack(projection.collect::<Vec<_>>(), Nullability::NonNullable))?)
             .with_some_filter(filter)
-            .with_selection(selection(live, only)?)
+            .with_selection(selection(live)?)
             .with_row_offset(RowAddress::of_segment(live.segment.id()).0);
         let native = native.into_iter().map(bind).collect::<Result<_>>()?;
         Ok(Self { segment: Arc::clone(&live.segment), builder, native, assembly: Arc::new(assembly) })
@@ -134,28 +146,19 @@ impl PreparedReader {
     }
 }
 
-/// Rows that are wanted and not deleted.
-fn selection(live: &LiveSegment, only: Option<&RowSet>) -> Result<Selection> {
-    let sorted = |rows: &mut dyn Iterator<Item = u32>| {
-        StrictSortedBuffer::try_new(Buffer::from_iter(rows.map(u64::from)))
-            .map_err(|error| into_datafusion(from_vortex(error)))
-    };
-    match (only, &live.deleted) {
-        (None, None) => Ok(Selection::All),
-        (None, Some(deleted)) => sorted(&mut deleted.iter()).map(Selection::ExcludeByIndex),
-        (Some(only), deleted) => {
-            let wanted = only.segments.get(&live.segment.id()).into_iter().flatten();
-            let mut wanted = wanted.filter(|row| !deleted.as_ref().is_some_and(|gone| gone.contains(*row)));
-            sorted(&mut wanted).map(Selection::IncludeByIndex)
-        }
-    }
+/// Rows that are not deleted.
+fn selection(live: &LiveSegment) -> Result<Selection> {
+    let Some(deleted) = &live.deleted else { return Ok(Selection::All) };
+    StrictSortedBuffer::try_new(Buffer::from_iter(deleted.iter().map(u64::from)))
+        .map(Selection::ExcludeByIndex)
+        .map_err(|error| into_datafusion(from_vortex(error)))
 }
 
 /// What makes rows of a table out of what was read.
 pub(super) struct Assembly {
     session: VortexSession,
-    /// Positions in the stored form that are read, ascending.
-    read: Vec<usize>,
+    /// So many columns are read.
+    read: usize,
     /// What was read, as one Arrow field.
     target: Field,
     /// Values of columns that the segment does not have.
@@ -196,8 +199,13 @@ impl Assembly {
             gathered,
             output: scan.columns.iter().map(place).collect(),
             schema: Arc::clone(&scan.schema),
-            read,
+            read: read.len(),
         })
+    }
+
+    /// What is read, by stored name.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.gathered.fields().iter().take(self.read).map(|field| field.name().as_str())
     }
 
     /// Rows as they come out; those that DataFusion's filters refuse are gone.

@@ -1,14 +1,16 @@
 //! Ranges of keys: the rows whose keys lie between two others.
 
+use std::collections::btree_map::Entry;
 use std::ops::Bound;
 
 use arrow_array::ArrayRef;
 use arrow_row::{RowConverter, SortField};
+use roaring::RoaringBitmap;
 use varve_types::Result;
 
 use super::{Key, KeyColumns, KeyRef, Lookup, numbers};
 use crate::error::from_arrow;
-use crate::rows::{RowAddress, RowSet};
+use crate::rows::{Place, RowAddress, RowSet};
 
 /// Keys that are not below `from` and below `to`; on a side that is `None` there is no bound.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,8 +126,16 @@ impl Lookup<'_> {
     /// As [`Self::count`].
     pub fn rows(&self, ranges: &[KeyRange]) -> Result<Option<RowSet>> {
         let mut set = RowSet::default();
-        let is_complete = self.each(ranges, |first, rows| {
-            set.extend(rows.iter().map(|row| RowAddress(first.0 + u64::from(*row))));
+        let is_complete = self.each(ranges, |first, rows| match first.place() {
+            _ if rows.is_empty() => {}
+            Place::Segment(segment, _) => match set.segments.entry(segment) {
+                Entry::Vacant(none) if rows.is_sorted() => {
+                    let sorted = RoaringBitmap::from_sorted_iter(rows.iter().copied());
+                    none.insert(sorted.unwrap_or_else(|_| rows.iter().collect()));
+                }
+                bitmap => bitmap.or_default().extend(rows),
+            },
+            Place::Hot(number) => set.hot.extend(rows.iter().map(|row| number + u64::from(*row))),
         })?;
         Ok(is_complete.then_some(set))
     }

@@ -5,6 +5,7 @@
 //! against its checksum when it is first read.
 
 mod encoding;
+mod fetch;
 mod file;
 mod read;
 mod reader;
@@ -28,6 +29,7 @@ use crate::compression::Layout;
 use crate::error::{damaged, from_io};
 use crate::ids::SegmentId;
 use crate::stored_file::StoredFile;
+use fetch::Chunks;
 use reader::SharedReader;
 use source::VerifiedSource;
 
@@ -66,6 +68,7 @@ pub struct Segment {
     meta: SegmentMeta,
     file: VortexFile,
     reader: SharedReader,
+    chunks: Chunks,
     store: Arc<SegmentStore>,
     stored: Arc<StoredFile>,
     requested: Arc<AtomicU64>,
@@ -112,7 +115,8 @@ impl Segment {
         let file = file.with_segment_source(Arc::new(source));
         let reader = SharedReader::new(file.layout_reader().map_err(unreadable)?);
         let stored = StoredFile::new(&store.files, path);
-        Ok(Self { meta, file, reader, store: Arc::clone(store), stored, requested })
+        let chunks = Chunks::default();
+        Ok(Self { meta, file, reader, chunks, store: Arc::clone(store), stored, requested })
     }
 
     /// What the catalogue knows of it.
