@@ -16,6 +16,7 @@ import {
 } from '@varve/interfaces';
 import { decodeSchema } from './arrow/ipc.js';
 import { sqlFields } from './arrow/sql-types.js';
+import { CommitWaits } from './commit-waits.js';
 import { KnownSchemas } from './known-schemas.js';
 import type { NativeDatabase, NativeSql, NativeTable, NativeTransaction } from './native-face.js';
 import { readSqlOptions, type SqlOptions } from './options.js';
@@ -53,7 +54,14 @@ export class SqlDatabase extends Session implements SqlEngine {
   #closing: Promise<void> | undefined;
 
   constructor(native: NativeDatabase, modes: ValueModes, clock: Clock) {
-    super({ native, modes, clock, schemas: new KnownSchemas(), snapshots: new WeakMap() });
+    super({
+      native,
+      modes,
+      clock,
+      commits: new CommitWaits(clock),
+      schemas: new KnownSchemas(),
+      snapshots: new WeakMap(),
+    });
     this.#points = new PointReads(native, modes);
   }
 

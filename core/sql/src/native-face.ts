@@ -148,6 +148,8 @@ export interface NativeQuery {
   cancel(): void;
   /** How far it has come. */
   progress(): NativeProgress;
+  /** Whether all that is left of it is that a commit becomes durable. Absent where that is never known. */
+  isCommitting?(): boolean;
 }
 
 /** The beginning of an answer. A small answer is whole in here: one crossing per query. */

@@ -20,6 +20,7 @@ import { cellOf } from './arrow/cells.js';
 import { columnOf } from './arrow/columns.js';
 import { concatenated, type DecodedPart, endOfStream, IpcDecoder } from './arrow/ipc.js';
 import { named, rowBuilder } from './arrow/rows.js';
+import type { CommitWaits } from './commit-waits.js';
 import type { KnownSchema, KnownSchemas } from './known-schemas.js';
 import type { NativeHead, NativeQuery } from './native-face.js';
 import type { QuerySettings } from './options.js';
@@ -28,6 +29,7 @@ import { cancelled, QueryWatch } from './query-watch.js';
 /** What answers of one database share. */
 export interface AnswerParts {
   readonly clock: Clock;
+  readonly commits: CommitWaits;
   readonly schemas: KnownSchemas;
 }
 
@@ -61,7 +63,7 @@ export function pendingResult<R extends object>(
 async function opened<R extends object>(
   read: () => QuerySettings,
   start: (settings: QuerySettings) => NativeQuery,
-  { clock, schemas }: AnswerParts,
+  { clock, commits, schemas }: AnswerParts,
 ): Promise<QueryResult<R>> {
   const settings = read();
   const { signal } = settings;
@@ -69,7 +71,9 @@ async function opened<R extends object>(
   const query = start(settings);
   const watch = new QueryWatch(query, settings, clock);
   try {
-    const head = unwrap(await watch.during(query.start()));
+    const answer = query.start();
+    const isCommitting = query.isCommitting?.() === true;
+    const head = unwrap(await watch.during(isCommitting ? commits.during(answer) : answer));
     if (head.isWhole) watch.end();
     return new Result<R>(query, head, { modes: settings.modes, watch, schema: schemas.of(head.schema) });
   } catch (error) {

@@ -28,6 +28,7 @@ import { checkColumns, isOnePiece, pushColumns, type Send, sendColumns, streamIn
 import { checkPlan } from './builder/check-plan.js';
 import { encodePlan } from './builder/encode.js';
 import { renderPlan } from './builder/render.js';
+import type { CommitWaits } from './commit-waits.js';
 import { isFragment, sql, statementOf } from './fragment.js';
 import type { KnownSchemas } from './known-schemas.js';
 import type {
@@ -45,6 +46,7 @@ export interface Shared {
   readonly native: NativeDatabase;
   readonly modes: ValueModes;
   readonly clock: Clock;
+  readonly commits: CommitWaits;
   readonly schemas: KnownSchemas;
   /** The native views; null of those that were released. */
   readonly snapshots: WeakMap<object, NativeSnapshot | null>;

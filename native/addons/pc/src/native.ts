@@ -158,6 +158,8 @@ export declare class NativeQuery {
   next(): Promise<Uint8Array | null | Failed>;
   /** Stops it and frees what it holds; whoever waits gets `QUERY_CANCELLED`. Afterwards, and at its end, a no-op. */
   cancel(): void;
+  /** Whether all that is left of it is that a commit becomes durable. */
+  isCommitting(): boolean;
   /** How far it has come. */
   progress(): NativeProgress;
 }

@@ -209,6 +209,16 @@ impl NativeQuery {
         }
     }
 
+    /// Whether all that is left of it is that a commit becomes durable.
+    #[napi]
+    pub fn is_committing(&self) -> bool {
+        match &self.work {
+            Work::Task { .. } => false,
+            #[cfg(feature = "sql")]
+            Work::AtOnce(slot) => slot.is_open(),
+        }
+    }
+
     /// How far it has come.
     #[napi]
     pub fn progress(&self) -> NativeProgress {

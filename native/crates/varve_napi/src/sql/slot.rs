@@ -41,6 +41,11 @@ impl Slot {
         }
     }
 
+    /// Whether the answer is still to come.
+    pub fn is_open(&self) -> bool {
+        matches!(*self.0.lock(), State::Open | State::Wanted(_))
+    }
+
     /// The promise of the answer. Once.
     pub fn promise<'env>(&self, env: &'env Env, tasks: &Tasks) -> napi::Result<Object<'env>> {
         let mut state = self.0.lock();
