@@ -2,8 +2,9 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Field } from '@uwdata/flechette';
 import { type AppendColumns, type Failed, shown, unwrap, VarveError } from '@varve/interfaces';
+import { BytesSink } from './arrow/bytes-sink.js';
 import { encodeColumns } from './arrow/encode.js';
-import { concatenated, decodeSchema, endOfStream, schemaBytes } from './arrow/ipc.js';
+import { decodeSchema, endOfStream, schemaBytes } from './arrow/ipc.js';
 import type { NativeAppender, NativeDatabase, NativeTransaction } from './native-face.js';
 
 /** Hands one IPC stream to the engine. @returns its rows */
@@ -87,25 +88,47 @@ export async function pushColumns(checked: CheckedColumns, appender: NativeAppen
   return unwrap(await appender.finish());
 }
 
-/** Streams of at least some hundred kilobytes, made piece by piece. */
+/** Streams of at least some hundred kilobytes, made piece by piece. Each is good until the next one is asked for. */
 async function* streamsOf({ fields, columns, rowCount }: CheckedColumns): AsyncGenerator<Uint8Array> {
   const step = pieceRows(fields, columns);
-  let parts: Uint8Array[] = [];
-  let byteCount = 0;
-  for (let from = 0; from < rowCount; from += step) {
-    const whole = encodeColumns(fields, columns, { from, to: Math.min(from + step, rowCount) });
-    const begin = parts.length === 0 ? 0 : schemaBytes(whole);
-    parts.push(whole.subarray(begin, whole.length - endOfStream.length));
-    byteCount += whole.length;
-    const isLast = from + step >= rowCount;
-    if (isLast || byteCount >= sendBytes) {
-      yield parts.length === 1 ? whole : concatenated([...parts, endOfStream]);
-      parts = [];
-      byteCount = 0;
+  const [piece, stream] = [takeSink(), takeSink()];
+  try {
+    for (let from = 0; from < rowCount; from += step) {
+      piece.clear();
+      const whole = encodeColumns(fields, columns, { from, to: Math.min(from + step, rowCount) }, piece);
+      const isLast = from + step >= rowCount;
+      if (stream.length === 0 && (isLast || whole.length >= sendBytes)) {
+        yield whole;
+      } else {
+        const begin = stream.length === 0 ? 0 : schemaBytes(whole);
+        stream.write(whole.subarray(begin, whole.length - endOfStream.length));
+        if (isLast || stream.length >= sendBytes) {
+          stream.write(endOfStream);
+          yield stream.written;
+          stream.clear();
+        }
+      }
+      // After each piece the loop has its turn.
+      if (!isLast) await setImmediate();
     }
-    // After each piece the loop has its turn.
-    if (!isLast) await setImmediate();
+  } finally {
+    giveBack(piece);
+    giveBack(stream);
   }
+}
+
+/** Sinks that no append has: of the two of one that is over, the next one makes use. */
+const idleSinks: BytesSink[] = [];
+const idleSinksMax = 4;
+const idleBytesMax = 4 << 20;
+
+function takeSink(): BytesSink {
+  return idleSinks.pop() ?? new BytesSink(2 * sendBytes);
+}
+
+function giveBack(sink: BytesSink): void {
+  sink.clear();
+  if (idleSinks.length < idleSinksMax && sink.capacity <= idleBytesMax) idleSinks.push(sink);
 }
 
 function pieceRows(fields: readonly Field[], columns: AppendColumns): number {

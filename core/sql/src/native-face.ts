@@ -4,7 +4,8 @@
  * Invariants
  * 1. Nothing throws: an expected failure is a `Failed` value, also of a promise.
  * 2. All bytes are Arrow IPC messages, one after another, each beginning at a multiple of 8 bytes in its memory. They
- *    belong to JavaScript once they are returned; bytes that are passed in stay unchanged until the promise resolves.
+ *    belong to JavaScript once they are returned; bytes that are passed in stay unchanged until the promise resolves, but for
+ *    those of `NativeAppender.push`.
  * 3. No call but `PointReader.get` waits for the engine on the calling thread.
  */
 import type { Failed, TableAdaptation } from '@varve/interfaces';
@@ -129,7 +130,7 @@ export interface NativeTables
 export interface NativeAppender {
   /**
    * Hands over the rows of one IPC stream; all have the schema of the first. Resolves when there is room for more, with the
-   * reason when they were refused. One call at a time; the bytes stay unchanged until `finish` or `cancel` resolves.
+   * reason when they were refused. One call at a time; the bytes are read before it returns.
    */
   push(ipc: Uint8Array): Promise<undefined | Failed>;
   /** Resolves when all rows are appended, with their number, or when none is. */

@@ -28,6 +28,7 @@ import {
 } from '@uwdata/flechette';
 import { type AppendColumns, VarveError } from '@varve/interfaces';
 import { builtColumn } from './built-column.js';
+import type { BytesSink } from './bytes-sink.js';
 import { isWrittenInPlace, numberColumn } from './number-column.js';
 import { mapFields } from './sql-types.js';
 import { storedOf } from './stored.js';
@@ -43,13 +44,20 @@ export interface RowRange {
  * Writes rows of columns as an IPC stream.
  *
  * @param fields of the table, of those columns that `columns` has
+ * @param sink takes the stream, which is then its memory
  * @throws VarveError SQL_TYPE, SQL_VALUE
  */
-export function encodeColumns(fields: readonly Field[], columns: AppendColumns, rows: RowRange): Uint8Array {
+export function encodeColumns(
+  fields: readonly Field[],
+  columns: AppendColumns,
+  rows: RowRange,
+  sink?: BytesSink,
+): Uint8Array {
   const plain = fields.map((given) => ({ ...given, type: plainType(given.type) }));
   const built = plain.map((given) => encodeColumn(given, columns[given.name] ?? [], rows));
   const schema = { version: Version.V5, endianness: Endianness.Little, fields: plain, metadata: null };
-  const bytes = tableToIPC(new Table(schema, built), { format: 'stream' });
+  const options = { format: 'stream', ...(sink === undefined ? {} : { sink }) } as const;
+  const bytes = tableToIPC(new Table(schema, built), options);
   if (bytes === null) throw new TypeError('the encoder kept the bytes to itself');
   return bytes;
 }

@@ -168,7 +168,7 @@ class Database implements NativeDatabase {
     const pieces: Uint8Array[] = [];
     return {
       push: async (ipc) => {
-        pieces.push(ipc);
+        pieces.push(ipc.slice());
         return undefined;
       },
       finish: () => this.#appendAll(table, pieces, this.ofTransaction(options.transaction)),

@@ -50,7 +50,7 @@ export declare class NativeAppender {
   private constructor();
   /**
    * Hands over the rows of one IPC stream; all have the schema of the first. Resolves when there is room for more, with the
-   * reason when they were refused. One call at a time.
+   * reason when they were refused. One call at a time; the bytes are read before it returns.
    */
   push(ipc: Uint8Array): Promise<undefined | Failed>;
   /** Resolves when all rows are appended, with their number, or when none is. */

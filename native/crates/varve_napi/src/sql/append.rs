@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arrow_schema::SchemaRef;
 use futures::{Stream, StreamExt, stream};
 use napi::Env;
 use napi::bindgen_prelude::{Object, Uint8Array};
@@ -21,9 +22,9 @@ type Batch = arrow_array::RecordBatch;
 /// Pieces that wait for the engine.
 const WAITING_MAX: usize = 4;
 
-/// What JavaScript hands over.
+/// What JavaScript hands over, decoded.
 enum Piece {
-    Rows(Uint8Array),
+    Rows(SchemaRef, Vec<Batch>),
     End,
 }
 
@@ -61,14 +62,16 @@ impl NativeAppender {
 #[napi]
 impl NativeAppender {
     /// Hands over the rows of one IPC stream; all have the schema of the first. Resolves when there is room for more, with the
-    /// reason when they were refused. One call at a time.
+    /// reason when they were refused. One call at a time; the bytes are read before it returns.
     #[napi(ts_return_type = "Promise<undefined | Failed>")]
     pub fn push<'env>(&self, env: &'env Env, ipc: Uint8Array) -> napi::Result<Object<'env>> {
         let pieces = self.pieces.lock().clone();
         let done = Arc::clone(&self.done);
+        // Here, so that JavaScript can write the next piece over this one.
+        let decoded = ipc::decode(&ipc);
         self.tasks.promise(env, async move {
-            let pieces = pieces.ok_or_else(ended)?;
-            if pieces.send(Piece::Rows(ipc)).await.is_ok() {
+            let (pieces, (schema, batches)) = (pieces.ok_or_else(ended)?, decoded?);
+            if pieces.send(Piece::Rows(schema, batches)).await.is_ok() {
                 return Ok(Nothing);
             }
             outcome(&done).await.and_then(|_| Err(ended()))
@@ -110,13 +113,13 @@ async fn outcome(done: &tokio::sync::Mutex<Option<oneshot::Receiver<Answer<u64>>
 async fn run(session: Answer<Session>, table: &str, mut pieces: mpsc::Receiver<Piece>) -> Answer<u64> {
     let session = session?;
     let (schema, first) = match pieces.recv().await {
-        Some(Piece::Rows(ipc)) => ipc::decode(&ipc)?,
+        Some(Piece::Rows(schema, batches)) => (schema, batches),
         Some(Piece::End) => return Ok(0),
         None => return Err(given_up()),
     };
     let wanted = Arc::clone(&schema);
     let others = pieces_of(pieces).map(move |piece| {
-        let (schema, batches) = ipc::decode(&piece?)?;
+        let (schema, batches) = piece?;
         if schema == wanted {
             return Ok(batches);
         }
@@ -133,11 +136,11 @@ async fn run(session: Answer<Session>, table: &str, mut pieces: mpsc::Receiver<P
 }
 
 /// The pieces up to the end; an error when there is no end.
-fn pieces_of(pieces: mpsc::Receiver<Piece>) -> impl Stream<Item = Answer<Uint8Array>> {
+fn pieces_of(pieces: mpsc::Receiver<Piece>) -> impl Stream<Item = Answer<(SchemaRef, Vec<Batch>)>> {
     stream::unfold(Some(pieces), |pieces| async move {
         let mut pieces = pieces?;
         match pieces.recv().await {
-            Some(Piece::Rows(ipc)) => Some((Ok(ipc), Some(pieces))),
+            Some(Piece::Rows(schema, batches)) => Some((Ok((schema, batches)), Some(pieces))),
             Some(Piece::End) => None,
             None => Some((Err(given_up()), None)),
         }
