@@ -76,8 +76,7 @@ impl Codes {
     }
 
     /// `into[row] = into[row] * room + code`; what the column needs was applied.
-    pub(super) fn add_to(&self, column: &ArrayRef, into: &mut [u32]) {
-        let room = self.room() as u32;
+    pub(super) fn add_to(&self, column: &ArrayRef, room: u32, into: &mut [u32]) {
         match self {
             Self::Integers(codes) => codes.add_to(column, room, into),
             Self::Strings(codes) => codes.add_to(column, room, into),
@@ -328,9 +327,13 @@ fn each_entry<K: ArrowDictionaryKeyType, T>(
     mut take: impl FnMut(T, u32),
 ) {
     let keys = column.keys();
-    for (row, into) in into.enumerate() {
+    let rows = keys.values().iter().zip(into);
+    match keys.nulls().filter(|nulls| nulls.null_count() > 0) {
+        None => rows.for_each(|(key, into)| take(into, codes[key.as_usize()])),
         // A key of a NULL may be anything.
-        take(into, if keys.is_null(row) { 0 } else { codes[keys.value(row).as_usize()] });
+        Some(nulls) => rows.zip(nulls).for_each(|((key, into), is_valid)| {
+            take(into, if is_valid { codes[key.as_usize()] } else { 0 });
+        }),
     }
 }
 

@@ -56,21 +56,22 @@ impl Grouping {
             return Err(TooMany);
         }
         self.make_table(&plans);
-        self.scratch.clear();
         self.scratch.resize(rows, 0);
-        for (codes, key) in self.columns.iter().zip(keys) {
-            codes.add_to(key, &mut self.scratch);
+        for (at, (codes, key)) in self.columns.iter().zip(keys).enumerate() {
+            // What is left of the batch before counts nothing.
+            let room = if at == 0 { 0 } else { codes.room() as u32 };
+            codes.add_to(key, room, &mut self.scratch);
         }
+        let (table, places) = (&mut self.table, &mut self.places);
         groups.clear();
-        groups.reserve(rows);
-        for place in &self.scratch {
-            let group = &mut self.table[*place as usize];
+        groups.extend(self.scratch.iter().map(|place| {
+            let group = &mut table[*place as usize];
             if *group == NONE {
-                *group = self.places.len() as u32;
-                self.places.push(*place);
+                *group = places.len() as u32;
+                places.push(*place);
             }
-            groups.push(*group as usize);
-        }
+            *group as usize
+        }));
         Ok(())
     }
 
