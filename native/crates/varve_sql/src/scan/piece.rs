@@ -19,10 +19,10 @@ use super::segment::SegmentReader;
 use crate::Progress;
 
 /// Known rows of a segment are divided into about so many pieces, of at least and at most so many rows: few are read sooner
-/// than another thread takes up its part.
+/// than another thread takes up its part, and of many no more need be in memory than come out together.
 const FETCHES: usize = 8;
-const FETCH_ROWS_MIN: usize = 1024;
-const FETCH_ROWS_MAX: usize = 65_536;
+const FETCH_ROWS_MIN: usize = 1_024;
+const FETCH_ROWS_MAX: usize = 8_192;
 
 /// Some of a table's rows.
 #[derive(Clone, Debug)]
@@ -122,7 +122,8 @@ impl Divided {
         for (at, live) in scan.version.segments.iter().enumerate() {
             match &only {
                 Some(only) => {
-                    pieces.extend(fetched(live, only).map(|rows| Piece::Rows { at, positions: rows }))
+                    let rows = fetched(live, only).into_iter();
+                    pieces.extend(rows.map(|positions| Piece::Rows { at, positions }));
                 }
                 None if live.live_rows() > 0 => scanned(scan, at, observer, &mut pieces)?,
                 None => {}
@@ -188,13 +189,12 @@ fn scanned(scan: &TableScan, at: usize, observer: &Observer, pieces: &mut Vec<Pi
 }
 
 /// Those of `only` some rows that lie in a segment and are not deleted, divided.
-fn fetched(live: &LiveSegment, only: &RowSet) -> impl Iterator<Item = Box<[u32]>> {
+fn fetched(live: &LiveSegment, only: &RowSet) -> Vec<Box<[u32]>> {
     let wanted = only.segments.get(&live.segment.id()).into_iter().flatten();
     let wanted: Vec<u32> = match &live.deleted {
         None => wanted.collect(),
         Some(gone) => wanted.filter(|row| !gone.contains(*row)).collect(),
     };
     let length = (wanted.len() / FETCHES).clamp(FETCH_ROWS_MIN, FETCH_ROWS_MAX);
-    let pieces: Vec<Box<[u32]>> = wanted.chunks(length).map(Box::from).collect();
-    pieces.into_iter()
+    wanted.chunks(length).map(Box::from).collect()
 }
