@@ -120,8 +120,8 @@ fn refuse_large_values(asked: &Asked) {
             assert_eq!(asked.refuses(&sql).code().as_str(), "SQL_LIMIT", "{sql}");
         }
     }
-    let long = "SELECT repeat('a', 400000000 + n * 0) AS x FROM t WHERE n = 1";
-    for call in ["concat(x, x, x)", "concat_ws('-', x, x, x)", "x || x || x"] {
+    let long = "SELECT repeat('a', 400000000 + n * 0) AS x, n FROM t WHERE n = 1";
+    for call in ["concat(x, x, x)", "concat_ws('-', x, x, x)", "concat_ws(x, n, n, n, n)", "x || x || x"] {
         let sql = format!("SELECT length({call}) FROM ({long})");
         assert_eq!(asked.refuses(&sql).code().as_str(), "SQL_LIMIT", "{sql}");
     }

@@ -6,7 +6,7 @@ use datafusion::arrow::compute::kernels::concat_elements::concat_elements_dyn;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::Transformed;
-use datafusion::common::{DFSchema, Result, plan_err};
+use datafusion::common::{DFSchema, Result, ScalarValue, plan_err};
 use datafusion::logical_expr::expr_rewriter::FunctionRewrite;
 use datafusion::logical_expr::type_coercion::binary::BinaryTypeCoercer;
 use datafusion::logical_expr::{
@@ -87,7 +87,7 @@ impl ScalarUDFImpl for Concat {
         let [left, right] = args.args.as_slice() else { return plan_err!("|| takes two values") };
         let joined = concat_elements_dyn(&left.to_array(rows)?, &right.to_array(rows)?)?;
         if is_one {
-            return datafusion::common::ScalarValue::try_from_array(&joined, 0).map(ColumnarValue::Scalar);
+            return ScalarValue::try_from_array(&joined, 0).map(ColumnarValue::Scalar);
         }
         Ok(ColumnarValue::Array(joined))
     }

@@ -36,6 +36,8 @@ pub(super) enum Growth {
     Matched,
     /// All arguments.
     Summed,
+    /// All arguments but the first, and that between them.
+    Separated,
 }
 
 impl Growth {
@@ -49,7 +51,8 @@ impl Growth {
             "range" | "generate_series" => Self::Counted,
             "replace" => Self::Replaced,
             "regexp_replace" => Self::Matched,
-            "concat" | "concat_ws" => Self::Summed,
+            "concat" => Self::Summed,
+            "concat_ws" => Self::Separated,
             "array_to_string" => Self::Joined,
             "arrow_cast" | "arrow_try_cast" => Self::Typed,
             _ => return None,
@@ -68,6 +71,9 @@ impl Growth {
             (Self::Matched, [text, from, to, flags @ ..]) => matched([text, from, to], flags.first(), rows)?,
             (Self::Joined, [items, between, ..]) => joined(items, between, rows)?,
             (Self::Summed, all) => summed(all, rows)?,
+            (Self::Separated, [between, all @ ..]) => {
+                summed(all, rows)? + summed(std::slice::from_ref(between), rows)? * all.len() as u128
+            }
             _ => 0,
         })
     }
@@ -144,9 +150,9 @@ fn matched(
         text * (1 + references) + times * to.len() as u128
     };
     let most = |row: usize| if are_all(row) { texts_of.value(row).len() as u128 + 1 } else { 1 };
-    let least = (0..rows).map(|row| bytes(row, most(row))).sum();
-    if least <= u128::from(ANSWER_BYTES_MAX) {
-        return Ok(least);
+    let limit = (0..rows).map(|row| bytes(row, most(row))).sum();
+    if limit <= u128::from(ANSWER_BYTES_MAX) {
+        return Ok(limit);
     }
     let rest = flags.iter().flat_map(|flags| flags.iter()).map(|flags| Some(flags?.replace('g', "")));
     let rest: StringViewArray = rest.collect();

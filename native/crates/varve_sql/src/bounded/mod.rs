@@ -11,7 +11,7 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{ExprSchema, Result};
+use datafusion::common::{ExprSchema, Result, ScalarValue};
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::sort_properties::{ExprProperties, SortProperties};
 use datafusion::logical_expr::{
@@ -136,12 +136,12 @@ impl ScalarUDFImpl for Bounded {
 
     /// Some functions make part of their answer here, of the arguments that are literals, and call others that know no bound.
     fn simplify(&self, args: Vec<Expr>, context: &SimplifyContext) -> Result<ExprSimplifyResult> {
-        if self.growth == Growth::Summed {
-            let literals = args.iter().filter_map(|arg| match arg {
-                Expr::Literal(value, _) => Some(ColumnarValue::Scalar(value.clone())),
-                _ => None,
+        if matches!(self.growth, Growth::Summed | Growth::Separated) {
+            let known = args.iter().map(|arg| match arg {
+                Expr::Literal(value, _) => ColumnarValue::Scalar(value.clone()),
+                _ => ColumnarValue::Scalar(ScalarValue::Utf8View(None)),
             });
-            check(self.name(), self.growth, &literals.collect::<Vec<_>>(), 1)?;
+            check(self.name(), self.growth, &known.collect::<Vec<_>>(), 1)?;
         }
         Ok(match self.inner.inner().simplify(args, context)? {
             ExprSimplifyResult::Simplified(simple) => {
