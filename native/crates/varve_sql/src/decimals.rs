@@ -13,55 +13,36 @@ use datafusion::arrow::buffer::{NullBuffer, ScalarBuffer};
 use datafusion::arrow::compute::kernels::numeric::{add, mul, sub};
 use datafusion::arrow::datatypes::{DataType, Decimal128Type, FieldRef, Schema};
 use datafusion::arrow::record_batch::RecordBatch;
-use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{Result, ScalarValue, internal_err};
 use datafusion::logical_expr::{ColumnarValue, Operator};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::projection::ProjectionExpr;
-use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::expressions::BinaryExpr;
 use datafusion::physical_plan::projection::ProjectionExec;
 
-/// Puts [`Short`] into projections.
-#[derive(Debug)]
-pub(crate) struct ShortDecimals;
-
-impl PhysicalOptimizerRule for ShortDecimals {
-    fn name(&self) -> &str {
-        "short_decimals"
-    }
-
-    fn schema_check(&self) -> bool {
-        true
-    }
-
-    fn optimize(
-        &self,
-        plan: Arc<dyn ExecutionPlan>,
-        _config: &ConfigOptions,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        plan.transform_up(|node| {
-            let Some(projection) = node.downcast_ref::<ProjectionExec>() else {
-                return Ok(Transformed::no(node));
-            };
-            let schema = projection.input().schema();
-            let mut is_new = false;
-            let mut items = Vec::with_capacity(projection.expr().len());
-            for item in projection.expr() {
-                let shorter = shortened(Arc::clone(&item.expr), &schema)?;
-                is_new |= shorter.transformed;
-                items.push(ProjectionExpr { expr: shorter.data, alias: item.alias.clone() });
-            }
-            if !is_new {
-                return Ok(Transformed::no(node));
-            }
-            let shorter = ProjectionExec::try_new(items, Arc::clone(projection.input()))?;
-            Ok(Transformed::yes(Arc::new(shorter) as _))
-        })
-        .data()
-    }
+/// The plan with the short ways in its projections.
+pub(crate) fn in_short_ways(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+    plan.transform_up(|node| {
+        let Some(projection) = node.downcast_ref::<ProjectionExec>() else {
+            return Ok(Transformed::no(node));
+        };
+        let schema = projection.input().schema();
+        let mut is_new = false;
+        let mut items = Vec::with_capacity(projection.expr().len());
+        for item in projection.expr() {
+            let shorter = shortened(Arc::clone(&item.expr), &schema)?;
+            is_new |= shorter.transformed;
+            items.push(ProjectionExpr { expr: shorter.data, alias: item.alias.clone() });
+        }
+        if !is_new {
+            return Ok(Transformed::no(node));
+        }
+        let shorter = ProjectionExec::try_new(items, Arc::clone(projection.input()))?;
+        Ok(Transformed::yes(Arc::new(shorter) as _))
+    })
+    .data()
 }
 
 /// `expr` with the short way wherever it adds, subtracts or multiplies decimals.

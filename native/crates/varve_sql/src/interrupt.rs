@@ -14,12 +14,10 @@ use std::time::{Duration, Instant};
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{FieldRef, Schema};
-use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{Result, internal_err};
 use datafusion::logical_expr::ColumnarValue;
 use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::joins::utils::JoinFilter;
 use datafusion::physical_plan::joins::{NestedLoopJoinExec, NestedLoopJoinExecBuilder};
@@ -45,39 +43,24 @@ impl Closing {
     }
 }
 
-/// Puts a [`Checkpoint`] around the conditions of nested-loop joins.
-#[derive(Debug)]
-pub(crate) struct Interruptible(pub(crate) Closing);
-
-impl PhysicalOptimizerRule for Interruptible {
-    fn name(&self) -> &'static str {
-        "interruptible"
-    }
-
-    fn schema_check(&self) -> bool {
-        true
-    }
-
-    fn optimize(
-        &self,
-        plan: Arc<dyn ExecutionPlan>,
-        _config: &ConfigOptions,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let guard = |node: Arc<dyn ExecutionPlan>| {
-            let Some((join, filter)) =
-                node.downcast_ref::<NestedLoopJoinExec>().and_then(|join| Some((join, join.filter()?)))
-            else {
-                return Ok(Transformed::no(node));
-            };
-            let expression =
-                Checkpoint { condition: Arc::clone(filter.expression()), closing: self.0.clone() };
-            let columns = filter.column_indices().to_vec();
-            let filter = JoinFilter::new(Arc::new(expression), columns, Arc::clone(filter.schema()));
-            let join = NestedLoopJoinExecBuilder::from(join).with_filter(Some(filter)).build()?;
-            Ok(Transformed::yes(Arc::new(join) as _))
+/// The plan with a [`Checkpoint`] around the conditions of nested-loop joins.
+pub(crate) fn with_checkpoints(
+    plan: Arc<dyn ExecutionPlan>,
+    closing: &Closing,
+) -> Result<Arc<dyn ExecutionPlan>> {
+    let guard = |node: Arc<dyn ExecutionPlan>| {
+        let Some((join, filter)) =
+            node.downcast_ref::<NestedLoopJoinExec>().and_then(|join| Some((join, join.filter()?)))
+        else {
+            return Ok(Transformed::no(node));
         };
-        plan.transform_up(guard).data()
-    }
+        let expression = Checkpoint { condition: Arc::clone(filter.expression()), closing: closing.clone() };
+        let columns = filter.column_indices().to_vec();
+        let filter = JoinFilter::new(Arc::new(expression), columns, Arc::clone(filter.schema()));
+        let join = NestedLoopJoinExecBuilder::from(join).with_filter(Some(filter)).build()?;
+        Ok(Transformed::yes(Arc::new(join) as _))
+    };
+    plan.transform_up(guard).data()
 }
 
 /// A condition that is an error once the engine closes, and keeps no other task waiting.

@@ -1,17 +1,20 @@
 //! The rules of the physical plan, in order: DataFusion's, guarded where they need it, and ours.
 
+use std::fmt;
 use std::sync::Arc;
 
+use datafusion::common::Result;
+use datafusion::common::config::ConfigOptions;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
+use datafusion::physical_plan::ExecutionPlan;
 
-use crate::aggregate::{GroupByPlace, GroupByRadix};
 use crate::cardinality::{self, Learned};
-use crate::decimals::ShortDecimals;
-use crate::interrupt::{Closing, Interruptible};
+use crate::interrupt::Closing;
 use crate::join_order::JoinOrder;
 use crate::pushdown::guarded;
 use crate::sort_merge::SortMerge;
+use crate::{aggregate, decimals, interrupt};
 
 type Rule = Arc<dyn PhysicalOptimizerRule + Send + Sync>;
 
@@ -22,22 +25,65 @@ pub(crate) fn physical(learned: &Arc<Learned>, closing: &Closing, table_bytes_ma
     let mut rules = Vec::new();
     let (pushdown, others): (Vec<Rule>, Vec<Rule>) =
         PhysicalOptimizer::new().rules.into_iter().partition(|rule| rule.name() == "FilterPushdown");
-    for rule in others {
-        let chooses_sides = rule.name() == "join_selection";
+    for known in others {
+        let chooses_sides = known.name() == "join_selection";
         if chooses_sides {
             rules.extend(pushdown.iter().cloned());
-            rules.push(Arc::new(JoinOrder::new(Arc::clone(learned))));
+            let order = JoinOrder::new(Arc::clone(learned));
+            rules.push(rule("join_order", move |plan| order.ordered(plan)));
         }
-        rules.push(rule);
+        rules.push(known);
         if chooses_sides {
             let estimates = cardinality::registry(Arc::clone(learned));
-            rules.push(Arc::new(SortMerge::new(table_bytes_max, estimates)));
+            let merges = SortMerge::new(table_bytes_max, estimates);
+            rules.push(rule("sort_merge", move |plan| merges.replaced(plan)));
         }
     }
     let mut rules: Vec<Rule> = rules.into_iter().map(guarded).collect();
-    rules.push(Arc::new(ShortDecimals));
-    rules.push(Arc::new(GroupByPlace));
-    rules.push(Arc::new(GroupByRadix));
-    rules.push(Arc::new(Interruptible(closing.clone())));
+    rules.push(rule("short_decimals", decimals::in_short_ways));
+    rules.push(rule("group_in_both_phases", aggregate::in_both_phases));
+    rules.push(rule("group_by_place", aggregate::by_place));
+    let closing = closing.clone();
+    rules.push(rule("interruptible", move |plan| interrupt::with_checkpoints(plan, &closing)));
     rules
+}
+
+/// One of our rules: `rewrite` makes another plan for the same rows, with the same schema.
+fn rule(
+    name: &'static str,
+    rewrite: impl Fn(Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> + Send + Sync + 'static,
+) -> Rule {
+    Arc::new(Rewrite { name, rewrite })
+}
+
+struct Rewrite<F> {
+    name: &'static str,
+    rewrite: F,
+}
+
+impl<F> fmt::Debug for Rewrite<F> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.name)
+    }
+}
+
+impl<F> PhysicalOptimizerRule for Rewrite<F>
+where
+    F: Fn(Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> + Send + Sync + 'static,
+{
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn schema_check(&self) -> bool {
+        true
+    }
+
+    fn optimize(
+        &self,
+        plan: Arc<dyn ExecutionPlan>,
+        _config: &ConfigOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        (self.rewrite)(plan)
+    }
 }

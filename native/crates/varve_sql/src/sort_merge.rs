@@ -6,11 +6,9 @@
 use std::mem::size_of;
 use std::sync::Arc;
 
-use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::SendableRecordBatchStream;
-use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::expressions::Column;
 use datafusion::physical_plan::joins::{HashJoinExec, SortMergeJoinExec};
@@ -34,6 +32,16 @@ impl SortMerge {
         Self { table_bytes_max, registry }
     }
 
+    /// The plan with sort-merge joins.
+    pub(crate) fn replaced(&self, plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+        plan.transform_up(|node| match node.downcast_ref::<HashJoinExec>() {
+            // NOT IN asks whether there is any NULL, which only a hash join can tell.
+            Some(join) if !join.null_aware && !self.fits(join)? => sort_merge(join).map(Transformed::yes),
+            _ => Ok(Transformed::no(node)),
+        })
+        .data()
+    }
+
     fn fits(&self, join: &HashJoinExec) -> Result<bool> {
         if self.table_bytes_max == 0 {
             return Ok(false);
@@ -42,29 +50,6 @@ impl SortMerge {
         let rows = known.base().num_rows.get_value().copied().unwrap_or(0);
         let bytes = known.base().total_byte_size.get_value().copied().unwrap_or(0);
         Ok(bytes.saturating_add(rows.saturating_mul(ENTRY_BYTES)) <= self.table_bytes_max)
-    }
-}
-
-impl PhysicalOptimizerRule for SortMerge {
-    fn name(&self) -> &'static str {
-        "sort_merge"
-    }
-
-    fn schema_check(&self) -> bool {
-        true
-    }
-
-    fn optimize(
-        &self,
-        plan: Arc<dyn ExecutionPlan>,
-        _config: &ConfigOptions,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        plan.transform_up(|node| match node.downcast_ref::<HashJoinExec>() {
-            // NOT IN asks whether there is any NULL, which only a hash join can tell.
-            Some(join) if !join.null_aware && !self.fits(join)? => sort_merge(join).map(Transformed::yes),
-            _ => Ok(Transformed::no(node)),
-        })
-        .data()
     }
 }
 

@@ -38,6 +38,67 @@ fn groups_are_by_place_where_keys_have_few_values() {
     check("real", false);
 }
 
+/// Keys that are expressions are grouped by DataFusion alone: the oracle for keys that are columns. With little memory the
+/// threads' groups do not become one's, and DataFusion brings them together.
+#[test]
+fn groups_by_place_are_those_of_the_engine_below() {
+    let keys = [
+        ("few", "few + 0"),
+        ("text", "text || ''"),
+        ("text, few", "text || '', few + 0"),
+        ("many", "many + 0"),
+        ("many, few", "many + 0, few + 0"),
+    ];
+    let aggregates = [
+        "count(*)",
+        "sum(c), avg(c), count(c)",
+        "avg(small), sum(small), min(small), max(small), sum(f), avg(f), sum(v), min(c), max(c)",
+        "sum(v) FILTER (WHERE c > 3), avg(v)",
+        "median(v), count(DISTINCT c), min(own)",
+        "sum(decimal), avg(decimal), max(f)",
+    ];
+    let folder = tempfile::tempdir().expect("a folder");
+    let open = |memory_bytes| {
+        let directory = Some(folder.path().join("db"));
+        let options = Options { directory, memory_bytes, threads: 2, ..Options::default() };
+        Engine::open(&options).expect("it opens")
+    };
+    // Sums of these floats are exact, in whatever order.
+    let table = "CREATE TABLE t AS SELECT CASE WHEN value % 11 > 0 THEN value % 9 END AS few, \
+                 CASE WHEN value % 13 > 0 THEN 'k' || (value % 5003) END AS text, value % 90001 AS many, \
+                 CASE WHEN value % 7 > 0 THEN value % 1000 END AS c, value * 0.5 AS v, 'own' || value AS own, \
+                 CAST(value % 100 - 50 AS TINYINT) AS small, \
+                 CAST(CASE WHEN value % 90001 > 70000 THEN NULL ELSE value % 64 END AS REAL) AS f, \
+                 CAST(value AS DECIMAL(12, 2)) AS decimal FROM generate_series(1, 300000)";
+    let mut expected: HashMap<String, Vec<String>> = HashMap::new();
+    for memory_bytes in [1 << 30, 24 << 20] {
+        let engine = open(memory_bytes);
+        let session = engine.session();
+        if expected.is_empty() {
+            engine.handle().block_on(session.execute(table, Params::default())).expect("a table");
+        }
+        for (keys, plain) in keys {
+            for aggregates in aggregates {
+                let query = format!("SELECT {keys}, {aggregates} FROM t GROUP BY {keys}");
+                let plan = engine.handle().block_on(plan_of(&session, &query));
+                assert!(plan.contains("GroupByPlaceExec"), "{query}\n{plan}");
+                let is_of_cells = !aggregates.contains("FILTER")
+                    && !aggregates.contains("own")
+                    && !aggregates.contains("decimal");
+                assert_eq!(plan.contains("AggregateExec"), !is_of_cells, "{query}\n{plan}");
+                let columns = plain.split(',').count();
+                let by = (1..=columns).map(|column| column.to_string()).collect::<Vec<_>>().join(", ");
+                let rows = expected.entry(query.clone()).or_insert_with(|| {
+                    let oracle = format!("SELECT {plain}, {aggregates} FROM t GROUP BY {by}");
+                    engine.handle().block_on(rows_of(&session, &oracle))
+                });
+                let found = engine.handle().block_on(rows_of(&session, &query));
+                assert!(found == *rows, "{query} with {memory_bytes} bytes\n{plan}");
+            }
+        }
+    }
+}
+
 /// Keys that are expressions are grouped by DataFusion alone: the oracle for keys that are columns.
 #[test]
 fn many_groups_are_those_of_the_engine_below() {

@@ -7,14 +7,16 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{
     Array, ArrayRef, ArrowPrimitiveType, AsArray, DictionaryArray, PrimitiveArray, StringViewArray,
-    StringViewBuilder,
+    UInt32Array,
 };
-use datafusion::arrow::compute::cast;
+use datafusion::arrow::compute::{cast, take};
 use datafusion::arrow::datatypes::{
     ArrowDictionaryKeyType, ArrowNativeType, DataType, Date32Type, Int8Type, Int16Type, Int32Type, Int64Type,
     UInt8Type, UInt16Type, UInt32Type,
 };
-use datafusion::common::HashMap;
+use datafusion::common::Result;
+use datafusion::physical_expr_common::binary_map::OutputType;
+use datafusion::physical_expr_common::binary_view_map::ArrowBytesViewMap;
 
 /// What a batch needs of the codes of a column.
 #[derive(Clone, Copy)]
@@ -52,7 +54,7 @@ impl Codes {
     pub(super) fn room(&self) -> usize {
         match self {
             Self::Integers(codes) => codes.room,
-            Self::Strings(codes) => (codes.texts.values.len() + 1).next_power_of_two(),
+            Self::Strings(codes) => (codes.texts.count as usize + 1).next_power_of_two(),
         }
     }
 
@@ -84,10 +86,10 @@ impl Codes {
     }
 
     /// The values of `codes`, as an array.
-    pub(super) fn values(&self, codes: impl Iterator<Item = u32>) -> ArrayRef {
+    pub(super) fn into_values(self, codes: impl Iterator<Item = u32>) -> Result<ArrayRef> {
         match self {
-            Self::Integers(own) => own.values(codes),
-            Self::Strings(own) => own.values(codes),
+            Self::Integers(own) => own.into_values(codes),
+            Self::Strings(own) => own.into_values(codes),
         }
     }
 
@@ -193,11 +195,11 @@ impl Integers {
         });
     }
 
-    fn values(&self, codes: impl Iterator<Item = u32>) -> ArrayRef {
+    fn into_values(self, codes: impl Iterator<Item = u32>) -> Result<ArrayRef> {
         let before_first = self.first.wrapping_sub(1);
         let numbers = codes.map(|code| (code > 0).then(|| before_first.wrapping_add(i64::from(code))));
         let numbers = numbers.collect::<PrimitiveArray<Int64Type>>();
-        cast(&numbers, &self.data_type).expect("types that have codes come from 64 bits")
+        Ok(cast(&numbers, &self.data_type)?)
     }
 }
 
@@ -243,53 +245,51 @@ impl Strings {
         self.last.each(column, into.iter_mut(), add);
     }
 
-    fn values(&self, codes: impl Iterator<Item = u32>) -> ArrayRef {
-        let mut builder = StringViewBuilder::new();
-        for code in codes {
-            match (code as usize).checked_sub(1) {
-                Some(at) => builder.append_value(&self.texts.values[at]),
-                None => builder.append_null(),
-            }
-        }
-        Arc::new(builder.finish())
+    fn into_values(mut self, codes: impl Iterator<Item = u32>) -> Result<ArrayRef> {
+        let places: UInt32Array = codes.map(|code| code.checked_sub(1)).collect();
+        Ok(take(&self.texts.take(), &places, None)?)
     }
 }
 
 /// Texts and their codes, from 1 upwards.
-#[derive(Default)]
 pub(super) struct Texts {
-    codes: HashMap<Arc<str>, u32>,
-    /// The text of code 1, 2, 3.
-    values: Vec<Arc<str>>,
-    bytes: usize,
+    codes: Box<ArrowBytesViewMap<u32>>,
+    /// How many there are; the greatest code.
+    count: u32,
+}
+
+impl Default for Texts {
+    fn default() -> Self {
+        Self { codes: Box::new(ArrowBytesViewMap::new(OutputType::Utf8View)), count: 0 }
+    }
 }
 
 impl Texts {
-    /// The code of each entry of a dictionary's values.
-    pub(super) fn codes_of(&mut self, values: &StringViewArray) -> Vec<u32> {
-        values.iter().map(|value| value.map_or(0, |value| self.code(value))).collect()
-    }
-
-    fn code(&mut self, value: &str) -> u32 {
-        if let Some(code) = self.codes.get(value) {
-            return *code;
+    /// The code of each entry of a dictionary's values, which are `Utf8View`.
+    pub(super) fn codes_of(&mut self, values: &ArrayRef) -> Vec<u32> {
+        let mut codes = Vec::with_capacity(values.len());
+        let next = |_: Option<&[u8]>| {
+            self.count += 1;
+            self.count
+        };
+        self.codes.insert_if_new(values, next, |code| codes.push(code));
+        // NULL got a code too, like a text.
+        if let Some(nulls) = values.nulls() {
+            for (code, _) in codes.iter_mut().zip(nulls).filter(|(_, is_valid)| !is_valid) {
+                *code = 0;
+            }
         }
-        let value: Arc<str> = value.into();
-        self.bytes += value.len() + 64;
-        self.values.push(Arc::clone(&value));
-        let code = self.values.len() as u32;
-        self.codes.insert(value, code);
-        code
+        codes
     }
 
-    /// All texts in the order of their codes.
-    pub(super) fn array(&self) -> StringViewArray {
-        self.values.iter().map(|value| Some(value.as_ref())).collect()
+    /// All texts in the order of their codes; none are left.
+    pub(super) fn take(&mut self) -> ArrayRef {
+        std::mem::take(self).codes.into_state()
     }
 
     /// Bytes that it holds.
     pub(super) fn size(&self) -> usize {
-        self.bytes
+        self.codes.size()
     }
 }
 
@@ -299,10 +299,10 @@ pub(super) struct LastDictionary(Option<(ArrayRef, Vec<u32>)>);
 
 impl LastDictionary {
     /// Makes the dictionary of `column` the last one.
-    pub(super) fn prepare(&mut self, column: &ArrayRef, codes_of: impl FnOnce(&StringViewArray) -> Vec<u32>) {
+    pub(super) fn prepare(&mut self, column: &ArrayRef, codes_of: impl FnOnce(&ArrayRef) -> Vec<u32>) {
         let values = column.as_any_dictionary().values();
         if self.0.as_ref().is_none_or(|(last, _)| !is_same(last, values)) {
-            self.0 = Some((Arc::clone(values), codes_of(values.as_string_view())));
+            self.0 = Some((Arc::clone(values), codes_of(values)));
         }
     }
 

@@ -5,6 +5,7 @@
 
 use datafusion::arrow::array::ArrayRef;
 use datafusion::arrow::datatypes::DataType;
+use datafusion::common::Result;
 
 use super::codes::{Codes, Plan};
 
@@ -76,12 +77,12 @@ impl Grouping {
     }
 
     /// The keys of all groups in the order of their numbers, an array per column.
-    pub(super) fn keys(&self) -> Vec<ArrayRef> {
+    pub(super) fn into_keys(self) -> Result<Vec<ArrayRef>> {
         let mut below: usize = self.rooms.iter().product();
-        let columns = self.columns.iter().zip(&self.rooms).map(|(codes, room)| {
+        let columns = self.columns.into_iter().zip(&self.rooms).map(|(codes, room)| {
             below /= room;
             let (below, room) = (below as u32, *room as u32);
-            codes.values(self.places.iter().map(move |place| place / below % room))
+            codes.into_values(self.places.iter().map(move |place| place / below % room))
         });
         columns.collect()
     }
@@ -139,11 +140,12 @@ mod tests {
         [Arc::new(numbers), cast(&texts, &dictionary).expect("few texts")]
     }
 
-    fn keys_of(grouping: &Grouping) -> Vec<Key> {
-        let keys = grouping.keys();
+    fn keys_of(grouping: Grouping) -> Vec<Key> {
+        let groups = grouping.len();
+        let keys = grouping.into_keys().expect("keys");
         let numbers = keys[0].as_primitive::<Int32Type>();
         let texts = keys[1].as_string_view();
-        (0..grouping.len())
+        (0..groups)
             .map(|group| {
                 let number = numbers.is_valid(group).then(|| numbers.value(group));
                 (number, texts.is_valid(group).then(|| texts.value(group).to_owned()))
@@ -169,7 +171,7 @@ mod tests {
                 }
             }
             prop_assert_eq!(grouping.len(), expected.len());
-            for (group, key) in keys_of(&grouping).into_iter().enumerate() {
+            for (group, key) in keys_of(grouping).into_iter().enumerate() {
                 prop_assert_eq!(expected.get(&key), Some(&group));
             }
         }
@@ -187,10 +189,10 @@ mod tests {
         assert_eq!(groups, [0, 1, 0]);
         assert!(grouping.add(&key(vec![i32::MIN, i32::MAX], vec![0, u32::MAX]), &mut groups).is_err());
         assert!(grouping.add(&key(vec![-1_000, 1_000], vec![0, 10_000]), &mut groups).is_err());
-        let keys = grouping.keys();
-        assert_eq!(keys[0].as_primitive::<Int32Type>().values(), &[5, 7]);
         assert!(grouping.add(&key(vec![7, 6], vec![1, 1]), &mut groups).is_ok());
         assert_eq!(groups, [1, 2]);
+        let keys = grouping.into_keys().expect("keys");
+        assert_eq!(keys[0].as_primitive::<Int32Type>().values(), &[5, 7, 6]);
     }
 
     /// The greatest numbers have no successor, and the least no predecessor, that a code could be counted from.
@@ -204,7 +206,8 @@ mod tests {
                 assert!(grouping.add(&[key], &mut groups).is_ok());
             }
             assert_eq!(groups, [0]);
-            assert_eq!(grouping.keys()[0].as_primitive::<Int64Type>().values(), &[first, second]);
+            let keys = grouping.into_keys().expect("keys");
+            assert_eq!(keys[0].as_primitive::<Int64Type>().values(), &[first, second]);
         }
     }
 }

@@ -1,51 +1,94 @@
-//! Puts [`GroupByPlaceExec`] where it serves.
+//! Puts [`GroupPhasesExec`] and [`GroupByPlaceExec`] where they serve.
 
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Schema};
 use datafusion::common::Result;
-use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::datasource::source::DataSourceExec;
-use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::utils::collect_columns;
-use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_expr::{Distribution, Partitioning, PhysicalExpr};
 use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
+use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::expressions::Column;
 use datafusion::physical_plan::projection::ProjectionExec;
-use datafusion::physical_plan::{ExecutionPlan, InputOrderMode};
+use datafusion::physical_plan::repartition::RepartitionExec;
+use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
+use datafusion::physical_plan::union::InterleaveExec;
+use datafusion::physical_plan::{ExecutionPlan, InputOrderMode, replace_children_if_necessary};
 
 use super::codes::Codes;
 use super::exec::GroupByPlaceExec;
 use super::grouping::TABLE_ROOM_MAX;
+use super::partial::Partial;
+use super::phases::{GroupPhasesExec, Way};
+use super::radix::Layout;
 use crate::scan::TableScan;
 
-/// Replaces the first phase of aggregations over a scan, where all keys are columns that have codes.
-#[derive(Debug)]
-pub(crate) struct GroupByPlace;
+/// Texts are numbered in memory; more different ones are not.
+const TEXTS_MAX: u64 = 1 << 22;
 
-impl PhysicalOptimizerRule for GroupByPlace {
-    fn name(&self) -> &'static str {
-        "group_by_place"
+/// Replaces both phases of aggregations over a scan: where groups by place become one thread's, and where there may be more
+/// of them than a table has places.
+pub(crate) fn in_both_phases(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+    rewrite(plan, true)
+}
+
+/// Rewrites a plan; `is_free` says that nobody relies on which partition a row of it is in: the parts of a radix are divided
+/// among partitions as they come.
+fn rewrite(node: Arc<dyn ExecutionPlan>, is_free: bool) -> Result<Arc<dyn ExecutionPlan>> {
+    if is_free && let Some(exec) = both(&node)? {
+        return Ok(exec);
     }
-
-    fn schema_check(&self) -> bool {
-        true
-    }
-
-    fn optimize(
-        &self,
-        plan: Arc<dyn ExecutionPlan>,
-        _config: &ConfigOptions,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let replace = |node: Arc<dyn ExecutionPlan>| {
-            Ok(match replacement(&node) {
-                Some(exec) => Transformed::yes(exec),
-                None => Transformed::no(node),
-            })
+    let gathers = node.downcast_ref::<RepartitionExec>().is_some()
+        || node.downcast_ref::<CoalescePartitionsExec>().is_some()
+        || node.downcast_ref::<SortPreservingMergeExec>().is_some();
+    let interleaves = node.downcast_ref::<InterleaveExec>().is_some();
+    let required = node.input_distribution_requirements();
+    let children = node.children().into_iter().zip(required.per_child_distributions());
+    let children = children.map(|(child, required)| {
+        let is_free = match required {
+            Distribution::UnspecifiedDistribution => (is_free || gathers) && !interleaves,
+            Distribution::SinglePartition => true,
+            _ => false,
         };
-        plan.transform_up(replace).data()
-    }
+        rewrite(Arc::clone(child), is_free)
+    });
+    let children = children.collect::<Result<Vec<_>>>()?;
+    replace_children_if_necessary(node, children)
+}
+
+fn both(node: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+    let Some((last, first)) = phases(node) else { return Ok(None) };
+    let found = match Partial::is_of_cells(first)? {
+        true => keys_as_codes(first, &has_few_values).map(|input| (Way::Place, input)),
+        false => None,
+    };
+    let found = found.or_else(|| keys_as_codes(first, &has_many_values).map(|input| (Way::Radix, input)));
+    let Some((way, input)) = found else { return Ok(None) };
+    Ok(Some(Arc::new(GroupPhasesExec::new(way, Arc::new(last.clone()), Arc::new(first.clone()), input))))
+}
+
+/// The two phases of an aggregation with rows divided by their keys between them.
+fn phases(node: &Arc<dyn ExecutionPlan>) -> Option<(&AggregateExec, &AggregateExec)> {
+    let last = node.downcast_ref::<AggregateExec>()?;
+    let between = last.input().downcast_ref::<RepartitionExec>()?;
+    let first = between.input().downcast_ref::<AggregateExec>()?;
+    let fits = *last.mode() == AggregateMode::FinalPartitioned
+        && last.limit_options().is_none()
+        && matches!(between.partitioning(), Partitioning::Hash(..));
+    fits.then_some((last, first))
+}
+
+/// Replaces the first phase of aggregations over a scan, where all keys are columns that have codes.
+pub(crate) fn by_place(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+    let replace = |node: Arc<dyn ExecutionPlan>| {
+        Ok(match replacement(&node) {
+            Some(exec) => Transformed::yes(exec),
+            None => Transformed::no(node),
+        })
+    };
+    plan.transform_up(replace).data()
 }
 
 fn replacement(node: &Arc<dyn ExecutionPlan>) -> Option<Arc<dyn ExecutionPlan>> {
@@ -54,24 +97,35 @@ fn replacement(node: &Arc<dyn ExecutionPlan>) -> Option<Arc<dyn ExecutionPlan>> 
     Some(Arc::new(GroupByPlaceExec::new(Arc::new(aggregate.clone()), input)))
 }
 
+fn has_many_values(scan: &TableScan, schema: &Schema, keys: &[usize]) -> bool {
+    let types = keys.iter().map(|key| schema.field(*key).data_type());
+    let has_few_texts = |key: &usize| {
+        *schema.field(*key).data_type() != DataType::Utf8View
+            || scan.values_max(*key).is_some_and(|values| values <= TEXTS_MAX)
+    };
+    Layout::new(types).is_some()
+        && keys.iter().all(has_few_texts)
+        && rooms(scan, keys) > TABLE_ROOM_MAX as u64
+}
+
 fn has_few_values(scan: &TableScan, schema: &Schema, keys: &[usize]) -> bool {
     let has_codes = |key: &usize| Codes::of(schema.field(*key).data_type()).is_some();
     keys.iter().all(has_codes) && rooms(scan, keys) <= TABLE_ROOM_MAX as u64
 }
 
 /// How many combinations of values the keys have at most.
-pub(super) fn rooms(scan: &TableScan, keys: &[usize]) -> u64 {
+fn rooms(scan: &TableScan, keys: &[usize]) -> u64 {
     // Where nothing is known, it is tried.
     let room = |key: &usize| scan.values_max(*key).map_or(1, u64::next_power_of_two);
     keys.iter().map(room).fold(1, u64::saturating_mul)
 }
 
 /// Whether keys of a scan suit an aggregation.
-pub(super) type Suits = dyn Fn(&TableScan, &Schema, &[usize]) -> bool;
+type Suits = dyn Fn(&TableScan, &Schema, &[usize]) -> bool;
 
 /// The input of the first phase of an aggregation with its keys as codes; `None` where it is another phase, its keys are not
 /// columns of a scan, or do not suit.
-pub(super) fn keys_as_codes(aggregate: &AggregateExec, suits: &Suits) -> Option<Arc<dyn ExecutionPlan>> {
+fn keys_as_codes(aggregate: &AggregateExec, suits: &Suits) -> Option<Arc<dyn ExecutionPlan>> {
     let serves = *aggregate.mode() == AggregateMode::Partial
         && *aggregate.input_order_mode() == InputOrderMode::Linear
         && aggregate.limit_options().is_none()

@@ -12,8 +12,6 @@ mod search;
 use std::sync::Arc;
 
 use datafusion::common::Result;
-use datafusion::common::config::ConfigOptions;
-use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::execution_plan::replace_children_if_necessary;
 use datafusion::physical_plan::operator_statistics::StatisticsRegistry;
@@ -38,7 +36,7 @@ impl JoinOrder {
     }
 
     /// The plan with every tree of inner joins in it ordered, from the outermost on.
-    fn ordered(&self, plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+    pub(crate) fn ordered(&self, plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
         let Some(mut graph) = Graph::of(&plan)? else { return self.below(plan) };
         for relation in &mut graph.relations {
             relation.plan = self.ordered(Arc::clone(&relation.plan))?;
@@ -55,23 +53,5 @@ impl JoinOrder {
         let children = plan.children().into_iter().cloned();
         let ordered = children.map(|child| self.ordered(child)).collect::<Result<Vec<_>>>()?;
         replace_children_if_necessary(plan, ordered)
-    }
-}
-
-impl PhysicalOptimizerRule for JoinOrder {
-    fn name(&self) -> &'static str {
-        "join_order"
-    }
-
-    fn schema_check(&self) -> bool {
-        true
-    }
-
-    fn optimize(
-        &self,
-        plan: Arc<dyn ExecutionPlan>,
-        _config: &ConfigOptions,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        self.ordered(plan)
     }
 }

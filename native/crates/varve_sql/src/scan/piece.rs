@@ -1,4 +1,6 @@
-//! How a scan is divided: pieces that its partitions pull from one queue.
+//! How a scan is divided: pieces, of which each partition has a row of its own to take from, and then helps with the others'.
+//! So partitions work on different segments for as long as there are several, and what must be done once for a segment,
+//! as making sense of its dictionaries, is seldom done twice.
 //!
 //! It is divided when the first partition asks for a piece: filters that a join or top-k fills in while the query runs
 //! are known by then.
@@ -39,7 +41,8 @@ pub(super) enum Piece {
 #[derive(Debug)]
 pub(super) struct Work {
     divided: OnceLock<std::result::Result<Divided, Arc<DataFusionError>>>,
-    next: AtomicUsize,
+    /// How many pieces of its row each partition's are taken.
+    taken: Box<[AtomicUsize]>,
     /// Rows that may still come out; `u64::MAX` when there is no limit.
     budget: AtomicU64,
     /// What it took, for the workload of the table.
@@ -58,7 +61,7 @@ impl Work {
         let budget = scan.fetch.map_or(u64::MAX, |fetch| fetch as u64);
         Self {
             divided: OnceLock::new(),
-            next: AtomicUsize::new(0),
+            taken: (0..scan.partitions).map(|_| AtomicUsize::new(0)).collect(),
             budget: AtomicU64::new(budget),
             observer: Observer::new(scan),
         }
@@ -76,12 +79,17 @@ impl Work {
         divided.as_ref().map_err(|error| DataFusionError::Shared(Arc::clone(error)))
     }
 
-    /// The next piece that nobody has; `None` when all are taken or no more rows are wanted.
-    pub(super) fn take<'d>(&self, divided: &'d Divided) -> Option<&'d Piece> {
+    /// The next piece for a partition that nobody has; `None` when all are taken or no more rows are wanted.
+    pub(super) fn take<'d>(&self, divided: &'d Divided, partition: usize) -> Option<&'d Piece> {
         if self.budget.load(Ordering::Relaxed) == 0 {
             return None;
         }
-        divided.pieces.get(self.next.fetch_add(1, Ordering::Relaxed))
+        let (pieces, rows) = (&divided.pieces, self.taken.len());
+        (0..rows).find_map(|others| {
+            let row = (partition + others) % rows;
+            let row_of_pieces = &pieces[pieces.len() * row / rows..pieces.len() * (row + 1) / rows];
+            row_of_pieces.get(self.taken[row].fetch_add(1, Ordering::Relaxed))
+        })
     }
 
     /// How many of `rows` may come out; they count as used.

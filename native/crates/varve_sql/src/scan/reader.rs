@@ -43,6 +43,7 @@ pub(super) fn stream(
         piece_rows: 0,
         scan,
         work,
+        partition,
     };
     let batches = futures::stream::try_unfold(reader, async move |mut reader| {
         Ok(reader.next_part().await?.map(|batch| (batch, reader)))
@@ -75,6 +76,7 @@ fn current<'c, R>(
 struct Reader {
     scan: TableScan,
     work: Arc<Work>,
+    partition: usize,
     /// Rows that come out together at most.
     batch_rows: usize,
     /// Rows that were read and did not come out yet.
@@ -135,7 +137,7 @@ impl Reader {
             } else {
                 let work = Arc::clone(&self.work);
                 let divided = work.divided(&self.scan, self.progress.as_deref())?;
-                let Some(piece) = self.work.take(divided) else { return Ok(None) };
+                let Some(piece) = self.work.take(divided, self.partition) else { return Ok(None) };
                 self.piece_rows = piece.count();
                 match piece {
                     Piece::Hot { at, .. } => {

@@ -23,7 +23,7 @@ const GROUPS_MAX: usize = 1 << 16;
 const ROWS_MAX: usize = 1 << 17;
 
 /// The first phase in one thread.
-pub(super) struct Collector {
+pub(in crate::aggregate) struct Collector {
     shape: Arc<Shape>,
     encoder: Encoder,
     store: Store,
@@ -44,7 +44,7 @@ struct Grouped {
 }
 
 impl Collector {
-    pub(super) fn new(shape: Arc<Shape>, store: Store) -> Result<Self> {
+    pub(in crate::aggregate) fn new(shape: Arc<Shape>, store: Store) -> Result<Self> {
         Ok(Self {
             encoder: Encoder::new(Arc::clone(&shape.layout)),
             grouped: Some(Grouped {
@@ -62,7 +62,11 @@ impl Collector {
     }
 
     /// Collects all of `input`; `time` counts what is done beside waiting for it.
-    pub(super) async fn run(mut self, mut input: SendableRecordBatchStream, time: Time) -> Result<Store> {
+    pub(in crate::aggregate) async fn run(
+        mut self,
+        mut input: SendableRecordBatchStream,
+        time: Time,
+    ) -> Result<Store> {
         while let Some(batch) = input.try_next().await? {
             let _timer = time.timer();
             self.add(&batch)?;

@@ -20,7 +20,7 @@ use super::table::RowTable;
 const ROWS_MIN: usize = 1 << 14;
 
 /// All that was collected, and which parts are still to be merged.
-pub(super) struct Collected {
+pub(in crate::aggregate) struct Collected {
     shape: Arc<Shape>,
     decoder: Decoder,
     stores: Vec<Store>,
@@ -29,7 +29,7 @@ pub(super) struct Collected {
 }
 
 impl Collected {
-    pub(super) fn new(shape: Arc<Shape>, stores: Vec<Store>) -> Self {
+    pub(in crate::aggregate) fn new(shape: Arc<Shape>, stores: Vec<Store>) -> Self {
         let has_spilled = stores.iter().any(Store::has_spilled);
         let mut units: Vec<Range<usize>> = Vec::new();
         let mut part = 0;
@@ -52,7 +52,7 @@ impl Collected {
     }
 
     /// Merges the next parts, if there are any; their groups.
-    pub(super) async fn merge(
+    pub(in crate::aggregate) async fn merge(
         &self,
         schema: &SchemaRef,
         reservation: &MemoryReservation,

@@ -8,13 +8,15 @@
 //! After Kuiper, Boncz, Mühleisen, "Robust External Hash Aggregation in the Solid State Age", ICDE 2024, sections III and IV.
 
 mod collect;
-mod exec;
 mod merge;
 mod piece;
 mod rows;
-mod rule;
 mod shape;
 mod store;
 mod table;
 
-pub(crate) use rule::GroupByRadix;
+pub(super) use collect::Collector;
+pub(super) use merge::Collected;
+pub(super) use rows::Layout;
+pub(super) use shape::Shape;
+pub(super) use store::Store;

@@ -54,14 +54,14 @@ impl Column {
 }
 
 /// How keys stand in rows.
-pub(super) struct Layout {
+pub(in crate::aggregate) struct Layout {
     columns: Vec<Column>,
     width: usize,
 }
 
 impl Layout {
     /// For keys of these types; `None` when some type cannot stand in a row.
-    pub(super) fn new<'t>(types: impl Iterator<Item = &'t DataType>) -> Option<Self> {
+    pub(in crate::aggregate) fn new<'t>(types: impl Iterator<Item = &'t DataType>) -> Option<Self> {
         let columns: Vec<Column> = types.map(Column::of).collect::<Option<_>>()?;
         let width = 1 + columns.iter().map(Column::words).sum::<usize>();
         (columns.len() <= COLUMNS_MAX).then_some(Self { columns, width })
@@ -81,10 +81,10 @@ impl Layout {
         texts.sum()
     }
 
-    /// What turns rows into columns again, once no rows are added any more.
+    /// What turns rows into columns again, once no rows are added any more; it takes the texts with it.
     pub(super) fn decoder(self: &Arc<Self>) -> Decoder {
         let texts = self.columns.iter().map(|column| match column {
-            Column::Text(texts) => Some(Arc::new(texts.lock().array()) as ArrayRef),
+            Column::Text(texts) => Some(texts.lock().take()),
             _ => None,
         });
         Decoder { layout: Arc::clone(self), texts: texts.collect() }

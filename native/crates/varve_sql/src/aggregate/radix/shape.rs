@@ -30,7 +30,7 @@ struct Aggregate {
 }
 
 /// The keys and aggregates of one query.
-pub(super) struct Shape {
+pub(in crate::aggregate) struct Shape {
     pub(super) layout: Arc<Layout>,
     pub(super) seed: u64,
     keys: Vec<Arc<dyn PhysicalExpr>>,
@@ -41,7 +41,7 @@ pub(super) struct Shape {
 
 impl Shape {
     /// Of the first of two phases; `None` when its keys cannot stand in rows.
-    pub(super) fn new(like: &AggregateExec) -> Result<Option<Self>> {
+    pub(in crate::aggregate) fn new(like: &AggregateExec) -> Result<Option<Self>> {
         let group_schema = like.group_expr().group_schema(&like.input().schema())?;
         let Some(layout) = Layout::new(group_schema.fields().iter().map(|field| field.data_type())) else {
             return Ok(None);

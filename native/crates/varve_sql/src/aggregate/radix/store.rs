@@ -25,7 +25,7 @@ struct Spilled {
 }
 
 /// The pieces of one thread.
-pub(super) struct Store {
+pub(in crate::aggregate) struct Store {
     pieces: Vec<Piece>,
     spilled: Vec<Spilled>,
     context: Arc<TaskContext>,
@@ -34,7 +34,7 @@ pub(super) struct Store {
 }
 
 impl Store {
-    pub(super) fn new(
+    pub(in crate::aggregate) fn new(
         context: Arc<TaskContext>,
         metrics: &ExecutionPlanMetricsSet,
         partition: usize,
