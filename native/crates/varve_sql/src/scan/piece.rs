@@ -1,12 +1,13 @@
-//! How a scan is divided: pieces, of which each partition has a row of its own to take from, and then helps with the others'.
-//! So partitions work on different segments for as long as there are several, and what must be done once for a segment,
-//! as making sense of its dictionaries, is seldom done twice.
+//! How a scan is divided: into units, each a segment or the hot rows, and these into pieces.
 //!
-//! It is divided when the first partition asks for a piece: filters that a join or top-k fills in while the query runs
-//! are known by then.
+//! Each partition begins at a unit of its own and then helps with the others, so that what must be done once for a segment,
+//! as making sense of its dictionaries, is seldom done twice. A unit is divided when the first partition comes to it: filters
+//! that a join or top-k fills in while the query runs are known by then. Another one that comes at that moment goes on to the
+//! next unit; when there is none, it comes back a moment later rather than to sleep, for it takes a thread longer to wake up
+//! than to divide a unit.
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -40,56 +41,143 @@ pub(super) enum Piece {
 /// What one execution of a scan has to do, and how far it has come.
 #[derive(Debug)]
 pub(super) struct Work {
-    divided: OnceLock<std::result::Result<Divided, Arc<DataFusionError>>>,
-    /// How many pieces of its row each partition's are taken.
-    taken: Box<[AtomicUsize]>,
+    /// The only rows that may come, if they are known.
+    only: OnceLock<Found<Option<Arc<RowSet>>>>,
+    /// The segments of the table, then its hot rows.
+    units: Box<[Unit]>,
+    partitions: usize,
     /// Rows that may still come out; `u64::MAX` when there is no limit.
     budget: AtomicU64,
     /// What it took, for the workload of the table.
     pub observer: Observer,
 }
 
-/// The pieces of a scan.
+type Found<T> = std::result::Result<T, Arc<DataFusionError>>;
+
+/// Pieces that partitions take one after the other.
+#[derive(Debug, Default)]
+struct Unit {
+    pieces: OnceLock<Found<Vec<Piece>>>,
+    /// Whether a partition divides it, or has.
+    is_begun: AtomicBool,
+    taken: AtomicUsize,
+}
+
+impl Unit {
+    /// The next piece that nobody has.
+    fn take(&self, divide: impl FnOnce() -> Result<Vec<Piece>>) -> Result<Next<'_>> {
+        let pieces = match self.pieces.get() {
+            None if self.is_begun.swap(true, Ordering::Relaxed) => return Ok(Next::Soon),
+            None => self.pieces.get_or_init(|| divide().map_err(Arc::new)),
+            Some(pieces) => pieces,
+        };
+        Ok(known(pieces)?.get(self.taken.fetch_add(1, Ordering::Relaxed)).map_or(Next::End, Next::Piece))
+    }
+}
+
+/// What a partition does next.
 #[derive(Debug)]
-pub(super) struct Divided {
-    pieces: Vec<Piece>,
-    only: Option<Arc<RowSet>>,
+pub(super) enum Next<'w> {
+    Piece(&'w Piece),
+    /// It asks again in a moment.
+    Soon,
+    End,
+}
+
+fn known<T>(found: &Found<T>) -> Result<&T> {
+    found.as_ref().map_err(|error| DataFusionError::Shared(Arc::clone(error)))
 }
 
 impl Work {
     pub(super) fn new(scan: &TableScan) -> Self {
         let budget = scan.fetch.map_or(u64::MAX, |fetch| fetch as u64);
         Self {
-            divided: OnceLock::new(),
-            taken: (0..scan.partitions).map(|_| AtomicUsize::new(0)).collect(),
+            only: OnceLock::new(),
+            units: (0..=scan.version.segments.len()).map(|_| Unit::default()).collect(),
+            partitions: scan.partitions,
             budget: AtomicU64::new(budget),
             observer: Observer::new(scan),
         }
     }
 
-    /// The pieces; the first call finds them, and tells `progress` how many rows they have.
-    pub(super) fn divided(&self, scan: &TableScan, progress: Option<&Progress>) -> Result<&Divided> {
-        let divided = self.divided.get_or_init(|| {
-            let divided = Divided::new(scan, &self.observer).map_err(Arc::new)?;
-            if let Some(progress) = progress {
-                progress.expect_rows(divided.pieces.iter().map(Piece::count).sum());
-            }
-            Ok(divided)
+    /// The unit at which a partition begins: all have about as many rows before the next one's.
+    pub(super) fn first_unit(&self, scan: &TableScan, partition: usize) -> usize {
+        let segments = || scan.version.segments.iter().map(|live| live.segment.meta().rows);
+        let before = segments().sum::<u64>() / self.partitions as u64 * (partition % self.partitions) as u64;
+        let ends = segments().scan(0, |end, rows| {
+            *end += rows;
+            Some(*end)
         });
-        divided.as_ref().map_err(|error| DataFusionError::Shared(Arc::clone(error)))
+        ends.take_while(|end| *end <= before).count()
     }
 
-    /// The next piece for a partition that nobody has; `None` when all are taken or no more rows are wanted.
-    pub(super) fn take<'d>(&self, divided: &'d Divided, partition: usize) -> Option<&'d Piece> {
+    /// The next piece that nobody has, from `unit` on, which becomes the one where it is. There is none when all are taken or
+    /// no more rows are wanted. The first call tells `progress` how many rows there are.
+    pub(super) fn take(
+        &self,
+        scan: &TableScan,
+        unit: &mut usize,
+        progress: Option<&Progress>,
+    ) -> Result<Next<'_>> {
         if self.budget.load(Ordering::Relaxed) == 0 {
-            return None;
+            return Ok(Next::End);
         }
-        let (pieces, rows) = (&divided.pieces, self.taken.len());
-        (0..rows).find_map(|others| {
-            let row = (partition + others) % rows;
-            let row_of_pieces = &pieces[pieces.len() * row / rows..pieces.len() * (row + 1) / rows];
-            row_of_pieces.get(self.taken[row].fetch_add(1, Ordering::Relaxed))
-        })
+        let only = self.find(scan, progress)?;
+        let mut end = Next::End;
+        for at in (*unit..self.units.len()).chain(0..*unit) {
+            let next = self.units[at].take(|| match scan.version.segments.get(at) {
+                Some(live) => self.divided(scan, (at, live), only, progress),
+                None => Ok(hot(scan, only)),
+            })?;
+            match next {
+                Next::Piece(_) => {
+                    *unit = at;
+                    return Ok(next);
+                }
+                Next::Soon => end = Next::Soon,
+                Next::End => {}
+            }
+        }
+        Ok(end)
+    }
+
+    /// The only rows that may come, if they are known; the first piece was taken.
+    pub(super) fn only(&self) -> Option<&RowSet> {
+        self.only.get()?.as_ref().ok()?.as_deref()
+    }
+
+    fn find(&self, scan: &TableScan, progress: Option<&Progress>) -> Result<Option<&RowSet>> {
+        let only = self.only.get_or_init(|| {
+            let only = found(scan).map_err(Arc::new)?;
+            if let Some(progress) = progress {
+                progress.expect_rows(only.as_ref().map_or_else(|| rows(scan), |only| only.len()));
+            }
+            Ok(only)
+        });
+        Ok(known(only)?.as_deref())
+    }
+
+    /// The pieces of a segment.
+    fn divided(
+        &self,
+        scan: &TableScan,
+        (at, live): (usize, &LiveSegment),
+        only: Option<&RowSet>,
+        progress: Option<&Progress>,
+    ) -> Result<Vec<Piece>> {
+        match only {
+            Some(only) => {
+                Ok(fetched(live, only).into_iter().map(|positions| Piece::Rows { at, positions }).collect())
+            }
+            None if live.live_rows() > 0 => {
+                let (pieces, left_out) = scanned(scan, at, &self.observer)?;
+                if let Some(progress) = progress {
+                    progress.scanned(left_out, 0);
+                }
+                Ok(pieces)
+            }
+            None => Ok(Vec::new()),
+        }
     }
 
     /// How many of `rows` may come out; they count as used.
@@ -116,42 +204,31 @@ impl Piece {
     }
 }
 
-impl Divided {
-    /// Tells `observer` what zone maps rule out.
-    fn new(scan: &TableScan, observer: &Observer) -> Result<Self> {
-        let only = match &scan.only {
-            Some(only) => Some(Arc::clone(only)),
-            None => match access(scan)? {
-                Some(access) => access.find(&scan.version)?.map(Arc::new),
-                None => None,
-            },
-        };
-        let mut pieces = Vec::new();
-        for (at, live) in scan.version.segments.iter().enumerate() {
-            match &only {
-                Some(only) => {
-                    let rows = fetched(live, only).into_iter();
-                    pieces.extend(rows.map(|positions| Piece::Rows { at, positions }));
-                }
-                None if live.live_rows() > 0 => scanned(scan, at, observer, &mut pieces)?,
-                None => {}
-            }
-        }
-        for (at, chunk) in scan.version.hot.chunks().iter().enumerate() {
-            let rows = chunk.first_row..chunk.end_row();
-            let all = rows.end - rows.start;
-            match only.as_deref().map_or(all, |only| only.hot.range_cardinality(rows)) {
-                0 => {}
-                count => pieces.push(Piece::Hot { at, count }),
-            }
-        }
-        Ok(Self { pieces, only })
-    }
+/// The pieces of the hot rows.
+fn hot(scan: &TableScan, only: Option<&RowSet>) -> Vec<Piece> {
+    let chunks = scan.version.hot.chunks().iter().enumerate();
+    let pieces = chunks.map(|(at, chunk)| {
+        let rows = chunk.first_row..chunk.end_row();
+        let all = rows.end - rows.start;
+        Piece::Hot { at, count: only.map_or(all, |only| only.hot.range_cardinality(rows)) }
+    });
+    pieces.filter(|piece| piece.count() > 0).collect()
+}
 
-    /// The only rows that may come, if they are known.
-    pub(super) fn only(&self) -> Option<&RowSet> {
-        self.only.as_deref()
+/// The only rows that may come: those that were given, or that an index finds.
+fn found(scan: &TableScan) -> Result<Option<Arc<RowSet>>> {
+    if let Some(only) = &scan.only {
+        return Ok(Some(Arc::clone(only)));
     }
+    let Some(access) = access(scan)? else { return Ok(None) };
+    Ok(access.find(&scan.version)?.map(Arc::new))
+}
+
+/// How many rows there are to look at, deleted ones of segments among them.
+fn rows(scan: &TableScan) -> u64 {
+    let segments = scan.version.segments.iter().filter(|live| live.live_rows() > 0);
+    segments.map(|live| live.segment.meta().rows).sum::<u64>()
+        + hot(scan, None).iter().map(Piece::count).sum::<u64>()
 }
 
 /// The index that finds the rows. Filters that came to be known since the plan was made may choose another.
@@ -173,12 +250,13 @@ fn narrowed(rows: Range<u64>, possible: &[Range<u64>]) -> Range<u64> {
     }
 }
 
-/// The pieces of all rows of a segment that zone maps leave. Tells `observer` what they rule out.
-fn scanned(scan: &TableScan, at: usize, observer: &Observer, pieces: &mut Vec<Piece>) -> Result<()> {
+/// The pieces of all rows of a segment that zone maps leave, and how many rows they rule out, as `observer` is told.
+fn scanned(scan: &TableScan, at: usize, observer: &Observer) -> Result<(Vec<Piece>, u64)> {
     let reader = SegmentReader::new(scan, at)?;
     let started = Instant::now();
     let (bounds, possible) = (reader.splits()?, reader.possible()?);
     observer.spent(started.elapsed());
+    let (mut pieces, mut all_left_out) = (Vec::new(), 0);
     for pair in bounds.windows(2) {
         let all = pair[0]..pair[1];
         let rows = match &possible {
@@ -186,6 +264,7 @@ fn scanned(scan: &TableScan, at: usize, observer: &Observer, pieces: &mut Vec<Pi
             None => all.clone(),
         };
         let left_out = (all.end - all.start) - (rows.end - rows.start);
+        all_left_out += left_out;
         if rows.is_empty() {
             observer.skipped(left_out);
             continue;
@@ -193,7 +272,7 @@ fn scanned(scan: &TableScan, at: usize, observer: &Observer, pieces: &mut Vec<Pi
         observer.took(left_out);
         pieces.push(Piece::Segment { at, rows });
     }
-    Ok(())
+    Ok((pieces, all_left_out))
 }
 
 /// Those of `only` some rows that lie in a segment and are not deleted, divided.

@@ -11,7 +11,7 @@ use datafusion::physical_plan::metrics::{BaselineMetrics, Count, MetricBuilder};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 
 use super::fetch::Fetcher;
-use super::piece::{Piece, Work};
+use super::piece::{Next, Piece, Work};
 use super::segment::{Assembly, PreparedReader, SegmentReader, SegmentRows};
 use super::{TableScan, filters, hot};
 
@@ -36,14 +36,14 @@ pub(super) fn stream(
         progress: context.session_config().get_extension::<Progress>(),
         batch_rows: context.session_config().batch_size().max(1),
         ready: None,
-        gave_way: Instant::now(),
+        gave_way: None,
         segment: None,
         fetcher: None,
         pending: VecDeque::new(),
         piece_rows: 0,
+        unit: work.first_unit(&scan, partition),
         scan,
         work,
-        partition,
     };
     let batches = futures::stream::try_unfold(reader, async move |mut reader| {
         Ok(reader.next_part().await?.map(|batch| (batch, reader)))
@@ -76,13 +76,14 @@ fn current<'c, R>(
 struct Reader {
     scan: TableScan,
     work: Arc<Work>,
-    partition: usize,
+    /// The unit that it takes pieces of.
+    unit: usize,
     /// Rows that come out together at most.
     batch_rows: usize,
     /// Rows that were read and did not come out yet.
     ready: Option<RecordBatch>,
-    /// When it last let other tasks run.
-    gave_way: Instant,
+    /// When it last let other tasks run; `None` before it begins.
+    gave_way: Option<Instant>,
     segment: Option<Current<PreparedReader>>,
     fetcher: Option<Current<Fetcher>>,
     /// Parts of the piece that is being read.
@@ -116,10 +117,14 @@ impl Reader {
     /// Lets other tasks run when whoever reads worked for long, so that a query can be cancelled though its operators never
     /// wait: a nested-loop join without matches asks for batch after batch within one poll.
     async fn give_way(&mut self) {
-        if self.gave_way.elapsed() > BUSY_MAX {
-            tokio::task::yield_now().await;
-            self.gave_way = Instant::now();
+        match self.gave_way {
+            Some(last) if last.elapsed() <= BUSY_MAX => return,
+            Some(_) => tokio::task::yield_now().await,
+            // Threads that were woken for the other partitions may have been put behind this one; they move when they begin.
+            None if self.scan.partitions > 1 => std::thread::yield_now(),
+            None => {}
         }
+        self.gave_way = Some(Instant::now());
     }
 
     /// The next batch that is not empty.
@@ -136,13 +141,19 @@ impl Reader {
                 batch
             } else {
                 let work = Arc::clone(&self.work);
-                let divided = work.divided(&self.scan, self.progress.as_deref())?;
-                let Some(piece) = self.work.take(divided, self.partition) else { return Ok(None) };
+                let piece = match work.take(&self.scan, &mut self.unit, self.progress.as_deref())? {
+                    Next::Piece(piece) => piece,
+                    Next::Soon => {
+                        tokio::task::yield_now().await;
+                        continue;
+                    }
+                    Next::End => return Ok(None),
+                };
                 self.piece_rows = piece.count();
                 match piece {
                     Piece::Hot { at, .. } => {
                         let chunk = &self.scan.version.hot.chunks()[*at];
-                        let batch = hot::read(&self.scan, chunk, divided.only())?;
+                        let batch = hot::read(&self.scan, chunk, work.only())?;
                         self.scanned(Some(&batch));
                         Some(batch)
                     }

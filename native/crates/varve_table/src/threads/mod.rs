@@ -1,9 +1,14 @@
 //! The threads of an engine, and their end.
 
+mod spread;
+
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::{Handle, Runtime};
 use varve_types::{ErrorCode, Result, VarveError};
+
+use spread::Spread;
 
 /// Tasks that were told to end get so long.
 const ENDING_MAX: Duration = Duration::from_secs(1);
@@ -31,10 +36,14 @@ impl Threads {
     /// # Errors
     /// `STORE_IO` when the system has none.
     pub fn start(name: &str, count: usize) -> Result<Self> {
+        let begins = Arc::new(Spread::default());
+        let ends = Arc::clone(&begins);
         tokio::runtime::Builder::new_multi_thread()
             .worker_threads(count.max(1))
             .thread_name(name)
             .on_thread_start(give_way)
+            .on_thread_unpark(move || begins.begin())
+            .on_thread_park(move || ends.end())
             .enable_time()
             .build()
             .map(|runtime| Self(Some(runtime)))
