@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, Session, TableProvider};
-use datafusion::common::{Constraint, Constraints, Result};
+use datafusion::common::{Constraint, Constraints, Result, internal_err};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
@@ -57,22 +57,29 @@ impl StoredTable {
         Self { only: Some(Arc::new(rows)), ..self }
     }
 
-    /// The same table as `version` has it, whose definitions are the same; `None` when it is as it was.
-    pub(crate) fn at(&self, version: &Version) -> Option<Self> {
-        let now = version.tables.get(&self.version.table.id)?;
-        // Rows by address are of one version, and no statement of a user names them.
-        if Arc::ptr_eq(now, &self.version) || self.only.is_some() {
-            return None;
-        }
-        Some(Self {
-            version: Arc::clone(now),
-            indexes: Arc::clone(&version.indexes),
+    /// The same table as `version` has it, whose definitions are the same.
+    pub(crate) fn at(&self, version: &Version) -> Result<Self> {
+        let Some(now) = version.tables.get(&self.version.table.id) else {
+            return internal_err!("{self:?} is not there any more");
+        };
+        Ok(self.of((Arc::clone(now), Arc::clone(&version.indexes))))
+    }
+
+    /// The same table without rows, to be kept for longer than its files.
+    pub(crate) fn without_rows(&self) -> Self {
+        self.of((Arc::new(self.version.without_rows()), Arc::default()))
+    }
+
+    fn of(&self, (version, indexes): (Arc<TableVersion>, Arc<Vec<Index>>)) -> Self {
+        Self {
+            version,
+            indexes,
             session: self.session.clone(),
             schema: Arc::clone(&self.schema),
             constraints: self.constraints.clone(),
             threads: self.threads,
             only: None,
-        })
+        }
     }
 }
 

@@ -50,8 +50,9 @@ impl<'r> Run<'r> {
             self.engine.plans().keep(key, Kept::Given(Arc::new(rows)));
             return Ok(Output::of_batch(batch));
         }
-        match kept.map(Arc::new) {
+        match kept.map(plans::without_rows).transpose().map_err(from_datafusion)? {
             Some(optimised) => {
+                let optimised = Arc::new(optimised);
                 self.engine.plans().keep(key, Kept::Query(Arc::clone(&optimised)));
                 self.kept(&version, &optimised).await
             }

@@ -7,7 +7,7 @@ use varve_types::Result;
 
 struct Fixture {
     engine: Engine,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
     fresh: std::cell::Cell<usize>,
 }
 
@@ -16,7 +16,7 @@ impl Fixture {
         let dir = tempfile::TempDir::new().expect("a folder");
         let options = Options { directory: Some(dir.path().to_owned()), threads: 2, ..Options::default() };
         let engine = Engine::open(&options).expect("it opens");
-        Self { engine, _dir: dir, fresh: 0.into() }
+        Self { engine, dir, fresh: 0.into() }
     }
 
     fn answer(&self, session: &Session, sql: &str, params: &Params) -> Result<String> {
@@ -199,4 +199,28 @@ fn what_changes_by_itself_is_not_kept() {
         std::thread::sleep(std::time::Duration::from_millis(2));
         assert_ne!(value(sql), first, "{sql}");
     }
+}
+
+/// A kept plan held the version of its tables that it was made at, and so the files of its segments: after a rewrite they
+/// stayed on disk until the plan went, which a plan that is seldom asked for does late.
+#[test]
+fn kept_plans_keep_no_files() {
+    let fixture = Fixture::new();
+    fixture.run("CREATE TABLE t AS SELECT value AS a FROM generate_series(1, 300000)");
+    for sql in ["SELECT count(*) FROM t", "SELECT a FROM t WHERE a IN (SELECT max(a) FROM t)"] {
+        fixture.check(sql, Vec::new());
+    }
+    fixture.check("SELECT count(*) FROM t WHERE a > $1", vec![Param::Int(7)]);
+    let files = || {
+        let files = std::fs::read_dir(fixture.dir.path().join("segments")).expect("segments");
+        let mut names: Vec<_> = files.map(|file| file.expect("a file").file_name()).collect();
+        names.sort_unstable();
+        names
+    };
+    let before = files();
+    fixture.run("DELETE FROM t WHERE a % 2 = 0");
+    fixture.run("VACUUM");
+    let after = files();
+    assert!(!after.is_empty() && before.iter().all(|file| !after.contains(file)), "{before:?} {after:?}");
+    fixture.check("SELECT count(*) FROM t", Vec::new());
 }

@@ -85,6 +85,12 @@ impl TableVersion {
         }
     }
 
+    /// The same table without its rows: it keeps no file.
+    #[must_use]
+    pub fn without_rows(&self) -> Self {
+        Self::empty(Arc::clone(&self.table), Arc::default())
+    }
+
     /// How many rows a reader sees.
     #[must_use]
     pub fn live_rows(&self) -> u64 {

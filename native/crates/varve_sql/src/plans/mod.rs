@@ -3,7 +3,8 @@
 //! A kept plan is optimised with its parameters open, so it holds for all values of the same types. When it is used, the
 //! tables in it are replaced by those of the statement's snapshot, the values are put in, and expressions and limits are
 //! simplified once more, so that a value is compared as the literal that it now is. What an optimised plan could say otherwise a moment later
-//! is not kept: functions that are not the same for the same arguments, and tables that are not stored ones.
+//! is not kept: functions that are not the same for the same arguments, and tables that are not stored ones. Nor are rows: the
+//! files of a version are removed when nothing holds it any more.
 //!
 //! Queries of parameters alone, and INSERTs of them, are kept as the expressions that they are.
 
@@ -190,19 +191,26 @@ fn is_stored(scan: &TableScan) -> bool {
     source_as_provider(&scan.source).is_ok_and(|provider| provider.downcast_ref::<StoredTable>().is_some())
 }
 
+/// A plan as it is kept.
+pub(crate) fn without_rows(plan: LogicalPlan) -> Result<LogicalPlan> {
+    over(plan, |table| Ok(table.without_rows()))
+}
+
 /// The same plan over the tables of `version`, which has the definitions that it was made for.
 fn at(plan: LogicalPlan, version: &Version) -> Result<LogicalPlan> {
+    over(plan, |table| table.at(version))
+}
+
+/// The same plan over other tables.
+fn over(plan: LogicalPlan, other: impl Fn(&StoredTable) -> Result<StoredTable>) -> Result<LogicalPlan> {
     plan.transform_up_with_subqueries(|node| {
         let LogicalPlan::TableScan(mut scan) = node else { return Ok(Transformed::no(node)) };
         let provider = source_as_provider(&scan.source)?;
-        let now = provider.downcast_ref::<StoredTable>().and_then(|table| table.at(version));
-        match now {
-            None => Ok(Transformed::no(LogicalPlan::TableScan(scan))),
-            Some(table) => {
-                scan.source = provider_as_source(Arc::new(table));
-                Ok(Transformed::yes(LogicalPlan::TableScan(scan)))
-            }
-        }
+        let Some(table) = provider.downcast_ref::<StoredTable>() else {
+            return Ok(Transformed::no(LogicalPlan::TableScan(scan)));
+        };
+        scan.source = provider_as_source(Arc::new(other(table)?));
+        Ok(Transformed::yes(LogicalPlan::TableScan(scan)))
     })
     .map(|changed| changed.data)
 }
