@@ -24,6 +24,8 @@ use crate::error::into_datafusion;
 const RANGES_MAX: usize = 4_096;
 /// An index is used when it leaves one row of so many, or fewer: fetching a row costs as much as filtering so many.
 const ROWS_PER_FETCH: u64 = 32;
+/// More rows than this that lie together are found by zone maps, and read in one go.
+const ROWS_TOGETHER_MAX: u64 = 1 << 15;
 
 /// How a scan finds its rows.
 #[derive(Clone, Debug)]
@@ -53,7 +55,11 @@ impl Access {
                 best = Some(Self { index: key.index, ranges, rows });
             }
         }
-        Ok(best.filter(|best| best.rows.saturating_mul(ROWS_PER_FETCH) <= stored_rows(version)))
+        let best = best.filter(|best| best.rows.saturating_mul(ROWS_PER_FETCH) <= stored_rows(version));
+        let Some(best) = best else { return Ok(None) };
+        let zones_serve = best.rows > ROWS_TOGETHER_MAX
+            && version.lookup(best.index).lie_together(&best.ranges).map_err(into_datafusion)?;
+        Ok((!zones_serve).then_some(best))
     }
 
     /// The rows.

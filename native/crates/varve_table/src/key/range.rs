@@ -12,6 +12,9 @@ use super::{Key, KeyColumns, KeyRef, Lookup, numbers};
 use crate::error::from_arrow;
 use crate::rows::{Place, RowAddress, RowSet};
 
+/// So many rows tell whether all lie together.
+const ROWS_LOOKED_AT: usize = 16;
+
 /// Keys that are not below `from` and below `to`; on a side that is `None` there is no bound.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyRange {
@@ -108,6 +111,15 @@ fn successor(mut bytes: Vec<u8>) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
+/// Whether there are few others between the first and the last of some rows, which are in the order of their keys.
+fn lie_together(rows: &[u32]) -> bool {
+    let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return true };
+    let looked_at = rows.iter().step_by((rows.len() / ROWS_LOOKED_AT).max(1));
+    let between = *first..=*last;
+    last.saturating_sub(*first) as usize <= rows.len() + rows.len() / 8
+        && looked_at.into_iter().all(|row| between.contains(row))
+}
+
 impl Lookup<'_> {
     /// How many rows have keys in `ranges`, deleted ones too; `None` when a segment has no part of the index.
     ///
@@ -118,6 +130,18 @@ impl Lookup<'_> {
         let mut count = 0;
         let is_complete = self.each(ranges, |_, rows| count += rows.len() as u64)?;
         Ok(is_complete.then_some(count))
+    }
+
+    /// Whether the rows that have keys in each of `ranges` lie together in each segment, as far as some of them tell: zone maps
+    /// find such rows too.
+    ///
+    /// # Errors
+    /// As [`Self::count`].
+    /// Cost: as [`Self::count`].
+    pub fn lie_together(&self, ranges: &[KeyRange]) -> Result<bool> {
+        let mut together = true;
+        self.each(ranges, |_, rows| together &= lie_together(rows))?;
+        Ok(together)
     }
 
     /// The rows that have keys in `ranges`, deleted ones too; `None` when a segment has no part of the index.
@@ -250,5 +274,23 @@ mod tests {
             check(&[0, 1], &five, (all, Bound::Excluded(&value)), |n, t| n == 5 && t < bound);
             check(&[0, 1], &[number(5), text(bound)], (all, all), |n, t| n == 5 && t == bound);
         }
+    }
+
+    #[test]
+    fn rows_lie_together_when_few_others_are_between() {
+        let check =
+            |rows: &[u32], expected: bool| assert_eq!(super::lie_together(rows), expected, "{rows:?}");
+        let some = |rows: &mut dyn Iterator<Item = u32>| rows.collect::<Vec<u32>>();
+        check(&[], true);
+        check(&[7], true);
+        check(&some(&mut (100..1_000)), true);
+        check(&some(&mut (100..1_000).filter(|row| row % 20 > 0)), true);
+        check(&some(&mut (100..1_000).map(|row| 3 * row)), false);
+        check(&some(&mut (100..1_000).rev()), false);
+        // The first and the last may be neighbours by chance.
+        check(
+            &some(&mut (0..900).map(|row| if row == 0 || row == 899 { row } else { row * 7919 % 100_003 })),
+            false,
+        );
     }
 }
