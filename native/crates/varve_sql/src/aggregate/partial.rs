@@ -10,6 +10,7 @@ use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
 use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::aggregates::group_values::{GroupValues, new_group_values};
 use datafusion::physical_plan::aggregates::order::GroupOrdering;
@@ -65,8 +66,13 @@ pub(super) struct Partial {
 impl Partial {
     /// Whether it keeps nothing beside cells for this aggregation, so that [`Self::absorb`] and [`Self::results`] serve.
     pub(super) fn is_of_cells(like: &AggregateExec) -> Result<bool> {
-        let aggregates = aggregates(like, &mut Cells::default())?;
-        Ok(aggregates.iter().all(|aggregate| matches!(aggregate, Aggregate::Cells)))
+        let (input, mut cells) = (like.input().schema(), Cells::default());
+        for ((aggregate, arguments), filter) in each(like)? {
+            if filter.is_some() || !cells.take(aggregate, &arguments, &input)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     pub(super) fn new(like: &AggregateExec, context: &TaskContext, partition: usize) -> Result<Self> {
@@ -206,19 +212,28 @@ impl Partial {
 /// What holds each aggregate: `cells` take those that they can.
 fn aggregates(like: &AggregateExec, cells: &mut Cells) -> Result<Vec<Aggregate>> {
     let input = like.input().schema();
-    let keys = like.group_expr().num_group_exprs();
-    let arguments = aggregate_expressions(like.aggr_expr(), like.mode(), keys)?;
-    let all = like.aggr_expr().iter().zip(arguments).zip(like.filter_expr());
-    all.map(|((aggregate, arguments), filter)| {
-        let arguments = arguments.into_iter().map(|expr| Ok(shortened(expr, &input)?.data));
-        let arguments = arguments.collect::<Result<Vec<_>>>()?;
+    let holder = |((aggregate, arguments), filter): Each<'_>| {
         if filter.is_none() && cells.take(aggregate, &arguments, &input)? {
             return Ok(Aggregate::Cells);
         }
         let accumulator = aggregate.create_groups_accumulator()?;
         Ok(Aggregate::Other { accumulator, arguments, filter: filter.clone() })
-    })
-    .collect()
+    };
+    each(like)?.into_iter().map(holder).collect()
+}
+
+/// An aggregate with its arguments and its filter.
+type Each<'a> = ((&'a AggregateFunctionExpr, Vec<Arc<dyn PhysicalExpr>>), &'a Option<Arc<dyn PhysicalExpr>>);
+
+fn each(like: &AggregateExec) -> Result<Vec<Each<'_>>> {
+    let input = like.input().schema();
+    let keys = like.group_expr().num_group_exprs();
+    let arguments = aggregate_expressions(like.aggr_expr(), like.mode(), keys)?;
+    let short = |expr| Ok(shortened(expr, &input)?.data);
+    let arguments = arguments.into_iter().map(|all| all.into_iter().map(short).collect::<Result<Vec<_>>>());
+    let arguments = arguments.collect::<Result<Vec<_>>>()?;
+    let aggregates = like.aggr_expr().iter().map(AsRef::as_ref);
+    Ok(aggregates.zip(arguments).zip(like.filter_expr()).collect())
 }
 
 /// Texts as a dictionary in which each has its own entry; others as they are.
