@@ -124,15 +124,20 @@ impl Partial {
         Ok(other.given.is_empty())
     }
 
-    /// All groups with what their aggregates come to, if all are still here. It is of cells.
-    pub(super) fn results(&mut self, schema: &SchemaRef) -> Result<Option<RecordBatch>> {
+    /// All groups with what their aggregates come to, and the memory that these take, if all are still here and there is as
+    /// much. It is of cells.
+    pub(super) fn results(&mut self, schema: &SchemaRef) -> Result<Option<(RecordBatch, MemoryReservation)>> {
         let Groups::ByPlace(grouping) = &mut self.groups else { return Ok(None) };
-        if !self.given.is_empty() {
+        // What there is, and about as much again for what comes out.
+        let bytes = 2 * (grouping.size() + self.cells.size());
+        if !self.given.is_empty() || self.reservation.try_resize(bytes).is_err() {
             return Ok(None);
         }
         let mut columns = std::mem::replace(grouping, grouping_of(&self.group_schema)?).into_keys()?;
         columns.extend(self.cells.results()?);
-        Ok(Some(RecordBatch::try_new(Arc::clone(schema), columns)?))
+        let results = RecordBatch::try_new(Arc::clone(schema), columns)?;
+        self.reservation.resize(results.get_array_memory_size());
+        Ok(Some((results, self.reservation.take())))
     }
 
     fn add(&mut self, batch: &RecordBatch) -> Result<()> {

@@ -169,8 +169,8 @@ impl GroupPhasesExec {
         let (last, schema) = (Arc::clone(&self.last), self.first.schema());
         let context = Arc::clone(context);
         Ok(async move {
-            whole(all(tasks).await?, &last, &schema, context)
-                .map(|rows| Grouped::Place(Mutex::new(Some(rows))))
+            let rows = whole(all(tasks).await?, &last, &schema, context).await?;
+            Ok(Grouped::Place(Mutex::new(Some(rows))))
         })
     }
 }
@@ -205,7 +205,7 @@ fn parts(
 
 /// The groups of all partitions as one. Where they do not become one, for they were too many or there was no memory,
 /// DataFusion's second phase brings them together.
-fn whole(
+async fn whole(
     mut partials: Vec<Partial>,
     last: &Arc<AggregateExec>,
     schema: &SchemaRef,
@@ -217,12 +217,17 @@ fn whole(
         if !own.absorb(&mut other)? {
             states.extend(other.into_states()?);
         }
+        tokio::task::yield_now().await;
     }
     if states.is_empty()
-        && let Some(results) = own.results(&last.schema())?
+        && let Some((results, held)) = own.results(&last.schema())?
     {
         let rows = context.session_config().batch_size();
-        let batches = futures::stream::iter(split(vec![results], rows)).map(Ok);
+        let batches = futures::stream::iter(split(vec![results], rows));
+        let batches = batches.map(move |batch| {
+            let _until_all_have_come = &held;
+            Ok(batch)
+        });
         return Ok(Box::pin(RecordBatchStreamAdapter::new(last.schema(), batches)));
     }
     states.extend(own.into_states()?);
