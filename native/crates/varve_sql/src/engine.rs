@@ -20,6 +20,7 @@ use crate::cardinality::{self, Learned};
 use crate::error::from_datafusion;
 use crate::files::{Confinement, FileRelations, Files, OnlyFiles};
 use crate::interrupt::Closing;
+use crate::percentile::percentile_cont;
 use crate::plans::Plans;
 use crate::rules;
 use crate::session::Session;
@@ -282,6 +283,11 @@ fn state(
     let mut builder = SessionStateBuilder::new().with_default_features();
     for function in builder.scalar_functions().iter_mut().flatten() {
         *function = bounded(function);
+    }
+    for function in builder.aggregate_functions().iter_mut().flatten() {
+        if function.name() == "percentile_cont" {
+            *function = percentile_cont();
+        }
     }
     let mut analyzer = Analyzer::new();
     analyzer.add_function_rewrite(Arc::new(BoundedConcat));

@@ -18,6 +18,7 @@ mod interrupt;
 mod join_order;
 mod output;
 mod param;
+mod percentile;
 mod planner;
 mod plans;
 mod pushdown;
