@@ -48,7 +48,7 @@ impl Collector {
         Ok(Self {
             encoder: Encoder::new(Arc::clone(&shape.layout)),
             grouped: Some(Grouped {
-                table: RowTable::new(shape.layout.width()),
+                table: RowTable::new(shape.layout.width(), 0),
                 accumulators: shape.accumulators()?,
                 seen: 0,
                 groups: Vec::new(),

@@ -60,7 +60,9 @@ impl Collected {
         let Some(parts) = self.units.get(self.next.fetch_add(1, Ordering::Relaxed)) else {
             return Ok(None);
         };
-        let mut merger = Merger::new(&self.shape, reservation)?;
+        // Where rows have not become groups in the first phase, nearly each is one.
+        let rows = self.stores.iter().map(|store| store.len(parts)).sum();
+        let mut merger = Merger::new(&self.shape, rows, reservation)?;
         for store in &self.stores {
             for piece in store.pieces().iter().filter(|piece| piece.len(parts) > 0) {
                 merger.add(&piece.rows(parts))?;
@@ -82,9 +84,9 @@ struct Merger<'m> {
 }
 
 impl<'m> Merger<'m> {
-    fn new(shape: &'m Shape, reservation: &'m MemoryReservation) -> Result<Self> {
+    fn new(shape: &'m Shape, groups: usize, reservation: &'m MemoryReservation) -> Result<Self> {
         Ok(Self {
-            table: RowTable::new(shape.layout.width()),
+            table: RowTable::new(shape.layout.width(), groups),
             accumulators: shape.accumulators()?,
             hashes: Vec::new(),
             groups: Vec::new(),

@@ -62,11 +62,7 @@ impl Piece {
             *place += 1;
         }
         ends.truncate(PARTS);
-        let mut ordered = Vec::with_capacity(rows.len());
-        for row in &order {
-            let at = *row as usize * width;
-            ordered.extend_from_slice(&rows[at..at + width]);
-        }
+        let ordered = in_order(rows, width, &order);
         let order = UInt32Array::from(order);
         let columns = columns.iter().map(|column| take(column, &order, None));
         Ok(Self { kind, width, rows: ordered, columns: columns.collect::<Result<_, _>>()?, ends })
@@ -110,6 +106,26 @@ impl Piece {
     fn range(&self, parts: &Range<usize>) -> Range<usize> {
         let before = |part: usize| part.checked_sub(1).map_or(0, |last| self.ends[last] as usize);
         before(parts.start)..before(parts.end)
+    }
+}
+
+/// Rows of `width` words in another order.
+fn in_order(rows: &[u32], width: usize, order: &[u32]) -> Vec<u32> {
+    /// A row of a known width is copied without a call.
+    fn of<const WIDTH: usize>(rows: &[u32], order: &[u32]) -> Vec<u32> {
+        let rows = rows.as_chunks::<WIDTH>().0;
+        order.iter().map(|row| rows[*row as usize]).collect::<Vec<_>>().into_flattened()
+    }
+    match width {
+        2 => of::<2>(rows, order),
+        3 => of::<3>(rows, order),
+        4 => of::<4>(rows, order),
+        5 => of::<5>(rows, order),
+        6 => of::<6>(rows, order),
+        7 => of::<7>(rows, order),
+        8 => of::<8>(rows, order),
+        9 => of::<9>(rows, order),
+        _ => order.iter().flat_map(|row| &rows[*row as usize * width..][..width]).copied().collect(),
     }
 }
 

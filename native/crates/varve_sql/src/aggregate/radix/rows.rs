@@ -183,11 +183,13 @@ impl Decoder {
     /// The columns of these rows.
     pub(super) fn columns(&self, rows: &[u32]) -> Result<Vec<ArrayRef>> {
         let each = || rows.chunks_exact(self.layout.width);
+        let nulls_somewhere = each().fold(0, |nulls, row| nulls | row[0]);
         let mut at = 1;
         let mut columns = Vec::with_capacity(self.layout.columns.len());
         for (i, column) in self.layout.columns.iter().enumerate() {
-            let valid: BooleanBuffer = each().map(|row| row[0] >> i & 1 == 0).collect();
-            let nulls = Some(NullBuffer::new(valid)).filter(|nulls| nulls.null_count() > 0);
+            let has_nulls = nulls_somewhere >> i & 1 == 1;
+            let valid = has_nulls.then(|| each().map(|row| row[0] >> i & 1 == 0).collect::<BooleanBuffer>());
+            let nulls = valid.map(NullBuffer::new);
             columns.push(match (column, &self.texts[i]) {
                 (Column::Text(_), Some(texts)) => {
                     let places = each().map(|row| row[at].saturating_sub(1)).collect::<Vec<_>>();
@@ -222,16 +224,39 @@ fn primitive(data_type: &DataType, values: Buffer, nulls: Option<NullBuffer>) ->
     Ok(make_array(data))
 }
 
+/// Gives `$each` the rows of `$width` words. How long they are, the compiler knows for the usual widths, so that a row is
+/// copied, compared and hashed without a loop.
+macro_rules! with_rows {
+    ($rows:expr, $width:expr, $each:expr $(, $argument:expr)*) => {
+        match $width {
+            2 => $each($rows.as_chunks::<2>().0.iter().map(|row| row.as_slice()) $(, $argument)*),
+            3 => $each($rows.as_chunks::<3>().0.iter().map(|row| row.as_slice()) $(, $argument)*),
+            4 => $each($rows.as_chunks::<4>().0.iter().map(|row| row.as_slice()) $(, $argument)*),
+            5 => $each($rows.as_chunks::<5>().0.iter().map(|row| row.as_slice()) $(, $argument)*),
+            6 => $each($rows.as_chunks::<6>().0.iter().map(|row| row.as_slice()) $(, $argument)*),
+            7 => $each($rows.as_chunks::<7>().0.iter().map(|row| row.as_slice()) $(, $argument)*),
+            8 => $each($rows.as_chunks::<8>().0.iter().map(|row| row.as_slice()) $(, $argument)*),
+            9 => $each($rows.as_chunks::<9>().0.iter().map(|row| row.as_slice()) $(, $argument)*),
+            width => $each($rows.chunks_exact(width) $(, $argument)*),
+        }
+    };
+}
+pub(super) use with_rows;
+
 /// Hashes rows; `seed` makes it another hash for every query, so that nobody can prepare keys that collide.
 pub(super) fn hash_rows(rows: &[u32], width: usize, seed: u64, into: &mut Vec<u64>) {
+    fn of<'r>(rows: impl Iterator<Item = &'r [u32]>, seed: u64, into: &mut Vec<u64>) {
+        into.extend(rows.map(|row| {
+            let words = row.chunks(2).map(|pair| match pair {
+                [low, high] => u64::from(*low) | u64::from(*high) << 32,
+                _ => u64::from(pair[0]),
+            });
+            mix(words.fold(seed, |hash, word| mix(hash ^ word, 0x9e37_79b9_7f4a_7c15)), seed | 1)
+        }));
+    }
     into.clear();
-    into.extend(rows.chunks_exact(width).map(|row| {
-        let words = row.chunks(2).map(|pair| match pair {
-            [low, high] => u64::from(*low) | u64::from(*high) << 32,
-            _ => u64::from(pair[0]),
-        });
-        mix(words.fold(seed, |hash, word| mix(hash ^ word, 0x9e37_79b9_7f4a_7c15)), seed | 1)
-    }));
+    into.reserve(rows.len() / width);
+    with_rows!(rows, width, of, seed, into);
 }
 
 /// The two halves of a product, folded.
@@ -285,7 +310,7 @@ mod tests {
             let types = [DataType::Int8, DataType::Int64, DataType::Utf8View, DataType::Boolean];
             let layout = Arc::new(Layout::new(types.iter()).expect("all stand in rows"));
             let mut encoders = [Encoder::new(Arc::clone(&layout)), Encoder::new(Arc::clone(&layout))];
-            let mut table = RowTable::new(layout.width());
+            let mut table = RowTable::new(layout.width(), 0);
             let mut expected: HashMap<Key, usize> = HashMap::new();
             let mut keys: Vec<Key> = Vec::new();
             let (mut hashes, mut groups) = (Vec::new(), Vec::new());
