@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{DataFusionError, Result, internal_err};
+use datafusion::common::{Result, internal_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::aggregates::AggregateExec;
@@ -84,14 +84,12 @@ impl ExecutionPlan for GroupByPlaceExec {
         let input = self.input.execute(partition, Arc::clone(&context))?;
         let output_rows = context.session_config().batch_size();
         let baseline = BaselineMetrics::new(&self.metrics, partition);
-        let groups = Partial::new(&self.like, &context, partition)?;
-        let states = async move {
-            let states = groups.collect(input, baseline.elapsed_compute().clone()).await?.into_states()?;
-            baseline.record_output(states.iter().map(RecordBatch::num_rows).sum());
-            Ok::<_, DataFusionError>(futures::stream::iter(split(states, output_rows)).map(Ok))
-        };
-        let batches = futures::stream::once(states).try_flatten();
-        Ok(Box::pin(RecordBatchStreamAdapter::new(self.like.schema(), batches)))
+        let groups = Partial::new(&self.like, &context, input, baseline.elapsed_compute().clone())?;
+        let batches = groups.into_states().map_ok(move |states| {
+            baseline.record_output(states.num_rows());
+            futures::stream::iter(split(vec![states], output_rows)).map(Ok)
+        });
+        Ok(Box::pin(RecordBatchStreamAdapter::new(self.like.schema(), batches.try_flatten())))
     }
 
     fn metrics(&self) -> Option<MetricsSet> {

@@ -13,6 +13,8 @@ mod partial;
 mod phases;
 mod radix;
 mod rule;
+mod tasks;
+mod values;
 
 pub(crate) use exec::GroupByPlaceExec;
 pub(crate) use rule::{by_place, in_both_phases};

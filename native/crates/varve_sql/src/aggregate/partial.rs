@@ -1,10 +1,12 @@
 //! The groups by place of one thread's rows.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, RecordBatch, UInt32Array};
-use datafusion::arrow::compute::cast;
+use datafusion::arrow::compute::{cast, concat};
 use datafusion::arrow::datatypes::{DataType, Schema, SchemaRef, UInt32Type};
+use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::{Result, internal_err};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
@@ -16,10 +18,12 @@ use datafusion::physical_plan::aggregates::group_values::{GroupValues, new_group
 use datafusion::physical_plan::aggregates::order::GroupOrdering;
 use datafusion::physical_plan::aggregates::{AggregateExec, aggregate_expressions};
 use datafusion::physical_plan::metrics::Time;
-use futures::TryStreamExt;
+use futures::{Stream, TryStreamExt};
 
 use super::cells::Cells;
 use super::grouping::Grouping;
+use super::tasks::all;
+use super::values::Values;
 use crate::decimals::shortened;
 
 /// How rows are grouped.
@@ -36,20 +40,29 @@ fn grouping_of(group_schema: &Schema) -> Result<Grouping> {
     }
 }
 
-/// What holds an aggregate of all groups.
-enum Aggregate {
+/// An aggregate of all groups.
+struct Aggregate {
+    function: Arc<AggregateFunctionExpr>,
+    arguments: Vec<Arc<dyn PhysicalExpr>>,
+    filter: Option<Arc<dyn PhysicalExpr>>,
+    kept: Kept,
+}
+
+/// What keeps an aggregate.
+enum Kept {
     /// The partition's cells.
     Cells,
+    Values(Values),
     /// DataFusion's accumulator.
-    Other {
-        accumulator: Box<dyn GroupsAccumulator>,
-        arguments: Vec<Arc<dyn PhysicalExpr>>,
-        filter: Option<Arc<dyn PhysicalExpr>>,
-    },
+    Accumulator(Box<dyn GroupsAccumulator>),
 }
 
 /// The aggregation of one partition.
 pub(super) struct Partial {
+    input: SendableRecordBatchStream,
+    has_ended: bool,
+    /// What is done beside waiting for the input.
+    time: Time,
     /// Of the states that the second phase takes.
     schema: SchemaRef,
     group_schema: SchemaRef,
@@ -60,25 +73,23 @@ pub(super) struct Partial {
     numbers: Vec<usize>,
     reservation: MemoryReservation,
     /// What had to be given away early.
-    given: Vec<RecordBatch>,
+    given: VecDeque<RecordBatch>,
 }
 
 impl Partial {
-    /// Whether it keeps nothing beside cells for this aggregation, so that [`Self::absorb`] and [`Self::results`] serve.
-    pub(super) fn is_of_cells(like: &AggregateExec) -> Result<bool> {
-        let (input, mut cells) = (like.input().schema(), Cells::default());
-        for ((aggregate, arguments), filter) in each(like)? {
-            if filter.is_some() || !cells.take(aggregate, &arguments, &input)? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
-    pub(super) fn new(like: &AggregateExec, context: &TaskContext, partition: usize) -> Result<Self> {
+    /// The rows of `input` as `like`, a first phase, groups them; `time` counts what is done beside waiting for them.
+    pub(super) fn new(
+        like: &AggregateExec,
+        context: &TaskContext,
+        input: SendableRecordBatchStream,
+        time: Time,
+    ) -> Result<Self> {
         let group_schema = like.group_expr().group_schema(&like.input().schema())?;
         let mut cells = Cells::default();
         Ok(Self {
+            input,
+            has_ended: false,
+            time,
             schema: like.schema(),
             keys: like.group_expr().input_exprs(),
             aggregates: aggregates(like, &mut cells)?,
@@ -86,28 +97,34 @@ impl Partial {
             groups: Groups::ByPlace(grouping_of(&group_schema)?),
             group_schema,
             numbers: Vec::new(),
-            reservation: MemoryConsumer::new(format!("GroupByPlaceExec[{partition}]"))
-                .register(context.memory_pool()),
-            given: Vec::new(),
+            reservation: MemoryConsumer::new("GroupByPlaceExec").register(context.memory_pool()),
+            given: VecDeque::new(),
         })
     }
 
-    /// Adds all rows of `input`; `time` counts what is done beside waiting for it.
-    pub(super) async fn collect(mut self, mut input: SendableRecordBatchStream, time: Time) -> Result<Self> {
-        while let Some(batch) = input.try_next().await? {
-            let _timer = time.timer();
-            self.add(&batch)?;
+    /// Adds rows until there are no more, something has to be given away, or `is_enough` says so; whether all groups are
+    /// here.
+    pub(super) async fn collect(&mut self, is_enough: &(dyn Fn() -> bool + Sync)) -> Result<bool> {
+        while self.given.is_empty() && !self.has_ended && !is_enough() {
+            match self.input.try_next().await? {
+                Some(batch) => self.add(&batch).await?,
+                None => self.end().await?,
+            }
         }
-        Ok(self)
+        Ok(self.given.is_empty() && self.has_ended)
     }
 
-    /// All groups, as the second phase takes them; one may come more than once.
-    pub(super) fn into_states(mut self) -> Result<Vec<RecordBatch>> {
-        self.give()?;
-        Ok(self.given)
+    /// The groups of all rows, as the second phase takes them; one may come more than once.
+    pub(super) fn into_states(self) -> impl Stream<Item = Result<RecordBatch>> + Send {
+        futures::stream::try_unfold(self, |mut own| async move {
+            if own.collect(&|| false).await? {
+                own.give().await?;
+            }
+            Ok(own.given.pop_front().map(|states| (states, own)))
+        })
     }
 
-    /// Takes the groups of another partition; false when it keeps some. Both are of cells.
+    /// Takes the groups of another partition, all of which are there; false when it keeps some.
     pub(super) fn absorb(&mut self, other: &mut Self) -> Result<bool> {
         let (Groups::ByPlace(grouping), Groups::ByPlace(theirs)) = (&mut self.groups, &mut other.groups)
         else {
@@ -120,59 +137,126 @@ impl Partial {
             other.give_with(keys)?;
             return Ok(false);
         }
-        self.cells.absorb(&mut other.cells, &self.numbers, grouping.len());
-        Ok(other.given.is_empty())
+        let (groups, total) = (&self.numbers, grouping.len());
+        self.cells.absorb(&mut other.cells, groups, total);
+        for (own, other) in self.aggregates.iter_mut().zip(&mut other.aggregates) {
+            match (&mut own.kept, &mut other.kept) {
+                (Kept::Values(own), Kept::Values(other)) => own.absorb(other, groups, total),
+                (Kept::Accumulator(own), Kept::Accumulator(other)) => {
+                    own.merge_batch(&other.state(EmitTo::All)?, groups, total)?;
+                }
+                _ => (),
+            }
+        }
+        Ok(true)
     }
 
     /// All groups with what their aggregates come to, and the memory that these take, if all are still here and there is as
-    /// much. It is of cells.
-    pub(super) fn results(&mut self, schema: &SchemaRef) -> Result<Option<(RecordBatch, MemoryReservation)>> {
+    /// much; `threads` choose among values.
+    pub(super) async fn results(
+        &mut self,
+        schema: &SchemaRef,
+        threads: usize,
+    ) -> Result<Option<(RecordBatch, MemoryReservation)>> {
+        let Groups::ByPlace(grouping) = &mut self.groups else { return Ok(None) };
+        let total = grouping.len();
+        let (values, others) = self.size();
         let Groups::ByPlace(grouping) = &mut self.groups else { return Ok(None) };
         // What there is, and about as much again for what comes out.
-        let bytes = 2 * (grouping.size() + self.cells.size());
-        if !self.given.is_empty() || self.reservation.try_resize(bytes).is_err() {
+        if self.reservation.try_resize(values + 2 * others).is_err() {
             return Ok(None);
         }
         let mut columns = std::mem::replace(grouping, grouping_of(&self.group_schema)?).into_keys()?;
-        columns.extend(self.cells.results()?);
+        let mut cells = self.cells.results()?.into_iter();
+        for aggregate in &mut self.aggregates {
+            columns.extend(match &mut aggregate.kept {
+                Kept::Cells => cells.next(),
+                Kept::Values(values) => {
+                    Some(chosen(values.take(), &aggregate.function, total, threads).await?)
+                }
+                Kept::Accumulator(accumulator) => Some(accumulator.evaluate(EmitTo::All)?),
+            });
+        }
         let results = RecordBatch::try_new(Arc::clone(schema), columns)?;
         self.reservation.resize(results.get_array_memory_size());
         Ok(Some((results, self.reservation.take())))
     }
 
-    fn add(&mut self, batch: &RecordBatch) -> Result<()> {
+    async fn add(&mut self, batch: &RecordBatch) -> Result<()> {
+        let time = self.time.clone();
+        let _timer = time.timer();
         let rows = batch.num_rows();
         let keys = self.keys.iter().map(|key| key.evaluate(batch)?.into_array(rows));
         let keys = keys.collect::<Result<Vec<_>>>()?;
-        let groups = self.number(keys)?;
+        let groups = self.number(keys).await?;
         self.cells.add(batch, &self.numbers, groups)?;
-        let mut bytes = self.cells.size();
         for aggregate in &mut self.aggregates {
-            let Aggregate::Other { accumulator, arguments, filter } = aggregate else { continue };
-            let values = arguments.iter().map(|expr| expr.evaluate(batch)?.into_array(rows));
-            let filter =
-                filter.as_ref().map(|filter| filter.evaluate(batch)?.into_array(rows)).transpose()?;
+            if matches!(aggregate.kept, Kept::Cells) {
+                continue;
+            }
+            let values = aggregate.arguments.iter().map(|expr| expr.evaluate(batch)?.into_array(rows));
+            let values = values.collect::<Result<Vec<_>>>()?;
+            let filter = aggregate.filter.as_ref();
+            let filter = filter.map(|filter| filter.evaluate(batch)?.into_array(rows)).transpose()?;
             let filter = filter.as_ref().map(|filter| filter.as_boolean());
-            accumulator.update_batch(&values.collect::<Result<Vec<_>>>()?, &self.numbers, filter, groups)?;
-            bytes += accumulator.size();
+            match &mut aggregate.kept {
+                Kept::Cells => (),
+                Kept::Values(all) => all.add(&values[0], &self.numbers, filter)?,
+                Kept::Accumulator(accumulator) => {
+                    accumulator.update_batch(&values, &self.numbers, filter, groups)?;
+                }
+            }
         }
-        let own = match &self.groups {
-            Groups::ByPlace(grouping) => grouping.size(),
-            Groups::ByHash(values) => values.size(),
-        };
-        if self.reservation.try_resize(bytes + own + 8 * self.numbers.capacity()).is_err() {
-            self.give()?;
+        let (values, others) = self.size();
+        if self.reservation.try_resize(values + others).is_err() {
+            self.give().await?;
         }
         Ok(())
     }
 
+    /// All rows have come.
+    async fn end(&mut self) -> Result<()> {
+        let time = self.time.clone();
+        let _timer = time.timer();
+        self.has_ended = true;
+        // While values are sorted they are there twice.
+        let (values, others) = self.size();
+        if values > 0 && self.reservation.try_resize(2 * values + others).is_err() {
+            return self.give().await;
+        }
+        self.sort().await
+    }
+
+    async fn sort(&mut self) -> Result<()> {
+        let total = self.groups.len();
+        for aggregate in &mut self.aggregates {
+            if let Kept::Values(values) = &mut aggregate.kept {
+                values.sort(total).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Bytes of all values, and of what else there is.
+    fn size(&self) -> (usize, usize) {
+        let (mut values, mut others) = (0, self.cells.size() + 8 * self.numbers.capacity());
+        for aggregate in &self.aggregates {
+            match &aggregate.kept {
+                Kept::Cells => (),
+                Kept::Values(all) => values += all.size(),
+                Kept::Accumulator(accumulator) => others += accumulator.size(),
+            }
+        }
+        (values, others + self.groups.size())
+    }
+
     /// Numbers the groups of a batch; how many groups there are.
-    fn number(&mut self, keys: Vec<ArrayRef>) -> Result<usize> {
+    async fn number(&mut self, keys: Vec<ArrayRef>) -> Result<usize> {
         if let Groups::ByPlace(grouping) = &mut self.groups {
             if grouping.add(&keys, &mut self.numbers).is_ok() {
                 return Ok(grouping.len());
             }
-            self.give()?;
+            self.give().await?;
             self.groups =
                 Groups::ByHash(new_group_values(Arc::clone(&self.group_schema), &GroupOrdering::None)?);
         }
@@ -186,7 +270,8 @@ impl Partial {
     }
 
     /// Gives away what there is; the second phase takes any number of parts.
-    fn give(&mut self) -> Result<()> {
+    async fn give(&mut self) -> Result<()> {
+        self.sort().await?;
         let keys = match &mut self.groups {
             Groups::ByPlace(grouping) if grouping.len() == 0 => return Ok(()),
             Groups::ByPlace(grouping) => {
@@ -200,45 +285,75 @@ impl Partial {
 
     /// Gives the states of all groups away with their keys, which were taken.
     fn give_with(&mut self, keys: Vec<ArrayRef>) -> Result<()> {
+        let groups = keys.first().map_or(0, |key| key.len());
         let mut columns = keys;
         let mut cells = self.cells.states()?.into_iter();
         for aggregate in &mut self.aggregates {
-            columns.extend(match aggregate {
-                Aggregate::Cells => cells.next().unwrap_or_default(),
-                Aggregate::Other { accumulator, .. } => accumulator.state(EmitTo::All)?,
+            columns.extend(match &mut aggregate.kept {
+                Kept::Cells => cells.next().unwrap_or_default(),
+                Kept::Values(values) => vec![values.take().lists(0..groups)?],
+                Kept::Accumulator(accumulator) => accumulator.state(EmitTo::All)?,
             });
         }
-        self.given.push(RecordBatch::try_new(Arc::clone(&self.schema), columns)?);
+        self.given.push_back(RecordBatch::try_new(Arc::clone(&self.schema), columns)?);
         self.reservation.free();
         Ok(())
     }
 }
 
-/// What holds each aggregate: `cells` take those that they can.
-fn aggregates(like: &AggregateExec, cells: &mut Cells) -> Result<Vec<Aggregate>> {
-    let input = like.input().schema();
-    let holder = |((aggregate, arguments), filter): Each<'_>| {
-        if filter.is_none() && cells.take(aggregate, &arguments, &input)? {
-            return Ok(Aggregate::Cells);
+impl Groups {
+    fn len(&self) -> usize {
+        match self {
+            Self::ByPlace(grouping) => grouping.len(),
+            Self::ByHash(values) => values.len(),
         }
-        let accumulator = aggregate.create_groups_accumulator()?;
-        Ok(Aggregate::Other { accumulator, arguments, filter: filter.clone() })
-    };
-    each(like)?.into_iter().map(holder).collect()
+    }
+
+    fn size(&self) -> usize {
+        match self {
+            Self::ByPlace(grouping) => grouping.size(),
+            Self::ByHash(values) => values.size(),
+        }
+    }
 }
 
-/// An aggregate with its arguments and its filter.
-type Each<'a> = ((&'a AggregateFunctionExpr, Vec<Arc<dyn PhysicalExpr>>), &'a Option<Arc<dyn PhysicalExpr>>);
+/// What `function` chooses among the values of `total` groups.
+async fn chosen(
+    values: Values,
+    function: &Arc<AggregateFunctionExpr>,
+    total: usize,
+    threads: usize,
+) -> Result<ArrayRef> {
+    let values = Arc::new(values);
+    let share = total.div_ceil(threads.max(1)).max(1);
+    // Without groups there is one share, which is empty.
+    let shares = (0..total.max(1)).step_by(share).map(|from| {
+        let (values, function) = (Arc::clone(&values), Arc::clone(function));
+        SpawnedTask::spawn(async move { values.results(&function, from..total.min(from + share)).await })
+    });
+    let chosen = all(shares.collect()).await?.concat();
+    Ok(concat(&chosen.iter().map(AsRef::as_ref).collect::<Vec<_>>())?)
+}
 
-fn each(like: &AggregateExec) -> Result<Vec<Each<'_>>> {
+/// Each aggregate with what keeps it: `cells` take those that they can.
+fn aggregates(like: &AggregateExec, cells: &mut Cells) -> Result<Vec<Aggregate>> {
     let input = like.input().schema();
     let keys = like.group_expr().num_group_exprs();
     let arguments = aggregate_expressions(like.aggr_expr(), like.mode(), keys)?;
-    let short = |expr| Ok(shortened(expr, &input)?.data);
-    let arguments = arguments.into_iter().map(|all| all.into_iter().map(short).collect::<Result<Vec<_>>>());
-    let arguments = arguments.collect::<Result<Vec<_>>>()?;
-    let aggregates = like.aggr_expr().iter().map(AsRef::as_ref);
-    Ok(aggregates.zip(arguments).zip(like.filter_expr()).collect())
+    let aggregates = like.aggr_expr().iter().zip(arguments).zip(like.filter_expr());
+    let aggregates = aggregates.map(|((function, arguments), filter)| {
+        let arguments = arguments.into_iter().map(|expr| Ok(shortened(expr, &input)?.data));
+        let arguments = arguments.collect::<Result<Vec<_>>>()?;
+        let kept = if filter.is_none() && cells.take(function, &arguments, &input)? {
+            Kept::Cells
+        } else if let Some(values) = Values::of(function)? {
+            Kept::Values(values)
+        } else {
+            Kept::Accumulator(function.create_groups_accumulator()?)
+        };
+        Ok(Aggregate { function: Arc::clone(function), arguments, filter: filter.clone(), kept })
+    });
+    aggregates.collect()
 }
 
 /// Texts as a dictionary in which each has its own entry; others as they are.

@@ -1,21 +1,23 @@
 //! Both phases of an aggregation in one operator: threads group their rows, and what they have is brought together.
 
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DataFusionError, Result, Statistics, internal_err};
-use datafusion::datasource::memory::MemorySourceConfig;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::{Partitioning, PhysicalExpr};
 use datafusion::physical_plan::aggregates::AggregateExec;
 use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet, Time};
 use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::stream::{RecordBatchReceiverStreamBuilder, RecordBatchStreamAdapter};
+use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties,
     replace_children_if_necessary,
@@ -27,7 +29,7 @@ use parking_lot::Mutex;
 use super::exec::split;
 use super::partial::Partial;
 use super::radix::{Collected, Collector, Shape, Store};
-use crate::error::{cancelled, into_datafusion};
+use super::tasks::all;
 
 /// How groups are found.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -161,27 +163,28 @@ impl GroupPhasesExec {
         &self,
         context: &Arc<TaskContext>,
     ) -> Result<impl Future<Output = Result<Grouped>> + Send + use<>> {
+        // One that cannot keep its groups ends the first phase for all of them: what is left is grouped on the way to the
+        // second one, so that what is given away is taken at once.
+        let is_given = Arc::new(AtomicBool::new(false));
         let mut tasks = Vec::new();
-        for (partition, (input, time)) in self.inputs(context)?.into_iter().enumerate() {
-            let groups = Partial::new(&self.first, context, partition)?;
-            tasks.push(SpawnedTask::spawn(groups.collect(input, time)));
+        for (input, time) in self.inputs(context)? {
+            let mut groups = Partial::new(&self.first, context, input, time)?;
+            let is_given = Arc::clone(&is_given);
+            tasks.push(SpawnedTask::spawn(async move {
+                let are_all = groups.collect(&|| is_given.load(Ordering::Relaxed)).await?;
+                is_given.fetch_or(!are_all, Ordering::Relaxed);
+                Ok(groups)
+            }));
         }
         let (last, schema) = (Arc::clone(&self.last), self.first.schema());
         let context = Arc::clone(context);
         Ok(async move {
-            let rows = whole(all(tasks).await?, &last, &schema, context).await?;
+            let partials = all(tasks).await?;
+            let are_all = !is_given.load(Ordering::Relaxed);
+            let rows = whole(partials, are_all, &last, schema, context).await?;
             Ok(Grouped::Place(Mutex::new(Some(rows))))
         })
     }
-}
-
-/// What all tasks give.
-async fn all<T: 'static>(tasks: Vec<SpawnedTask<Result<T>>>) -> Result<Vec<T>> {
-    let mut done = Vec::new();
-    for task in tasks {
-        done.push(task.join_unwind().await.map_err(|_| into_datafusion(cancelled()))??);
-    }
-    Ok(done)
 }
 
 /// The parts of a radix, as one partition comes to merge them.
@@ -207,32 +210,74 @@ fn parts(
 /// DataFusion's second phase brings them together.
 async fn whole(
     mut partials: Vec<Partial>,
+    are_all: bool,
     last: &Arc<AggregateExec>,
-    schema: &SchemaRef,
+    schema: SchemaRef,
     context: Arc<TaskContext>,
 ) -> Result<SendableRecordBatchStream> {
-    let mut states = Vec::new();
-    let Some(mut own) = partials.pop() else { return internal_err!("there is no partition") };
-    for mut other in partials {
-        if !own.absorb(&mut other)? {
-            states.extend(other.into_states()?);
+    let threads = partials.len();
+    if are_all && let Some(mut own) = partials.pop() {
+        let mut left = Vec::new();
+        for mut other in partials {
+            if !own.absorb(&mut other)? {
+                left.push(other);
+            }
+            tokio::task::yield_now().await;
         }
-        tokio::task::yield_now().await;
+        if left.is_empty()
+            && let Some((results, held)) = own.results(&last.schema(), threads).await?
+        {
+            let rows = context.session_config().batch_size();
+            let batches = futures::stream::iter(split(vec![results], rows));
+            let batches = batches.map(move |batch| {
+                let _until_all_have_come = &held;
+                Ok(batch)
+            });
+            return Ok(Box::pin(RecordBatchStreamAdapter::new(last.schema(), batches)));
+        }
+        left.push(own);
+        partials = left;
     }
-    if states.is_empty()
-        && let Some((results, held)) = own.results(&last.schema())?
-    {
-        let rows = context.session_config().batch_size();
-        let batches = futures::stream::iter(split(vec![results], rows));
-        let batches = batches.map(move |batch| {
-            let _until_all_have_come = &held;
-            Ok(batch)
-        });
-        return Ok(Box::pin(RecordBatchStreamAdapter::new(last.schema(), batches)));
+    let states = Arc::new(States { schema: Arc::clone(&schema), partials: Mutex::new(partials) });
+    let source = StreamingTableExec::try_new(schema, vec![states], None, [], false, None)?;
+    replace_children_if_necessary(Arc::clone(last) as _, vec![Arc::new(source)])?.execute(0, context)
+}
+
+/// The states of groups, from those who still have some.
+struct States {
+    schema: SchemaRef,
+    partials: Mutex<Vec<Partial>>,
+}
+
+impl fmt::Debug for States {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("States").finish_non_exhaustive()
     }
-    states.extend(own.into_states()?);
-    let source = MemorySourceConfig::try_new_exec(&[states], Arc::clone(schema), None)?;
-    replace_children_if_necessary(Arc::clone(last) as _, vec![source])?.execute(0, context)
+}
+
+impl PartitionStream for States {
+    fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// All go on grouping, each in a task of its own, as their states are taken.
+    fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
+        let partials = std::mem::take(&mut *self.partials.lock());
+        let mut builder = RecordBatchReceiverStreamBuilder::new(Arc::clone(&self.schema), partials.len());
+        for partial in partials {
+            let sender = builder.tx();
+            builder.spawn(async move {
+                let mut states = pin!(partial.into_states());
+                while let Some(states) = states.try_next().await? {
+                    if sender.send(Ok(states)).await.is_err() {
+                        break;
+                    }
+                }
+                Ok(())
+            });
+        }
+        builder.build()
+    }
 }
 
 impl DisplayAs for GroupPhasesExec {

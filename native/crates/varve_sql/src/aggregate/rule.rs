@@ -6,6 +6,7 @@ use datafusion::arrow::datatypes::{DataType, Schema};
 use datafusion::common::Result;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::datasource::source::DataSourceExec;
+use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
 use datafusion::physical_expr::utils::collect_columns;
 use datafusion::physical_expr::{Distribution, Partitioning, PhysicalExpr};
 use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
@@ -20,9 +21,9 @@ use datafusion::physical_plan::{ExecutionPlan, InputOrderMode, replace_children_
 use super::codes::Codes;
 use super::exec::GroupByPlaceExec;
 use super::grouping::TABLE_ROOM_MAX;
-use super::partial::Partial;
 use super::phases::{GroupPhasesExec, Way};
 use super::radix::Layout;
+use super::values::Values;
 use crate::scan::TableScan;
 
 /// Texts are numbered in memory; more different ones are not.
@@ -37,7 +38,7 @@ pub(crate) fn in_both_phases(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn Exe
 /// Rewrites a plan; `is_free` says that nobody relies on which partition a row of it is in: the parts of a radix are divided
 /// among partitions as they come.
 fn rewrite(node: Arc<dyn ExecutionPlan>, is_free: bool) -> Result<Arc<dyn ExecutionPlan>> {
-    if is_free && let Some(exec) = both(&node)? {
+    if is_free && let Some(exec) = both(&node) {
         return Ok(exec);
     }
     let gathers = node.downcast_ref::<RepartitionExec>().is_some()
@@ -58,15 +59,22 @@ fn rewrite(node: Arc<dyn ExecutionPlan>, is_free: bool) -> Result<Arc<dyn Execut
     replace_children_if_necessary(node, children)
 }
 
-fn both(node: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn ExecutionPlan>>> {
-    let Some((last, first)) = phases(node) else { return Ok(None) };
-    let found = match Partial::is_of_cells(first)? {
+fn both(node: &Arc<dyn ExecutionPlan>) -> Option<Arc<dyn ExecutionPlan>> {
+    let (last, first) = phases(node)?;
+    let becomes_one = |aggregate: &Arc<AggregateFunctionExpr>| states_are_small(aggregate).unwrap_or(false);
+    let found = match first.aggr_expr().iter().all(becomes_one) {
         true => keys_as_codes(first, &has_few_values).map(|input| (Way::Place, input)),
         false => None,
     };
     let found = found.or_else(|| keys_as_codes(first, &has_many_values).map(|input| (Way::Radix, input)));
-    let Some((way, input)) = found else { return Ok(None) };
-    Ok(Some(Arc::new(GroupPhasesExec::new(way, Arc::new(last.clone()), Arc::new(first.clone()), input))))
+    let (way, input) = found?;
+    Some(Arc::new(GroupPhasesExec::new(way, Arc::new(last.clone()), Arc::new(first.clone()), input)))
+}
+
+/// Whether it is little work for one thread to take the states of another. Sets of different values are much.
+fn states_are_small(aggregate: &AggregateFunctionExpr) -> Result<bool> {
+    let states = aggregate.state_fields()?;
+    Ok(Values::of(aggregate)?.is_some() || !states.iter().any(|state| state.data_type().is_nested()))
 }
 
 /// The two phases of an aggregation with rows divided by their keys between them.
