@@ -4,8 +4,10 @@ import type { Size } from '../result.js';
 export interface Sizes {
   /** Rows of table g. */
   readonly rows: number;
-  /** Hot runs of each query. */
+  /** Hot runs of each query: a multiple of the engines, so that each of them follows each other one equally often. */
   readonly rounds: number;
+  /** Hot runs of a query that takes seconds. */
+  readonly longRounds: number;
   /** Hot runs of each selective filter. */
   readonly filterRounds: number;
   /** Scale of TPC-H. */
@@ -33,6 +35,7 @@ export const sizes: Readonly<Record<Size, Sizes>> = {
   small: {
     rows: 100_000,
     rounds: 2,
+    longRounds: 1,
     filterRounds: 3,
     scale: 0.01,
     boundaryRows: 20_000,
@@ -49,7 +52,8 @@ export const sizes: Readonly<Record<Size, Sizes>> = {
   },
   real: {
     rows: 10_000_000,
-    rounds: 3,
+    rounds: 8,
+    longRounds: 3,
     filterRounds: 7,
     scale: 1,
     boundaryRows: 1_000_000,
