@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{FieldRef, Schema};
+use datafusion::common::Result;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
-use datafusion::common::{Result, internal_err};
 use datafusion::logical_expr::ColumnarValue;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::ExecutionPlan;
@@ -24,6 +24,7 @@ use datafusion::physical_plan::joins::{NestedLoopJoinExec, NestedLoopJoinExecBui
 use varve_types::{ErrorCode, VarveError};
 
 use crate::error::into_datafusion;
+use crate::rules::only_child;
 
 /// Other tasks of a thread wait for a condition so long.
 const BUSY_MAX: Duration = Duration::from_millis(10);
@@ -113,12 +114,9 @@ impl PhysicalExpr for Checkpoint {
 
     fn with_new_children(
         self: Arc<Self>,
-        mut children: Vec<Arc<dyn PhysicalExpr>>,
+        children: Vec<Arc<dyn PhysicalExpr>>,
     ) -> Result<Arc<dyn PhysicalExpr>> {
-        match (children.pop(), children.is_empty()) {
-            (Some(condition), true) => Ok(Arc::new(Self { condition, closing: self.closing.clone() })),
-            _ => internal_err!("a checkpoint has one condition"),
-        }
+        Ok(Arc::new(Self { condition: only_child(children)?, closing: self.closing.clone() }))
     }
 
     fn fmt_sql(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -24,6 +24,8 @@ use datafusion::physical_plan::expressions::Column;
 use datafusion::physical_plan::joins::HashJoinExec;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 
+use crate::rules::only_child;
+
 /// The rule with barriers, if it pushes filters.
 pub(crate) fn guarded(
     rule: Arc<dyn PhysicalOptimizerRule + Send + Sync>,
@@ -157,9 +159,9 @@ impl ExecutionPlan for Barrier {
 
     fn with_new_children(
         self: Arc<Self>,
-        mut children: Vec<Arc<dyn ExecutionPlan>>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        Ok(Arc::new(Self(children.swap_remove(0))))
+        Ok(Arc::new(Self(only_child(children)?)))
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {

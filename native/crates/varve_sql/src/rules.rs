@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
+use datafusion::common::{Result, internal_err};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::ExecutionPlan;
@@ -46,6 +46,14 @@ pub(crate) fn physical(learned: &Arc<Learned>, closing: &Closing, table_bytes_ma
     let closing = closing.clone();
     rules.push(rule("interruptible", move |plan| interrupt::with_checkpoints(plan, &closing)));
     rules
+}
+
+/// The child that an operator or an expression of ours, which has one, is made with.
+pub(crate) fn only_child<T: ?Sized>(mut children: Vec<Arc<T>>) -> Result<Arc<T>> {
+    match (children.pop(), children.is_empty()) {
+        (Some(child), true) => Ok(child),
+        _ => internal_err!("there is not one child"),
+    }
 }
 
 /// One of our rules: `rewrite` makes another plan for the same rows, with the same schema.

@@ -63,12 +63,6 @@ fn groups_by_place_are_those_of_the_engine_below() {
         "approx_distinct(own), array_length(array_agg(c)), min(few), max(decimal), count(DISTINCT c)",
         "sum(decimal), avg(decimal), max(f)",
     ];
-    let folder = tempfile::tempdir().expect("a folder");
-    let open = |memory_bytes| {
-        let directory = Some(folder.path().join("db"));
-        let options = Options { directory, memory_bytes, threads: 2, ..Options::default() };
-        Engine::open(&options).expect("it opens")
-    };
     // Sums of these floats are exact, in whatever order.
     let table = "CREATE TABLE t AS SELECT CASE WHEN value % 11 > 0 THEN value % 9 END AS few, \
                  CASE WHEN value % 13 > 0 THEN 'k' || (value % 5003) END AS text, value % 90001 AS many, \
@@ -76,29 +70,20 @@ fn groups_by_place_are_those_of_the_engine_below() {
                  CAST(value % 100 - 50 AS TINYINT) AS small, \
                  CAST(CASE WHEN value % 90001 > 70000 THEN NULL ELSE value % 64 END AS REAL) AS f, \
                  CAST(value AS DECIMAL(12, 2)) AS decimal FROM generate_series(1, 300000)";
-    let mut expected: HashMap<String, Vec<String>> = HashMap::new();
+    let mut beside = Beside::new(table);
     for memory_bytes in [1 << 30, 24 << 20] {
-        let engine = open(memory_bytes);
-        let session = engine.session();
-        if expected.is_empty() {
-            engine.handle().block_on(session.execute(table, Params::default())).expect("a table");
-        }
+        let engine = beside.open(memory_bytes);
         for (keys, plain) in keys {
             for aggregates in aggregates {
+                let columns = plain.split(',').count();
+                let by = (1..=columns).map(|column| column.to_string()).collect::<Vec<_>>().join(", ");
                 let query = format!("SELECT {keys}, {aggregates} FROM t GROUP BY {keys}");
-                let plan = engine.handle().block_on(plan_of(&session, &query));
+                let oracle = format!("SELECT {plain}, {aggregates} FROM t GROUP BY {by}");
+                let plan = beside.check(&engine, &query, &oracle);
                 assert!(plan.contains("GroupByPlaceExec"), "{query}\n{plan}");
                 // Sets of values are brought together by DataFusion, in all threads.
                 let has_sets = aggregates.contains("DISTINCT");
                 assert_eq!(plan.contains("AggregateExec"), has_sets, "{query}\n{plan}");
-                let columns = plain.split(',').count();
-                let by = (1..=columns).map(|column| column.to_string()).collect::<Vec<_>>().join(", ");
-                let rows = expected.entry(query.clone()).or_insert_with(|| {
-                    let oracle = format!("SELECT {plain}, {aggregates} FROM t GROUP BY {by}");
-                    engine.handle().block_on(rows_of(&session, &oracle))
-                });
-                let found = engine.handle().block_on(rows_of(&session, &query));
-                assert!(found == *rows, "{query} with {memory_bytes} bytes\n{plan}");
             }
         }
     }
@@ -139,12 +124,6 @@ fn many_groups_are_those_of_the_engine_below() {
         "min(c), max(c), sum(c) FILTER (WHERE c % 2 = 0), count(*) FILTER (WHERE v > 1000)",
         "min(own), max(own), sum(v), count(DISTINCT c)",
     ];
-    let folder = tempfile::tempdir().expect("a folder");
-    let open = |memory_bytes| {
-        let directory = Some(folder.path().join("db"));
-        Engine::open(&Options { directory, memory_bytes, threads: 2, ..Options::default() })
-            .expect("it opens")
-    };
     let table = "CREATE TABLE t AS SELECT value % 90001 AS a, 'k' || (value % 31) AS b, \
                  CASE WHEN value % 7 = 0 THEN NULL ELSE value % 1000 END AS c, value * 1.0 AS v, \
                  CASE WHEN value % 5 > 0 THEN DATE '2020-01-01' + CAST(value % 3 AS INT) END AS d, \
@@ -152,34 +131,61 @@ fn many_groups_are_those_of_the_engine_below() {
                  CASE WHEN value % 4 > 0 THEN value % 4 = 1 END AS f, 'own' || value AS own, \
                  to_timestamp(value % 3 - 1) AS x \
                  FROM generate_series(1, 300000)";
-    let mut expected: HashMap<String, Vec<String>> = HashMap::new();
+    let mut beside = Beside::new(table);
     // With little memory parts go to disk, and come back.
     for memory_bytes in [1 << 30, 16 << 20] {
-        let engine = open(memory_bytes);
-        let session = engine.session();
-        if expected.is_empty() {
-            engine.handle().block_on(session.execute(table, Params::default())).expect("a table");
-        }
+        let engine = beside.open(memory_bytes);
         // The tables of joins need more.
         let has_room = |query: &str| memory_bytes == 1 << 30 || !query.contains("JOIN");
         for (query, oracle) in queries.into_iter().filter(|(query, _)| has_room(query)) {
             for aggregates in aggregates {
-                let query = query.replace("{}", aggregates);
-                let plan = engine.handle().block_on(plan_of(&session, &query));
+                let (query, oracle) = (query.replace("{}", aggregates), oracle.replace("{}", aggregates));
+                let plan = beside.check(&engine, &query, &oracle);
                 // A partitioned join relies on where rows are.
                 let is_free = !plan.contains("mode=Partitioned");
                 assert_eq!(plan.contains("GroupByRadixExec"), is_free, "{query}\n{plan}");
-                let rows = expected.entry(query.clone()).or_insert_with(|| {
-                    engine.handle().block_on(rows_of(&session, &oracle.replace("{}", aggregates)))
-                });
-                let found = engine.handle().block_on(rows_of(&session, &query));
-                assert!(found == *rows, "{query} with {memory_bytes} bytes\n{plan}");
             }
         }
         let query = format!("ANALYZE {}", wide.replace("{}", aggregates[1]));
-        let measured = engine.handle().block_on(plan_of(&session, &query));
+        let measured = engine.handle().block_on(plan_of(&engine.session(), &query));
         let line = measured.lines().find(|line| line.contains("GroupByRadixExec")).unwrap_or_default();
         assert_eq!(line.contains("spilled"), memory_bytes < 1 << 30, "{measured}");
+    }
+}
+
+/// Queries beside others that must have the same rows, which are asked for once.
+struct Beside {
+    folder: tempfile::TempDir,
+    /// Makes table t.
+    table: &'static str,
+    expected: HashMap<String, Vec<String>>,
+}
+
+impl Beside {
+    fn new(table: &'static str) -> Self {
+        Self { folder: tempfile::tempdir().expect("a folder"), table, expected: HashMap::new() }
+    }
+
+    /// The engine over the table, which the first one makes.
+    fn open(&self, memory_bytes: usize) -> Engine {
+        let directory = Some(self.folder.path().join("db"));
+        let options = Options { directory, memory_bytes, threads: 2, ..Options::default() };
+        let engine = Engine::open(&options).expect("it opens");
+        if self.expected.is_empty() {
+            let made = engine.session();
+            engine.handle().block_on(made.execute(self.table, Params::default())).expect("a table");
+        }
+        engine
+    }
+
+    /// Compares the rows of `query` with those of `oracle`; the plan of `query`.
+    fn check(&mut self, engine: &Engine, query: &str, oracle: &str) -> String {
+        let session = engine.session();
+        let rows_of = |query: &str| engine.handle().block_on(rows_of(&session, query));
+        let plan = engine.handle().block_on(plan_of(&session, query));
+        let expected = self.expected.entry(query.to_owned()).or_insert_with(|| rows_of(oracle));
+        assert!(rows_of(query) == *expected, "{query}\n{plan}");
+        plan
     }
 }
 

@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
+use datafusion::common::Result;
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{Result, internal_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::aggregates::AggregateExec;
@@ -15,6 +15,7 @@ use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Pla
 use futures::{StreamExt, TryStreamExt};
 
 use super::partial::Partial;
+use crate::rules::only_child;
 
 /// Does what a partial [`AggregateExec`] does.
 #[derive(Debug)]
@@ -65,12 +66,9 @@ impl ExecutionPlan for GroupByPlaceExec {
 
     fn with_new_children(
         self: Arc<Self>,
-        mut children: Vec<Arc<dyn ExecutionPlan>>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        match (children.pop(), children.is_empty()) {
-            (Some(input), true) => Ok(Arc::new(Self::new(Arc::clone(&self.like), input))),
-            _ => internal_err!("GroupByPlaceExec has one input"),
-        }
+        Ok(Arc::new(Self::new(Arc::clone(&self.like), only_child(children)?)))
     }
 
     fn apply_expressions(

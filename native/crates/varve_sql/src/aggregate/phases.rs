@@ -30,6 +30,7 @@ use super::exec::split;
 use super::partial::Partial;
 use super::radix::{Collected, Collector, Shape, Store};
 use super::tasks::all;
+use crate::rules::only_child;
 
 /// How groups are found.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -309,14 +310,10 @@ impl ExecutionPlan for GroupPhasesExec {
 
     fn with_new_children(
         self: Arc<Self>,
-        mut children: Vec<Arc<dyn ExecutionPlan>>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        match (children.pop(), children.is_empty()) {
-            (Some(input), true) => {
-                Ok(Arc::new(Self::new(self.way, Arc::clone(&self.last), Arc::clone(&self.first), input)))
-            }
-            _ => internal_err!("{} has one input", self.way.operator()),
-        }
+        let (last, first) = (Arc::clone(&self.last), Arc::clone(&self.first));
+        Ok(Arc::new(Self::new(self.way, last, first, only_child(children)?)))
     }
 
     fn apply_expressions(
