@@ -1,5 +1,5 @@
 /**
- * Keeps the event loop turning while it waits for a commit to become durable.
+ * Keeps the event loop turning while a commit becomes durable, and looks at each turn whether it has.
  *
  * A loop without work sleeps, and to be woken takes it some 50 us: a third of what a commit takes on a fast disk. While it
  * turns, whatever else comes has its turn as before. That costs processor time, so it is done only where commits take no
@@ -11,12 +11,19 @@ import type { Clock } from '@varve/interfaces';
 /** The loop turns for commits that take no longer, and no longer than this. */
 const commitMsMax = 0.5;
 
+/** Whether of a statement only the commit is left. */
+type IsCommitting = () => boolean;
+
+interface Waiting {
+  readonly isCommitting: IsCommitting;
+  readonly untilMs: number;
+  readonly end: () => void;
+}
+
 export class CommitWaits {
   readonly #clock: Clock;
   readonly #isAlone = availableParallelism() === 1;
-  #open = 0;
-  #isTurning = false;
-  #untilMs = 0;
+  #waiting: readonly Waiting[] = [];
   /** How long the last commit took. */
   #lastMs = 0;
 
@@ -24,24 +31,34 @@ export class CommitWaits {
     this.#clock = clock;
   }
 
-  /** Waits for the answer of a statement of which only the commit is left. */
-  async during<T>(commit: Promise<T>): Promise<T> {
+  /** @param answer asks for the answer of a statement; it wakes the loop up when that is not there yet */
+  async during<T>(isCommitting: IsCommitting, answer: () => Promise<T>): Promise<T> {
     const begunMs = this.#clock.monotonicMs();
-    this.#open += 1;
-    if (this.#lastMs <= commitMsMax && !this.#isAlone) {
-      this.#untilMs = begunMs + commitMsMax;
-      if (!this.#isTurning) this.#turn();
-    }
     try {
-      return await commit;
+      if (this.#lastMs <= commitMsMax && !this.#isAlone)
+        await this.#looked(isCommitting, begunMs + commitMsMax);
+      return await answer();
     } finally {
-      this.#open -= 1;
       this.#lastMs = this.#clock.monotonicMs() - begunMs;
     }
   }
 
+  /** Resolves when the commit is durable, or it is time to sleep. */
+  #looked(isCommitting: IsCommitting, untilMs: number): Promise<void> {
+    return new Promise((end) => {
+      if (this.#waiting.length === 0) setImmediate(this.#turn);
+      this.#waiting = [...this.#waiting, { isCommitting, untilMs, end }];
+    });
+  }
+
   readonly #turn = (): void => {
-    this.#isTurning = this.#open > 0 && this.#clock.monotonicMs() < this.#untilMs;
-    if (this.#isTurning) setImmediate(this.#turn);
+    const now = this.#clock.monotonicMs();
+    const waiting: Waiting[] = [];
+    for (const each of this.#waiting) {
+      if (each.isCommitting() && now < each.untilMs) waiting.push(each);
+      else each.end();
+    }
+    this.#waiting = waiting;
+    if (waiting.length > 0) setImmediate(this.#turn);
   };
 }

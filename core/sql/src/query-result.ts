@@ -71,9 +71,9 @@ async function opened<R extends object>(
   const query = start(settings);
   const watch = new QueryWatch(query, settings, clock);
   try {
-    const answer = query.start();
-    const isCommitting = query.isCommitting?.() === true;
-    const head = unwrap(await watch.during(isCommitting ? commits.during(answer) : answer));
+    const isCommitting = (): boolean => query.isCommitting?.() === true;
+    const answer = isCommitting() ? commits.during(isCommitting, () => query.start()) : query.start();
+    const head = unwrap(await watch.during(answer));
     if (head.isWhole) watch.end();
     return new Result<R>(query, head, { modes: settings.modes, watch, schema: schemas.of(head.schema) });
   } catch (error) {
