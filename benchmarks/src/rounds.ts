@@ -1,4 +1,5 @@
 /** Interleaved rounds: every engine is measured once per round, in an order that changes. */
+import { quiet } from './quiet.js';
 import type { Case, Value } from './result.js';
 import { summarise } from './statistics.js';
 
@@ -11,8 +12,8 @@ export type Samples = ReadonlyMap<string, readonly number[]>;
 /**
  * Measures every engine `rounds` times.
  *
- * The order keeps a slow phase of the machine, or threads and caches that one engine leaves warm, from always meeting
- * the same engine: see `orderOf`.
+ * The order keeps a slow phase of the machine, or caches that one engine leaves, from always meeting the same engine: see
+ * `orderOf`. What its threads still do when it has answered is waited for.
  *
  * @param measure one measurement; what it returns is collected
  */
@@ -26,6 +27,7 @@ export async function interleave<E extends { readonly name: string }>(
     for (const place of orderOf(engines.length, round)) {
       const engine = engines[place];
       if (engine === undefined) continue;
+      await quiet();
       samples.get(engine.name)?.push(await measure(engine, round));
     }
   }
@@ -35,7 +37,7 @@ export async function interleave<E extends { readonly name: string }>(
 /**
  * The order of `count` engines in a round: a row of Williams' square (Australian J. of Scientific Research A 2, 1949, p.
  * 149), in which each engine follows each other one equally often. An order that only rotates has each of them always
- * measured behind the same neighbour, whose threads may still be busy.
+ * measured behind the same neighbour.
  */
 export function orderOf(count: number, round: number): readonly number[] {
   const first = Array.from({ length: count }, (_, at) => (at % 2 === 1 ? (at + 1) / 2 : count - at / 2));

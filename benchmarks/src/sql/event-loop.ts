@@ -2,6 +2,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { quiet } from '../quiet.js';
 
 export interface Watched {
   readonly ms: number;
@@ -21,7 +22,7 @@ const collectGarbage = runInNewContext('gc') as () => void;
  */
 export async function watchLoop(work: () => unknown): Promise<Watched> {
   collectGarbage();
-  await turnOfLoop();
+  await quiet();
   const delays = monitorEventLoopDelay({ resolution: resolutionMs });
   delays.enable();
   // A first call gives the second one something to be late after.

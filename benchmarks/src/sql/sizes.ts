@@ -64,7 +64,7 @@ export const sizes: Readonly<Record<Size, Sizes>> = {
     appended: 1_000_000,
     appendRounds: 5,
     commits: 800,
-    commitRounds: 5,
+    commitRounds: 12,
     skewed: 200,
     range: { from: '2026-02-01 00:00:00', to: '2026-02-08 00:00:00' },
   },
