@@ -60,7 +60,7 @@ fn groups_by_place_are_those_of_the_engine_below() {
         "median(c) FILTER (WHERE c < 0), median(CASE WHEN few > 3 THEN v END), count(*)",
         "round(stddev(c), 6), round(var_pop(small), 6), round(corr(c, v), 6)",
         "bool_and(c > 3), bool_or(c > 900), bit_xor(c), bit_and(many), min(own)",
-        "approx_distinct(own), array_length(array_agg(c)), min(few), max(decimal), count(DISTINCT c)",
+        "array_length(array_agg(small)), max(decimal)",
         "sum(decimal), avg(decimal), max(f)",
     ];
     // Sums of these floats are exact, in whatever order.
@@ -82,7 +82,7 @@ fn groups_by_place_are_those_of_the_engine_below() {
                 let plan = beside.check(&engine, &query, &oracle);
                 assert!(plan.contains("GroupByPlaceExec"), "{query}\n{plan}");
                 // Sets of values are brought together by DataFusion, in all threads.
-                let has_sets = aggregates.contains("DISTINCT");
+                let has_sets = aggregates.contains("DISTINCT") || aggregates.contains("array_agg");
                 assert_eq!(plan.contains("AggregateExec"), has_sets, "{query}\n{plan}");
             }
         }

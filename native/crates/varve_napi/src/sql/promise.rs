@@ -5,14 +5,16 @@
 //!
 //! Invariants
 //! 1. The loop is kept alive while a promise is open, and by nothing else here.
-//! 2. The function is used under its lock only, and not after Node has finalized it, which takes it out.
+//! 2. Other threads use the function under its lock only, and nobody does after Node has finalized it, which takes it out.
+//! 3. The JavaScript thread does without the lock: who holds it wakes that thread up, which may take the processor from it,
+//!    and would then wait for a thread that waits for the processor.
 
 use std::ffi::c_void;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::ptr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 use futures::FutureExt;
 use napi::Env;
@@ -116,10 +118,16 @@ impl<T> Drop for Promised<T> {
 type Make = Box<dyn FnOnce(sys::napi_env) -> napi::Result<sys::napi_value> + Send>;
 
 /// The way to the JavaScript thread.
-pub struct Way {
-    function: Arc<Mutex<Option<Function>>>,
+pub struct Way(Arc<Ends>);
+
+/// What both ends of a way know.
+struct Ends {
+    /// For all threads.
+    function: Mutex<Option<Function>>,
+    /// The same for the JavaScript thread, where it is finalized.
+    on_loop: AtomicPtr<sys::napi_threadsafe_function__>,
     /// Promises that are not settled; touched on the JavaScript thread only.
-    open: Arc<AtomicUsize>,
+    open: AtomicUsize,
 }
 
 struct Function(sys::napi_threadsafe_function);
@@ -131,8 +139,7 @@ unsafe impl Send for Function {}
 struct Letter {
     deferred: Deferred,
     make: Make,
-    way: Arc<Mutex<Option<Function>>>,
-    open: Arc<AtomicUsize>,
+    ends: Arc<Ends>,
 }
 
 struct Deferred(sys::napi_deferred);
@@ -143,17 +150,20 @@ unsafe impl Send for Deferred {}
 /// Settles one promise.
 struct Settle {
     deferred: Deferred,
-    function: Arc<Mutex<Option<Function>>>,
-    open: Arc<AtomicUsize>,
+    ends: Arc<Ends>,
 }
 
 impl Way {
     /// A way to the thread of `env`.
     pub fn new(env: &Env) -> napi::Result<Arc<Self>> {
-        let function: Arc<Mutex<Option<Function>>> = Arc::default();
+        let ends = Arc::new(Ends {
+            function: Mutex::default(),
+            on_loop: AtomicPtr::default(),
+            open: AtomicUsize::default(),
+        });
         let (mut name, mut made) = (ptr::null_mut(), ptr::null_mut());
         let text = c"varve-sql";
-        let finalized = Arc::into_raw(Arc::clone(&function)).cast::<c_void>().cast_mut();
+        let finalized = Arc::into_raw(Arc::clone(&ends)).cast::<c_void>().cast_mut();
         // SAFETY: `env` is valid for this call, on the JavaScript thread; the out pointers are locals; `finalized` is given
         // back by `finalize`.
         unsafe {
@@ -174,8 +184,9 @@ impl Way {
             ))?;
             check(sys::napi_unref_threadsafe_function(env.raw(), made))?;
         }
-        *function.lock() = Some(Function(made));
-        Ok(Arc::new(Self { function, open: Arc::default() }))
+        *ends.function.lock() = Some(Function(made));
+        ends.on_loop.store(made, Ordering::Relaxed);
+        Ok(Arc::new(Self(ends)))
     }
 
     /// A new promise and what settles it.
@@ -183,20 +194,19 @@ impl Way {
         let (mut deferred, mut promise) = (ptr::null_mut(), ptr::null_mut());
         // SAFETY: `env` is valid for this call, on the JavaScript thread; the out pointers are locals.
         unsafe { check(sys::napi_create_promise(env.raw(), &raw mut deferred, &raw mut promise))? };
-        if let (0, Some(Function(function))) =
-            (self.open.fetch_add(1, Ordering::Relaxed), &*self.function.lock())
-        {
+        let function = self.0.on_loop.load(Ordering::Relaxed);
+        if self.0.open.fetch_add(1, Ordering::Relaxed) == 0 && !function.is_null() {
             // SAFETY: as above; the function is not finalized, for it would not be there.
-            unsafe { check(sys::napi_ref_threadsafe_function(env.raw(), *function))? };
+            unsafe { check(sys::napi_ref_threadsafe_function(env.raw(), function))? };
         }
-        let (function, open) = (Arc::clone(&self.function), Arc::clone(&self.open));
-        Ok((Settle { deferred: Deferred(deferred), function, open }, Object::from_raw(env.raw(), promise)))
+        let ends = Arc::clone(&self.0);
+        Ok((Settle { deferred: Deferred(deferred), ends }, Object::from_raw(env.raw(), promise)))
     }
 }
 
 impl Drop for Way {
     fn drop(&mut self) {
-        if let Some(Function(function)) = self.function.lock().take() {
+        if let Some(Function(function)) = self.0.function.lock().take() {
             // SAFETY: it is not finalized. Letters that are on their way are delivered first.
             unsafe {
                 sys::napi_release_threadsafe_function(function, sys::ThreadsafeFunctionReleaseMode::release)
@@ -208,10 +218,10 @@ impl Drop for Way {
 impl Settle {
     /// Resolves the promise with what `make` makes. After the end of the environment nobody hears of it.
     fn with(self, make: Make) {
-        let Self { deferred, function, open } = self;
-        let way = Arc::clone(&function);
-        let letter = Box::into_raw(Box::new(Letter { deferred, make, way, open })).cast::<c_void>();
-        let held = function.lock();
+        let Self { deferred, ends } = self;
+        let others = Arc::clone(&ends);
+        let letter = Box::into_raw(Box::new(Letter { deferred, make, ends })).cast::<c_void>();
+        let held = others.function.lock();
         let status = held.as_ref().map(|Function(function)| {
             let mode = sys::ThreadsafeFunctionCallMode::nonblocking;
             // SAFETY: it is not finalized, and the lock keeps it so; the letter is given back by `deliver`.
@@ -232,7 +242,7 @@ unsafe extern "C" fn deliver(
     letter: *mut c_void,
 ) {
     // SAFETY: it came from `Box::into_raw` in `Settle::with`, and each call delivers one.
-    let Letter { deferred, make, way, open } = *unsafe { Box::from_raw(letter.cast::<Letter>()) };
+    let Letter { deferred, make, ends } = *unsafe { Box::from_raw(letter.cast::<Letter>()) };
     if env.is_null() {
         return;
     }
@@ -248,8 +258,9 @@ unsafe extern "C" fn deliver(
                 sys::napi_reject_deferred(env, deferred.0, error);
             }
         }
-        if let (1, Some(Function(function))) = (open.fetch_sub(1, Ordering::Relaxed), &*way.lock()) {
-            sys::napi_unref_threadsafe_function(env, *function);
+        let function = ends.on_loop.load(Ordering::Relaxed);
+        if ends.open.fetch_sub(1, Ordering::Relaxed) == 1 && !function.is_null() {
+            sys::napi_unref_threadsafe_function(env, function);
         }
     }
 }
@@ -257,6 +268,7 @@ unsafe extern "C" fn deliver(
 /// Node lets go of the function.
 unsafe extern "C" fn finalize(_env: sys::napi_env, data: *mut c_void, _hint: *mut c_void) {
     // SAFETY: it came from `Arc::into_raw` in `Way::new`, and a function is finalized once.
-    let function = unsafe { Arc::from_raw(data.cast::<Mutex<Option<Function>>>()) };
-    function.lock().take();
+    let ends = unsafe { Arc::from_raw(data.cast::<Ends>()) };
+    ends.on_loop.store(ptr::null_mut(), Ordering::Relaxed);
+    ends.function.lock().take();
 }
