@@ -21,7 +21,7 @@ use datafusion::physical_plan::metrics::Time;
 use futures::{Stream, TryStreamExt};
 
 use super::cells::Cells;
-use super::grouping::Grouping;
+use super::grouping::{Grouping, TABLE_ROOM_MAX};
 use super::tasks::all;
 use super::values::Values;
 use crate::decimals::shortened;
@@ -76,7 +76,24 @@ pub(super) struct Partial {
     given: VecDeque<RecordBatch>,
 }
 
+/// More groups than one thread merges in the time that it takes to divide them among all, with DataFusion's accumulators.
+const ACCUMULATED_GROUPS_MAX: usize = 1 << 15;
+
 impl Partial {
+    /// With how many groups it is worth it that they become one thread's.
+    pub(super) fn groups_max(like: &AggregateExec) -> Result<usize> {
+        let mut max = TABLE_ROOM_MAX;
+        for aggregate in aggregates(like, &mut Cells::default())? {
+            if matches!(aggregate.kept, Kept::Accumulator(_)) {
+                // Sets of different values are much to merge, however few groups have them.
+                let has_sets =
+                    aggregate.function.state_fields()?.iter().any(|state| state.data_type().is_nested());
+                max = max.min(if has_sets { 0 } else { ACCUMULATED_GROUPS_MAX });
+            }
+        }
+        Ok(max)
+    }
+
     /// The rows of `input` as `like`, a first phase, groups them; `time` counts what is done beside waiting for them.
     pub(super) fn new(
         like: &AggregateExec,

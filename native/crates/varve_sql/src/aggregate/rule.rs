@@ -6,7 +6,6 @@ use datafusion::arrow::datatypes::{DataType, Schema};
 use datafusion::common::Result;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::datasource::source::DataSourceExec;
-use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
 use datafusion::physical_expr::utils::collect_columns;
 use datafusion::physical_expr::{Distribution, Partitioning, PhysicalExpr};
 use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
@@ -21,9 +20,9 @@ use datafusion::physical_plan::{ExecutionPlan, InputOrderMode, replace_children_
 use super::codes::Codes;
 use super::exec::GroupByPlaceExec;
 use super::grouping::TABLE_ROOM_MAX;
+use super::partial::Partial;
 use super::phases::{GroupPhasesExec, Way};
 use super::radix::Layout;
-use super::values::Values;
 use crate::scan::TableScan;
 
 /// Texts are numbered in memory; more different ones are not.
@@ -61,20 +60,14 @@ fn rewrite(node: Arc<dyn ExecutionPlan>, is_free: bool) -> Result<Arc<dyn Execut
 
 fn both(node: &Arc<dyn ExecutionPlan>) -> Option<Arc<dyn ExecutionPlan>> {
     let (last, first) = phases(node)?;
-    let becomes_one = |aggregate: &Arc<AggregateFunctionExpr>| states_are_small(aggregate).unwrap_or(false);
-    let found = match first.aggr_expr().iter().all(becomes_one) {
-        true => keys_as_codes(first, &has_few_values).map(|input| (Way::Place, input)),
-        false => None,
+    let becomes_one = |scan: &TableScan, schema: &Schema, keys: &[usize]| {
+        let groups_max = Partial::groups_max(first).unwrap_or(0);
+        has_few_values(scan, schema, keys) && rooms(scan, keys) <= groups_max as u64
     };
+    let found = keys_as_codes(first, &becomes_one).map(|input| (Way::Place, input));
     let found = found.or_else(|| keys_as_codes(first, &has_many_values).map(|input| (Way::Radix, input)));
     let (way, input) = found?;
     Some(Arc::new(GroupPhasesExec::new(way, Arc::new(last.clone()), Arc::new(first.clone()), input)))
-}
-
-/// Whether it is little work for one thread to take the states of another. Sets of different values are much.
-fn states_are_small(aggregate: &AggregateFunctionExpr) -> Result<bool> {
-    let states = aggregate.state_fields()?;
-    Ok(Values::of(aggregate)?.is_some() || !states.iter().any(|state| state.data_type().is_nested()))
 }
 
 /// The two phases of an aggregation with rows divided by their keys between them.
@@ -129,11 +122,11 @@ fn rooms(scan: &TableScan, keys: &[usize]) -> u64 {
 }
 
 /// Whether keys of a scan suit an aggregation.
-type Suits = dyn Fn(&TableScan, &Schema, &[usize]) -> bool;
+type Suits<'s> = dyn Fn(&TableScan, &Schema, &[usize]) -> bool + 's;
 
 /// The input of the first phase of an aggregation with its keys as codes; `None` where it is another phase, its keys are not
 /// columns of a scan, or do not suit.
-fn keys_as_codes(aggregate: &AggregateExec, suits: &Suits) -> Option<Arc<dyn ExecutionPlan>> {
+fn keys_as_codes(aggregate: &AggregateExec, suits: &Suits<'_>) -> Option<Arc<dyn ExecutionPlan>> {
     let serves = *aggregate.mode() == AggregateMode::Partial
         && *aggregate.input_order_mode() == InputOrderMode::Linear
         && aggregate.limit_options().is_none()
@@ -172,7 +165,7 @@ fn reads(expr: &Arc<dyn PhysicalExpr>, column: usize) -> bool {
 fn with_codes(
     input: &Arc<dyn ExecutionPlan>,
     keys: &[usize],
-    suits: &Suits,
+    suits: &Suits<'_>,
 ) -> Option<Arc<dyn ExecutionPlan>> {
     if let Some(projection) = input.downcast_ref::<ProjectionExec>() {
         let inner =
