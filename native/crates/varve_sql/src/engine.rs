@@ -20,6 +20,7 @@ use crate::cardinality::{self, Learned};
 use crate::error::from_datafusion;
 use crate::files::{Confinement, FileRelations, Files, OnlyFiles};
 use crate::interrupt::Closing;
+use crate::membership::Equalities;
 use crate::percentile::percentile_cont;
 use crate::plans::Plans;
 use crate::rules;
@@ -291,6 +292,7 @@ fn state(
     }
     let mut analyzer = Analyzer::new();
     analyzer.add_function_rewrite(Arc::new(BoundedConcat));
+    analyzer.rules.push(Arc::new(Equalities));
     *builder.analyzer() = Some(analyzer);
     builder
         .with_statistics_registry(cardinality::registry(Arc::clone(learned)))

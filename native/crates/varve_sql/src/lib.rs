@@ -16,6 +16,7 @@ mod explain;
 mod files;
 mod interrupt;
 mod join_order;
+mod membership;
 mod output;
 mod param;
 mod percentile;

@@ -1,15 +1,13 @@
 //! Membership in lists of floating point numbers: the two zeros are one number there too.
 //!
-//! `x = 0.0` finds -0.0, as in PostgreSQL; `x IN (0.0, ...)` compared bits in DataFusion once a list was long or had a value
-//! that is no literal. A list of literals gets the other zero beside each; another one becomes a chain of equalities.
+//! `x = 0.0` finds -0.0, as in PostgreSQL; `x IN (0.0, ...)` compared bits in DataFusion once a list was long. A list of
+//! literals gets the other zero beside each; others are no lists any more (see [`crate::membership`]).
 
-use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{DFSchema, Result, ScalarValue};
+use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::expr::InList;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::utils::{disjunction, merge_schema};
-use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
+use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 
 /// The rule. It comes after those that make lists of equalities.
@@ -26,13 +24,12 @@ impl OptimizerRule for BothZeros {
     }
 
     fn rewrite(&self, plan: LogicalPlan, _config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
-        let schema = merge_schema(&plan.inputs());
         let names = NamePreserver::new(&plan);
         plan.map_expressions(|expr| {
             let name = names.save(&expr);
             let rewritten = expr.transform_up(|part| {
                 Ok(match part {
-                    Expr::InList(list) => with_both_zeros(list, &schema),
+                    Expr::InList(list) => with_both_zeros(list),
                     other => Transformed::no(other),
                 })
             })?;
@@ -41,31 +38,14 @@ impl OptimizerRule for BothZeros {
     }
 }
 
-fn with_both_zeros(mut list: InList, schema: &DFSchema) -> Transformed<Expr> {
-    if list.list.iter().all(|item| matches!(item, Expr::Literal(..))) {
-        let known = list.list.len();
-        for at in 0..known {
-            let other = other_zero(&list.list[at]);
-            list.list.extend(other.filter(|other| !list.list.contains(other)));
-        }
-        let is_changed = list.list.len() > known;
-        return Transformed::new_transformed(Expr::InList(list), is_changed);
+fn with_both_zeros(mut list: InList) -> Transformed<Expr> {
+    let known = list.list.len();
+    for at in 0..known {
+        let other = other_zero(&list.list[at]);
+        list.list.extend(other.filter(|other| !list.list.contains(other)));
     }
-    if !is_floating(&list, schema) || list.expr.is_volatile() {
-        return Transformed::no(Expr::InList(list));
-    }
-    let InList { expr, list, negated } = list;
-    let equalities = list.into_iter().map(|item| expr.as_ref().clone().eq(item));
-    match disjunction(equalities) {
-        Some(any) if negated => Transformed::yes(Expr::Not(Box::new(any))),
-        Some(any) => Transformed::yes(any),
-        None => Transformed::no(Expr::InList(InList { expr, list: Vec::new(), negated })),
-    }
-}
-
-fn is_floating(list: &InList, schema: &DFSchema) -> bool {
-    let is_literal = |item: &Expr| matches!(item, Expr::Literal(value, _) if value.data_type().is_floating());
-    list.list.iter().any(is_literal) || list.expr.get_type(schema).is_ok_and(|of| DataType::is_floating(&of))
+    let is_changed = list.list.len() > known;
+    Transformed::new_transformed(Expr::InList(list), is_changed)
 }
 
 /// The zero of the other sign, when `item` is one.

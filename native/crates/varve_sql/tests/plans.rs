@@ -49,6 +49,22 @@ impl Fixture {
     }
 }
 
+/// Plans are optimised with their parameters open: a list with one was taken from another list, in which it is not written.
+#[test]
+fn lists_with_parameters_are_compared_by_value() {
+    let fixture = Fixture::new();
+    fixture.run("CREATE TABLE t AS SELECT value AS a FROM generate_series(1, 9)");
+    let check = |sql: &str, param: i64, wanted: i64| {
+        let found = fixture.check(sql, vec![Param::Int(param)]);
+        assert!(found.contains(&format!("| {wanted} ")), "{sql} with {param}\n{found}");
+    };
+    for (param, wanted) in [(2, 4), (5, 9), (4, 4)] {
+        check("SELECT sum(a) FROM t WHERE a IN ($1, 4) AND a NOT IN (2, 3)", param, wanted);
+        check("SELECT sum(a) FROM t WHERE NOT (a IN (2, 3) OR a NOT IN ($1, 4))", param, wanted);
+    }
+    check("SELECT sum(a) FROM t WHERE a IN ($1, 4) AND a IN (2, 3, 4)", 2, 6);
+}
+
 #[test]
 fn kept_plans_see_what_is_there_now() {
     let fixture = Fixture::new();

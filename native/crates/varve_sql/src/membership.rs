@@ -1,0 +1,66 @@
+//! Membership in lists whose values are not all known, as `x IN (y, 1)` and `x IN ($1, 1)`.
+//!
+//! DataFusion's simplification takes one list from another, or keeps what both have: of `x IN (y, 1) AND x NOT IN (1, 2)` it
+//! made `x IN (y)`, for `y` is not written in the second list. Its value may be, though. So such a list becomes the chain of
+//! equalities that it stands for, once all have one type and before anything is simplified. That serves floating point
+//! numbers too, whose two zeros a list of such values took for two numbers.
+
+use datafusion::common::Result;
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::logical_expr::expr::InList;
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::utils::disjunction;
+use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::optimizer::analyzer::AnalyzerRule;
+
+/// The rule. It comes after those that give values their types.
+#[derive(Debug)]
+pub(crate) struct Equalities;
+
+impl AnalyzerRule for Equalities {
+    fn name(&self) -> &'static str {
+        "equalities_of_lists"
+    }
+
+    fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {
+        let rewrite = |plan: LogicalPlan| {
+            let names = NamePreserver::new(&plan);
+            plan.map_expressions(|expr| {
+                let name = names.save(&expr);
+                let rewritten = expr.transform_up(|part| {
+                    Ok(match part {
+                        Expr::InList(list) => in_equalities(list),
+                        other => Transformed::no(other),
+                    })
+                })?;
+                Ok(rewritten.update_data(|expr| name.restore(expr)))
+            })
+        };
+        plan.transform_up_with_subqueries(rewrite).data()
+    }
+}
+
+fn in_equalities(list: InList) -> Transformed<Expr> {
+    if list.list.iter().all(is_known) || list.expr.is_volatile() {
+        return Transformed::no(Expr::InList(list));
+    }
+    let InList { expr, list, negated } = list;
+    let equalities = list.into_iter().map(|item| expr.as_ref().clone().eq(item));
+    match disjunction(equalities) {
+        Some(any) if negated => Transformed::yes(Expr::Not(Box::new(any))),
+        Some(any) => Transformed::yes(any),
+        None => Transformed::no(Expr::InList(InList { expr, list: Vec::new(), negated })),
+    }
+}
+
+/// Whether an expression has one value, whatever the row and the parameters.
+fn is_known(item: &Expr) -> bool {
+    let depends = |part: &Expr| {
+        let is_of_rows =
+            matches!(part, Expr::Column(_) | Expr::OuterReferenceColumn(..) | Expr::Placeholder(_));
+        let is_query = matches!(part, Expr::ScalarSubquery(_) | Expr::InSubquery(_) | Expr::Exists(_));
+        Ok(is_of_rows || is_query || part.is_volatile_node())
+    };
+    !item.exists(depends).unwrap_or(true)
+}
