@@ -19,6 +19,9 @@ use super::table::RowTable;
 /// Parts with fewer rows are merged together.
 const ROWS_MIN: usize = 1 << 14;
 
+/// A table begins with room for so many groups at most: a part may have as many rows of one key as there are rows at all.
+const GROUPS_EXPECTED_MAX: usize = 1 << 16;
+
 /// All that was collected, and which parts are still to be merged.
 pub(in crate::aggregate) struct Collected {
     shape: Arc<Shape>,
@@ -61,8 +64,8 @@ impl Collected {
             return Ok(None);
         };
         // Where rows have not become groups in the first phase, nearly each is one.
-        let rows = self.stores.iter().map(|store| store.len(parts)).sum();
-        let mut merger = Merger::new(&self.shape, rows, reservation)?;
+        let rows = self.stores.iter().map(|store| store.len(parts)).sum::<usize>();
+        let mut merger = Merger::new(&self.shape, rows.min(GROUPS_EXPECTED_MAX), reservation)?;
         for store in &self.stores {
             for piece in store.pieces().iter().filter(|piece| piece.len(parts) > 0) {
                 merger.add(&piece.rows(parts))?;
