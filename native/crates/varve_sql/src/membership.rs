@@ -24,21 +24,26 @@ impl AnalyzerRule for Equalities {
     }
 
     fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {
-        let rewrite = |plan: LogicalPlan| {
-            let names = NamePreserver::new(&plan);
-            plan.map_expressions(|expr| {
-                let name = names.save(&expr);
-                let rewritten = expr.transform_up(|part| {
-                    Ok(match part {
-                        Expr::InList(list) => in_equalities(list),
-                        other => Transformed::no(other),
-                    })
-                })?;
-                Ok(rewritten.update_data(|expr| name.restore(expr)))
-            })
-        };
-        plan.transform_up_with_subqueries(rewrite).data()
+        plan.transform_up_with_subqueries(|plan| each_list(plan, in_equalities)).data()
     }
+}
+
+/// The plan's node with each list in its expressions rewritten; columns keep their names.
+pub(crate) fn each_list(
+    plan: LogicalPlan,
+    rewrite: impl Fn(InList) -> Transformed<Expr>,
+) -> Result<Transformed<LogicalPlan>> {
+    let names = NamePreserver::new(&plan);
+    plan.map_expressions(|expr| {
+        let name = names.save(&expr);
+        let rewritten = expr.transform_up(|part| {
+            Ok(match part {
+                Expr::InList(list) => rewrite(list),
+                other => Transformed::no(other),
+            })
+        })?;
+        Ok(rewritten.update_data(|expr| name.restore(expr)))
+    })
 }
 
 fn in_equalities(list: InList) -> Transformed<Expr> {

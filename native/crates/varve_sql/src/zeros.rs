@@ -3,12 +3,13 @@
 //! `x = 0.0` finds -0.0, as in PostgreSQL; `x IN (0.0, ...)` compared bits in DataFusion once a list was long. A list of
 //! literals gets the other zero beside each; others are no lists any more (see [`crate::membership`]).
 
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::tree_node::Transformed;
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::expr::InList;
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
+
+use crate::membership::each_list;
 
 /// The rule. It comes after those that make lists of equalities.
 #[derive(Debug)]
@@ -24,17 +25,7 @@ impl OptimizerRule for BothZeros {
     }
 
     fn rewrite(&self, plan: LogicalPlan, _config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
-        let names = NamePreserver::new(&plan);
-        plan.map_expressions(|expr| {
-            let name = names.save(&expr);
-            let rewritten = expr.transform_up(|part| {
-                Ok(match part {
-                    Expr::InList(list) => with_both_zeros(list),
-                    other => Transformed::no(other),
-                })
-            })?;
-            Ok(rewritten.update_data(|expr| name.restore(expr)))
-        })
+        each_list(plan, with_both_zeros)
     }
 }
 

@@ -84,6 +84,7 @@ macro_rules! with_width {
         }
     };
 }
+
 impl Values {
     /// For an aggregate whose state is a list of its values; `None` for others.
     pub(super) fn of(aggregate: &AggregateFunctionExpr) -> Result<Option<Self>> {
