@@ -19,7 +19,11 @@ pub fn order_code() {
     if variable("CARGO_CFG_TARGET_OS") != "linux" {
         return;
     }
-    let argument = format!("-Wl,-T,{}/sections.ld", variable("CARGO_MANIFEST_DIR"));
+    // Builds in one target folder share what this prints, and the clone that it ran in may be gone by the next: the linker
+    // gets a copy that lies in that folder.
+    let script = PathBuf::from(variable("OUT_DIR")).join("sections.ld");
+    fs::copy("sections.ld", &script).expect("cargo runs this in the crate's folder and made OUT_DIR");
+    let argument = format!("-Wl,-T,{}", script.display());
     println!("cargo::rerun-if-changed=sections.ld");
     if is_linked_with(&argument) {
         println!("cargo::rustc-link-arg-cdylib={argument}");
