@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::execution::{SessionState, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::physical_plan::execute_stream;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use varve_table::Version;
 use varve_types::Result;
 
@@ -18,7 +18,7 @@ use crate::error::from_datafusion;
 use crate::output::Output;
 use crate::param::Params;
 use crate::planner::Planner;
-use crate::plans::{self, GivenRows, Kept, PlanKey};
+use crate::plans::{self, GivenRows, Kept, PlanKey, Query};
 use crate::sort_merge;
 use crate::statement;
 
@@ -50,11 +50,11 @@ impl<'r> Run<'r> {
             self.engine.plans().keep(key, Kept::Given(Arc::new(rows)));
             return Ok(Output::of_batch(batch));
         }
-        match kept.map(plans::without_rows).transpose().map_err(from_datafusion)? {
-            Some(optimised) => {
-                let optimised = Arc::new(optimised);
-                self.engine.plans().keep(key, Kept::Query(Arc::clone(&optimised)));
-                self.kept(&version, &optimised).await
+        match kept.map(Query::new).transpose().map_err(from_datafusion)? {
+            Some(query) => {
+                let query = Arc::new(query);
+                self.engine.plans().keep(key, Kept::Query(Arc::clone(&query)));
+                self.kept(&version, &query).await
             }
             None => {
                 let plan = planner.bind(plan).map_err(from_datafusion)?;
@@ -63,30 +63,33 @@ impl<'r> Run<'r> {
         }
     }
 
-    /// Runs a plan that was kept.
-    pub(crate) async fn kept(&self, version: &Version, plan: &LogicalPlan) -> Result<Output> {
+    /// Runs a query that was kept.
+    pub(crate) async fn kept(&self, version: &Version, query: &Query) -> Result<Output> {
+        if let Some(physical) = query.physical(version, self.params) {
+            return self.start(physical, None);
+        }
         let state = self.engine.state();
-        let plan = self.engine.plans().ready(plan, version, self.params).map_err(from_datafusion)?;
-        self.start(plan, state).await
+        let plan = self.engine.plans().ready(query, version, self.params).map_err(from_datafusion)?;
+        let physical = physical(&plan, state).await.map_err(from_datafusion)?;
+        query.keep(&physical, self.params);
+        self.start(physical, Some(plan))
     }
 
-    /// Starts an optimised plan. What runs out of memory before its first row begins anew with joins that spill.
-    async fn start(&self, plan: LogicalPlan, state: &SessionState) -> Result<Output> {
-        let physical =
-            state.query_planner().create_physical_plan(&plan, state).await.map_err(from_datafusion)?;
+    /// Starts a physical plan. One with joins that runs out of memory before its first row begins anew, from the plan that it
+    /// was made of, with joins that spill.
+    fn start(&self, plan: Arc<dyn ExecutionPlan>, made_of: Option<LogicalPlan>) -> Result<Output> {
         let progress = Arc::new(Progress::default());
         let context = self.context(self.engine.state(), &progress);
-        let mut rows = execute_stream(Arc::clone(&physical), context).map_err(from_datafusion)?;
+        let mut rows = execute_stream(Arc::clone(&plan), context).map_err(from_datafusion)?;
         let mut lesson = None;
-        if cardinality::has_joins(&physical) {
+        if let Some(made_of) = made_of.filter(|_| cardinality::has_joins(&plan)) {
             let is_done = Arc::new(AtomicBool::new(true));
-            lesson = Some((physical, Arc::clone(&is_done)));
+            lesson = Some((plan, Arc::clone(&is_done)));
             let context = self.context(self.engine.spilling(), &progress);
             let state = Arc::clone(self.engine.spilling());
             rows = sort_merge::or_spilling(rows, async move || {
                 is_done.store(false, Ordering::Relaxed);
-                let physical = state.query_planner().create_physical_plan(&plan, state.as_ref()).await?;
-                execute_stream(physical, context)
+                execute_stream(physical(&made_of, &state).await?, context)
             });
         }
         let learned = Arc::clone(self.engine.learned());
@@ -124,11 +127,20 @@ impl<'r> Run<'r> {
             return Err(crate::error::unsupported("this statement is not there yet"));
         }
         let plan = planner.state.optimize(&plan).map_err(from_datafusion)?;
-        self.start(plan, &planner.state).await
+        let physical = physical(&plan, &planner.state).await.map_err(from_datafusion)?;
+        self.start(physical, Some(plan))
     }
 
     /// All rows of a plan.
     pub(crate) async fn collect(&self, planner: &Planner<'_>, plan: LogicalPlan) -> Result<Vec<RecordBatch>> {
         self.stream(planner, plan).await?.collect().await
     }
+}
+
+/// The physical plan of an optimised one.
+async fn physical(
+    plan: &LogicalPlan,
+    state: &SessionState,
+) -> datafusion::common::Result<Arc<dyn ExecutionPlan>> {
+    state.query_planner().create_physical_plan(plan, state).await
 }

@@ -235,7 +235,7 @@ impl Session {
     /// Runs what was kept of a statement; `None` when it does not serve any more, or not for these parameters.
     async fn kept(&self, run: &Run<'_>, version: &Version, kept: Kept) -> Option<Result<Output>> {
         match kept {
-            Kept::Query(plan) => Some(run.kept(version, &plan).await),
+            Kept::Query(query) => Some(run.kept(version, &query).await),
             Kept::Given(rows) => {
                 Some(rows.evaluate(run.params).map(Output::of_batch).map_err(from_datafusion))
             }

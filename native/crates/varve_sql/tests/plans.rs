@@ -71,6 +71,10 @@ fn kept_plans_see_what_is_there_now() {
     let texts = [
         "SELECT * FROM t ORDER BY a",
         "SELECT count(*), sum(b) FROM t",
+        "SELECT b FROM t WHERE a = 2",
+        "SELECT a FROM t WHERE b BETWEEN 15 AND 25 AND a % 2 = 0 ORDER BY a",
+        "SELECT b % 7 AS k, count(*), sum(a) FROM t GROUP BY k ORDER BY k",
+        "SELECT count(*), sum(s) FROM (SELECT b, sum(a) AS s FROM t GROUP BY b)",
         "SELECT * FROM v ORDER BY a",
         "SELECT t.a, u.c FROM t JOIN u ON t.a = u.a ORDER BY 1, 2",
         "SELECT a FROM t WHERE b = (SELECT max(b) FROM t) ORDER BY a",
@@ -193,6 +197,30 @@ fn parameters_answer_as_values_that_are_written() {
             let wanted = fixture.check(&written, vec![]);
             assert!(wanted.starts_with('+'), "{written}: {wanted}");
             assert_eq!(fixture.check(sql, vec![Param::Int(value)]), wanted, "{sql} with {value}");
+        }
+    }
+}
+
+#[test]
+fn kept_plans_run_beside_each_other() {
+    let fixture = Fixture::new();
+    fixture.run("CREATE TABLE t AS SELECT value AS a, value % 1000 AS b FROM generate_series(1, 300000)");
+    let texts = [
+        "SELECT count(*), sum(a) FROM t WHERE b = 7",
+        "SELECT sum(s), count(*) FROM (SELECT b, sum(a) AS s FROM t GROUP BY b)",
+        "SELECT sum(s), count(*) FROM (SELECT a, sum(b) AS s FROM t GROUP BY a)",
+    ];
+    for sql in texts {
+        let wanted = fixture.check(sql, Vec::new());
+        let answers = (0..8).map(|_| {
+            let session = fixture.engine.session();
+            let answer = async move { session.execute(sql, Params::default()).await?.collect().await };
+            fixture.engine.handle().spawn(answer)
+        });
+        let answers: Vec<_> = answers.collect();
+        for answer in answers {
+            let batches = fixture.engine.handle().block_on(answer).expect("no panic").expect(sql);
+            assert_eq!(pretty_format_batches(&batches).expect("a table").to_string(), wanted, "{sql}");
         }
     }
 }

@@ -13,7 +13,6 @@ use std::sync::Arc;
 
 use datafusion::common::stats::Precision;
 use datafusion::common::{ColumnStatistics, Result, Statistics};
-use datafusion::datasource::source::DataSourceExec;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::aggregates::AggregateExec;
@@ -67,7 +66,7 @@ impl StatisticsProvider for Cardinality {
         plan: &dyn ExecutionPlan,
         inputs: &[ExtendedStatistics],
     ) -> Result<StatisticsResult> {
-        if let Some(scan) = table_scan(plan) {
+        if let Some(scan) = TableScan::of(plan) {
             let mut known = scan.statistics()?;
             if let Some(shape) = scan.filter_shape() {
                 known = corrected(known, self.learned.factor(shape), scan.rows_max());
@@ -106,10 +105,6 @@ fn corrected(known: Arc<Statistics>, factor: f64, most: u64) -> Arc<Statistics> 
     known.num_rows = times(known.num_rows, most as f64);
     known.total_byte_size = times(known.total_byte_size, f64::MAX);
     Arc::new(known)
-}
-
-fn table_scan(plan: &dyn ExecutionPlan) -> Option<&TableScan> {
-    plan.downcast_ref::<DataSourceExec>()?.data_source().downcast_ref::<TableScan>()
 }
 
 /// The estimate of an operator with one input; `None` when it is not known here.

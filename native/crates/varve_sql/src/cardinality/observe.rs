@@ -12,8 +12,9 @@ use datafusion::physical_plan::joins::{HashJoinExec, SortMergeJoinExec};
 use datafusion::physical_plan::operator_statistics::StatisticsRegistry;
 use datafusion::physical_plan::sorts::sort::SortExec;
 
-use super::{Estimate, join, of_plan, registry, table_scan};
+use super::{Estimate, join, of_plan, registry};
 use crate::cardinality::Learned;
+use crate::scan::TableScan;
 
 /// Whether a plan joins anything. Only such plans can teach something that matters.
 pub(crate) fn has_joins(plan: &Arc<dyn ExecutionPlan>) -> bool {
@@ -39,7 +40,7 @@ impl Observer<'_> {
         if (plan.fetch().is_some() && !is_sort) || plan.is::<SortMergeJoinExec>() {
             return;
         }
-        if let Some(scan) = table_scan(plan.as_ref()) {
+        if let Some(scan) = TableScan::of(plan.as_ref()) {
             if let (Some(shape), Some(actual), Ok(raw)) =
                 (scan.filter_shape(), actual(plan), scan.statistics())
                 && let Some(raw) = raw.num_rows.get_value()

@@ -9,6 +9,7 @@
 //! Queries of parameters alone, and INSERTs of them, are kept as the expressions that they are.
 
 mod given;
+mod repeatable;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, TableScan, Volatility};
 use datafusion::optimizer::eliminate_limit::EliminateLimit;
 use datafusion::optimizer::simplify_expressions::SimplifyExpressions;
 use datafusion::optimizer::{Optimizer, OptimizerContext};
+use datafusion::physical_plan::ExecutionPlan;
 use parking_lot::Mutex;
 use varve_table::Version;
 
@@ -30,6 +32,7 @@ use crate::param::Params;
 use crate::statement::InsertRows;
 
 pub(crate) use given::GivenRows;
+use repeatable::Repeatable;
 
 /// So many plans are kept; the one that was not used for longest goes.
 const PLANS_MAX: usize = 256;
@@ -39,12 +42,41 @@ const TEXT_BYTES_MAX: usize = 16 << 10;
 /// What is kept of a statement.
 #[derive(Clone)]
 pub(crate) enum Kept {
-    /// A query, optimised with its parameters open.
-    Query(Arc<LogicalPlan>),
+    /// A query.
+    Query(Arc<Query>),
     /// A query of its parameters alone.
     Given(Arc<GivenRows>),
     /// An INSERT of its parameters alone.
     Insert(Arc<InsertRows>),
+}
+
+/// A query that is kept.
+pub(crate) struct Query {
+    /// Optimised with its parameters open.
+    plan: LogicalPlan,
+    /// Of its last run, if it has no parameters.
+    physical: Mutex<Option<Arc<Repeatable>>>,
+}
+
+impl Query {
+    /// A query whose plan is optimised.
+    pub(crate) fn new(optimised: LogicalPlan) -> Result<Self> {
+        let plan = over(optimised, |table| Ok(table.without_rows()))?;
+        Ok(Self { plan, physical: Mutex::default() })
+    }
+
+    /// The physical plan of an earlier run, if it serves for one at `version` with these parameters.
+    pub(crate) fn physical(&self, version: &Version, params: &Params) -> Option<Arc<dyn ExecutionPlan>> {
+        let kept = self.physical.lock().clone().filter(|_| params.values.is_empty())?;
+        kept.at(version)
+    }
+
+    /// Keeps the physical plan of a run that is about to begin.
+    pub(crate) fn keep(&self, physical: &Arc<dyn ExecutionPlan>, params: &Params) {
+        if params.values.is_empty() {
+            *self.physical.lock() = Repeatable::of(physical).map(Arc::new);
+        }
+    }
 }
 
 /// What a plan was made for.
@@ -126,14 +158,9 @@ impl Plans {
         kept.plans.insert(key, (plan, now));
     }
 
-    /// A kept plan for one run: at `version`, with these parameters.
-    pub(crate) fn ready(
-        &self,
-        plan: &LogicalPlan,
-        version: &Version,
-        params: &Params,
-    ) -> Result<LogicalPlan> {
-        let plan = at(plan.clone(), version)?;
+    /// The plan of a kept query for one run: at `version`, with these parameters.
+    pub(crate) fn ready(&self, query: &Query, version: &Version, params: &Params) -> Result<LogicalPlan> {
+        let plan = over(query.plan.clone(), |table| table.at(version))?;
         if params.values.is_empty() {
             return Ok(plan);
         }
@@ -189,16 +216,6 @@ fn changes_by_itself(expr: &Expr) -> bool {
 
 fn is_stored(scan: &TableScan) -> bool {
     source_as_provider(&scan.source).is_ok_and(|provider| provider.downcast_ref::<StoredTable>().is_some())
-}
-
-/// A plan as it is kept.
-pub(crate) fn without_rows(plan: LogicalPlan) -> Result<LogicalPlan> {
-    over(plan, |table| Ok(table.without_rows()))
-}
-
-/// The same plan over the tables of `version`, which has the definitions that it was made for.
-fn at(plan: LogicalPlan, version: &Version) -> Result<LogicalPlan> {
-    over(plan, |table| table.at(version))
 }
 
 /// The same plan over other tables.

@@ -31,15 +31,15 @@ use datafusion::common::config::ConfigOptions;
 use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Result, ScalarValue, Statistics};
-use datafusion::datasource::source::{DataSource, OpenArgs};
+use datafusion::datasource::source::{DataSource, DataSourceExec, OpenArgs};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::projection::ProjectionExprs;
 use datafusion::physical_expr::utils::collect_columns;
 use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr};
-use datafusion::physical_plan::DisplayFormatType;
 use datafusion::physical_plan::expressions::{Column, Literal};
 use datafusion::physical_plan::filter_pushdown::{FilterPushdownPropagation, PushedDown};
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
+use datafusion::physical_plan::{DisplayFormatType, ExecutionPlan};
 use varve_table::{Index, RowSet, TableVersion};
 use vortex::session::VortexSession;
 
@@ -127,6 +127,26 @@ impl TableScan {
             known: Memo::default(),
             domains: Memo::default(),
         })
+    }
+
+    /// The scan that an operator is.
+    pub(crate) fn of(plan: &dyn ExecutionPlan) -> Option<&Self> {
+        plan.downcast_ref::<DataSourceExec>()?.data_source().downcast_ref()
+    }
+
+    /// The version of the table.
+    pub(crate) fn version(&self) -> &Arc<TableVersion> {
+        &self.version
+    }
+
+    /// Whether it can be run again [`Self::at`] the same version: nothing in it belongs to one run.
+    pub(crate) fn may_be_repeated(&self) -> bool {
+        self.only.is_none() && !self.filters.iter().any(Filter::is_dynamic)
+    }
+
+    /// The same scan at `version`, as if it had never run. What it decided for another version it keeps.
+    pub(crate) fn at(&self, version: Arc<TableVersion>) -> Self {
+        Self { version, metrics: ExecutionPlanMetricsSet::new(), ..self.clone() }
     }
 
     /// The same scan, for grouping by the columns at `keys` of what comes out: strings come as dictionaries. `None` when
