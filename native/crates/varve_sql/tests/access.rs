@@ -143,6 +143,26 @@ fn answers(tables: &Tables) {
     tables.check("f > 1000 AND f < 1010.25", Some("by_f"));
     tables.check("f >= 499999", Some("by_f"));
     tables.check("id * 2 = 1000000", None);
+    assured(tables);
+}
+
+/// What the index says need not be asked of its rows again, and what it does not say must be.
+fn assured(tables: &Tables) {
+    tables.check("r > 500000 AND r >= 500000 AND r < 501000 AND r <= 501000", Some("by_r"));
+    tables.check("r >= 500000 AND r > 500000 AND r <= 501000 AND 501000 > r", Some("by_r"));
+    tables.check("r BETWEEN 500000 AND 501000 AND r <> 500500", Some("by_r"));
+    tables.check("r BETWEEN 500000 AND 501000 AND r % 2 = 0", Some("by_r"));
+    tables.check("r IN (5, 6, 7, 8) AND r IN (7, 8, 9, 10)", Some("by_r"));
+    tables.check("r IN (5, 6, 7, 8) AND r > 6", Some("by_r"));
+    tables.check("r IN (5, 6, 7, 8) AND r NOT IN (6, 7)", Some("by_r"));
+    tables.check("r IN (5, 6, 7, 8, NULL) AND r < 7", Some("by_r"));
+    tables.check("h = 5 AND g IN (100, 882) AND g > 100", Some("by_h"));
+    tables.check("h IN (5, 6) AND g > 100 AND g < 200 AND g <> 150 AND h <> 6", Some("by_h"));
+    tables.check("h = 5 AND g > 4000 AND id < 900000", Some("by_h"));
+    tables.check("(h = 5 AND g = 105) OR (h = 6 AND g = 883)", Some("by_h"));
+    tables.check("s > 'text 17' AND s <= 'text 1705'", Some("by_s"));
+    tables.check("s IN ('text 17', 'text 18') AND s >= 'text 18'", Some("by_s"));
+    tables.check("f IN (0.5, 1.0, 2.5) AND f <= 1.0", Some("by_f"));
 }
 
 fn bytes(tables: &Tables) {

@@ -1,8 +1,9 @@
 //! Index access: rows that the filters may leave, found by the keys of an index instead of by reading columns.
 //!
 //! An index helps when filters fix its first columns to few values, and perhaps bound the next. How many rows it would give
-//! is counted in the index itself. Filters are still applied to what it gives, so that it may give too many rows, never too
-//! few: rows with a NULL among the key's columns are in no index, which rules it out where a filter would keep them.
+//! is counted in the index itself. It may give too many rows, never too few: rows with a NULL among the key's columns are in
+//! no index, which rules it out where a filter would keep them. Filters are applied to what it gives, except those that the
+//! keys say themselves: a comparison need not read a column to find what the index was asked for.
 
 use std::ops::Bound;
 use std::sync::Arc;
@@ -14,9 +15,10 @@ use datafusion::logical_expr::Operator;
 use datafusion::physical_expr::utils::{Guarantee, LiteralGuarantee, conjunction_opt};
 use datafusion::physical_expr::{PhysicalExpr, split_conjunction};
 use datafusion::physical_expr_common::physical_expr::snapshot_physical_expr;
-use datafusion::physical_plan::expressions::{BinaryExpr, Column, Literal};
+use datafusion::physical_plan::expressions::{BinaryExpr, Column, InListExpr, Literal};
 use varve_table::{IndexId, KeyColumns, KeyRange, PRIMARY, RowSet, TableVersion};
 
+use super::filters::Filter;
 use super::{TableScan, floats};
 use crate::error::into_datafusion;
 
@@ -34,6 +36,8 @@ pub(super) struct Access {
     ranges: Vec<KeyRange>,
     /// Rows that it gives, deleted ones too.
     pub rows: u64,
+    /// Parts of the filters that all of these rows pass.
+    assured: Vec<Arc<dyn PhysicalExpr>>,
 }
 
 impl Access {
@@ -46,20 +50,36 @@ impl Access {
         let current = scan.filters.iter().map(|filter| snapshot_physical_expr(Arc::clone(filter.expr())));
         let Some(filter) = conjunction_opt(current.collect::<Result<Vec<_>>>()?) else { return Ok(None) };
         let bounds = bounds(&filter, &scan.stored);
-        let mut best: Option<Self> = None;
+        let mut best: Option<(Self, Said)> = None;
         for key in version.hot.keys().iter() {
-            let Some(ranges) = ranges(version, key, &bounds)? else { continue };
+            let Some((ranges, said)) = ranges(version, key, &bounds)? else { continue };
             let rows = version.lookup(key.index).count(&ranges).map_err(into_datafusion)?;
             let Some(rows) = rows else { continue };
-            if best.as_ref().is_none_or(|best| rows < best.rows) {
-                best = Some(Self { index: key.index, ranges, rows });
+            if best.as_ref().is_none_or(|(best, _)| rows < best.rows) {
+                best = Some((Self { index: key.index, ranges, rows, assured: Vec::new() }, said));
             }
         }
-        let best = best.filter(|best| best.rows.saturating_mul(ROWS_PER_FETCH) <= stored_rows(version));
-        let Some(best) = best else { return Ok(None) };
+        let best = best.filter(|(best, _)| best.rows.saturating_mul(ROWS_PER_FETCH) <= stored_rows(version));
+        let Some((mut best, said)) = best else { return Ok(None) };
         let zones_serve = best.rows > ROWS_TOGETHER_MAX
             && version.lookup(best.index).lie_together(&best.ranges).map_err(into_datafusion)?;
+        // Filters that narrow while the query runs may have it choose anew.
+        if !scan.filters.iter().any(Filter::is_dynamic) {
+            let parts = split_conjunction(&filter).into_iter();
+            let assured = parts.filter(|part| is_assured(part, &said, &scan.stored));
+            best.assured = assured.cloned().collect();
+        }
         Ok((!zones_serve).then_some(best))
+    }
+
+    /// What rows that it gives must still pass of `filters`, which are those that it was chosen for.
+    pub(super) fn beyond(&self, filters: &[Filter]) -> Vec<Filter> {
+        if self.assured.is_empty() {
+            return filters.to_vec();
+        }
+        let parts = filters.iter().flat_map(|filter| split_conjunction(filter.expr()));
+        let beyond = parts.filter(|part| !self.assured.contains(part));
+        beyond.map(|part| Filter::new(Arc::clone(part))).collect()
     }
 
     /// The rows.
@@ -90,6 +110,9 @@ struct Bounds {
     upper: Bound<ScalarValue>,
 }
 
+/// What is said of which columns of the table, by position.
+type Said = Vec<(usize, Bounds)>;
+
 /// What `filter` says of each column.
 fn bounds(filter: &Arc<dyn PhysicalExpr>, columns: &SchemaRef) -> Vec<Bounds> {
     let free = Bounds { values: None, lower: Bound::Unbounded, upper: Bound::Unbounded };
@@ -102,6 +125,9 @@ fn bounds(filter: &Arc<dyn PhysicalExpr>, columns: &SchemaRef) -> Vec<Bounds> {
     for part in split_conjunction(filter) {
         let Some((column, operator, value)) = comparison(part) else { continue };
         let Some(of) = bounds.get_mut(column.index()) else { continue };
+        if !is_of_type(value, columns.field(column.index()).data_type()) {
+            continue;
+        }
         let value = value.clone();
         match operator {
             Operator::Gt => of.lower = tighter(&of.lower, Bound::Excluded(value), ScalarValue::gt),
@@ -143,8 +169,12 @@ fn tighter(
     }
 }
 
-/// The ranges of a key that hold every row within `bounds`; `None` when they say nothing of it.
-fn ranges(version: &TableVersion, key: &KeyColumns, bounds: &[Bounds]) -> Result<Option<Vec<KeyRange>>> {
+/// The ranges of a key that hold every row within `bounds`, and what they say of which columns; `None` when they say nothing.
+fn ranges(
+    version: &TableVersion,
+    key: &KeyColumns,
+    bounds: &[Bounds],
+) -> Result<Option<(Vec<KeyRange>, Said)>> {
     let columns = &version.table.columns;
     let positions: Option<Vec<usize>> =
         key.columns.iter().map(|id| columns.iter().position(|column| column.id == *id)).collect();
@@ -175,7 +205,59 @@ fn ranges(version: &TableVersion, key: &KeyColumns, bounds: &[Bounds]) -> Result
     let ranges = prefixes.iter().flat_map(|prefix| {
         next.iter().map(|(lower, upper)| key.range(prefix, lower.as_ref(), upper.as_ref()))
     });
-    ranges.collect::<varve_types::Result<_>>().map(Some).map_err(into_datafusion)
+    let ranges = ranges.collect::<varve_types::Result<_>>().map_err(into_datafusion)?;
+    let said = positions[..said].iter().enumerate().map(|(at, position)| {
+        let Bounds { values, lower, upper } = bounds[*position].clone();
+        let values = values.filter(|_| at < used);
+        (*position, Bounds { values, lower, upper })
+    });
+    Ok(Some((ranges, said.collect())))
+}
+
+/// Whether rows with keys pass a part of the filters, where each of these columns is one of its values, or, if it has none,
+/// within its bounds. Floating point numbers compare otherwise than their keys do.
+fn is_assured(part: &Arc<dyn PhysicalExpr>, said: &Said, columns: &SchemaRef) -> bool {
+    let said_of = |column: &Column| {
+        let is_exact = !columns.field(column.index()).data_type().is_floating();
+        said.iter().find(|(position, _)| is_exact && *position == column.index()).map(|(_, bounds)| bounds)
+    };
+    if let Some((column, operator, value)) = comparison(part) {
+        let Some(Bounds { values, lower, upper }) = said_of(column) else { return false };
+        if let Some(values) = values {
+            return values.iter().all(|known| passes(known, operator, value));
+        }
+        let end = match operator {
+            Operator::Gt | Operator::GtEq => lower,
+            Operator::Lt | Operator::LtEq => upper,
+            _ => return false,
+        };
+        return match end {
+            Bound::Included(end) => passes(end, operator, value),
+            Bound::Excluded(end) => end == value || passes(end, operator, value),
+            Bound::Unbounded => false,
+        };
+    }
+    let Some(list) = part.downcast_ref::<InListExpr>().filter(|list| !list.negated()) else { return false };
+    let known =
+        list.expr().downcast_ref::<Column>().and_then(said_of).and_then(|bounds| bounds.values.as_ref());
+    let is_listed = |value: &ScalarValue| {
+        list.list().iter().any(|one| one.downcast_ref::<Literal>().is_some_and(|one| one.value() == value))
+    };
+    known.is_some_and(|values| values.iter().all(is_listed))
+}
+
+/// Whether `known operator value`; not when they cannot be compared.
+fn passes(known: &ScalarValue, operator: Operator, value: &ScalarValue) -> bool {
+    let Some(order) = known.partial_cmp(value) else { return false };
+    match operator {
+        Operator::Eq => order.is_eq(),
+        Operator::NotEq => order.is_ne(),
+        Operator::Gt => order.is_gt(),
+        Operator::GtEq => order.is_ge(),
+        Operator::Lt => order.is_lt(),
+        Operator::LtEq => order.is_le(),
+        _ => false,
+    }
 }
 
 /// From where to where the keys of a column lie.
@@ -218,10 +300,15 @@ fn arrays(values: &[ScalarValue], data_type: &DataType) -> Result<Option<Vec<Arr
 
 /// A value as a key has it; `None` when its type is not the column's. NaN is left out: keys tell one from another.
 fn array(value: &ScalarValue, data_type: &DataType) -> Result<Option<ArrayRef>> {
-    let value_type = value.data_type();
-    let is_same = &value_type == data_type || (value_type.is_string() && data_type.is_string());
-    if !is_same || data_type.is_nested() || (data_type.is_floating() && !floats::is_number(value)) {
+    if !is_of_type(value, data_type) || (data_type.is_floating() && !floats::is_number(value)) {
         return Ok(None);
     }
     value.cast_to(data_type)?.to_array_of_size(1).map(Some)
+}
+
+/// Whether a column of a key may have such values.
+fn is_of_type(value: &ScalarValue, data_type: &DataType) -> bool {
+    let value_type = value.data_type();
+    let is_same = &value_type == data_type || (value_type.is_string() && data_type.is_string());
+    is_same && !data_type.is_nested()
 }

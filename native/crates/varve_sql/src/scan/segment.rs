@@ -1,5 +1,6 @@
 //! Reading a segment: which columns, which rows, and what becomes of the arrays.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -56,8 +57,8 @@ pub(super) struct Needs {
 }
 
 impl Needs {
-    /// For the segment at this place in the table; `are_few` as for [`filters::split`].
-    pub(super) fn of(scan: &TableScan, at: usize, are_few: bool) -> Result<Self> {
+    /// For the segment at this place in the table; `are_found` when its rows are known by their positions, and few.
+    pub(super) fn of(scan: &TableScan, at: usize, are_found: bool) -> Result<Self> {
         let dtype = scan.version.segments[at].segment.file().dtype();
         let stored = |position: usize| {
             let name = scan.stored.field(position).name();
@@ -68,8 +69,12 @@ impl Needs {
             let value = scan.version.table.columns[position].missing_values(1).map_err(into_datafusion)?;
             ScalarValue::try_from_array(&value, 0)
         };
+        let filters = match scan.access.as_ref().filter(|_| are_found) {
+            Some(access) => Cow::Owned(access.beyond(&scan.filters)),
+            None => Cow::Borrowed(&scan.filters),
+        };
         let Split { native, residual, optional } =
-            filters::split(&scan.filters, are_few, &scan.stored, &scan.session, |column| {
+            filters::split(&filters, are_found, &scan.stored, &scan.session, |column| {
                 if stored(column.index()) {
                     return None;
                 }
