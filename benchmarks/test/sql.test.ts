@@ -211,7 +211,7 @@ describe('Varve as an engine of the suite', () => {
 
   it('loads Parquet, makes the indexes, and leaves the database compacted and closed', async () => {
     const asked: string[] = [];
-    const kind = varveKind(standIn(asked), 'varve', { g: ['id3', 'id1, id4'] });
+    const kind = varveKind(standIn(asked), 'varve', { indexes: { g: ['id3', 'id1, id4'] } });
     await kind.load('folder', [{ name: 'g', file: "/data/it's.parquet" }]);
     expect(asked).toEqual([
       'open {"threads":2,"allowedFolders":["/data"]}',
@@ -221,6 +221,14 @@ describe('Varve as an engine of the suite', () => {
       'compact',
       'close',
     ]);
+  });
+
+  it('loads rows in no order where zone maps shall not help', async () => {
+    const asked: string[] = [];
+    const kind = varveKind(standIn(asked), 'varve, neither', { shuffled: true });
+    await kind.load('folder', [{ name: 'g', file: '/data/g.parquet' }]);
+    expect(asked[1]).toBe("create table g as select * from '/data/g.parquet' order by random()");
+    expect(kind.store).not.toBe(varveKind(standIn(asked), 'varve').store);
   });
 
   it('takes in every batch of an answer, within the memory that it is given', async () => {

@@ -59,21 +59,30 @@ export async function varveKinds(): Promise<readonly SqlEngineKind[]> {
   return sql === undefined ? [] : [varveKind(sql, 'varve')];
 }
 
-/** @param indexes lists of columns, each with a secondary index, by table */
+/** What helps a scan of a table: zone maps alone if nothing is said. */
+interface Help {
+  /** Lists of columns, each with a secondary index, by table. */
+  readonly indexes?: Readonly<Record<string, readonly string[]>>;
+  /** Rows lie in an order in which zone maps rule nothing out. */
+  readonly shuffled?: boolean;
+}
+
 export function varveKind(
   sql: VarveSql,
   name: string,
-  indexes: Readonly<Record<string, readonly string[]>> = {},
+  { indexes = {}, shuffled = false }: Help = {},
 ): SqlEngineKind {
+  const order = shuffled ? ' order by random()' : '';
+  const apart = [...(shuffled ? ['shuffled'] : []), ...(Object.keys(indexes).length > 0 ? ['indexes'] : [])];
   return {
     name,
-    store: Object.keys(indexes).length === 0 ? 'varve' : 'varve, indexes',
+    store: ['varve', ...apart].join(', '),
     async load(folder, tables) {
       const allowedFolders = [...new Set(tables.map((table) => dirname(table.file)))];
       const database = await sql.open(folder, { threads: threadCount, allowedFolders });
       for (const table of tables) {
         const file = table.file.replaceAll("'", "''");
-        await finish(database.query(`create table ${table.name} as select * from '${file}'`));
+        await finish(database.query(`create table ${table.name} as select * from '${file}'${order}`));
         for (const [i, columns] of (indexes[table.name] ?? []).entries())
           await finish(database.query(`create index ${table.name}_${i + 1} on ${table.name} (${columns})`));
       }
