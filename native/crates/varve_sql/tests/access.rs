@@ -278,3 +278,66 @@ fn rows_of_every_type_are_fetched_as_they_are_read() {
     assert_eq!(rows("big"), rows("plain"));
     assert!(!rows("big").is_empty());
 }
+
+/// Rows that an index finds are read value by value, past the readers of whole columns, in ways of their own for what most
+/// columns are encoded in.
+#[test]
+fn single_values_are_read_as_whole_columns_are() {
+    let tables = Tables::open();
+    let types = ["TINYINT", "SMALLINT", "INT", "BIGINT"];
+    let unsigned = ["TINYINT UNSIGNED", "SMALLINT UNSIGNED", "INT UNSIGNED", "BIGINT UNSIGNED"];
+    let mut columns = vec![("k".to_owned(), "value * 7919 % 300007".to_owned())];
+    let mut add = |name: String, value: String| columns.push((name, value));
+    for (at, kind) in types.iter().chain(&unsigned).enumerate() {
+        let integer = |value: &str| format!("CAST({value} AS {kind})");
+        add(format!("small_{at}"), integer("value * 31 % 13"));
+        add(format!("from_{at}"), integer("100 + value * 31 % 21"));
+        add(format!("outlier_{at}"), integer("CASE WHEN value % 997 = 0 THEN 127 ELSE value % 3 END"));
+        add(format!("null_{at}"), integer("CASE WHEN value % 5 <> 0 THEN value % 100 END"));
+        add(format!("one_{at}"), integer("7"));
+    }
+    for (at, kind) in types.iter().enumerate() {
+        add(format!("below_{at}"), format!("CAST(value * 31 % 17 - 90 AS {kind})"));
+    }
+    for (name, value) in [
+        ("large", "value * 1000003 % 5000000029 - 2500000000"),
+        ("huge", "9223372036854775807 - value % 3000"),
+        ("ascending", "value"),
+        ("price", "(value * 31 % 10000) / 100.0"),
+        ("mostly_price", "CASE WHEN value % 101 = 0 THEN sqrt(value) ELSE (value * 31 % 10000) / 100.0 END"),
+        ("float", "sqrt(value)"),
+        ("real_price", "CAST((value * 31 % 1000) / 10.0 AS REAL)"),
+        ("special", "CASE value % 7 WHEN 0 THEN 'NaN'::DOUBLE WHEN 1 THEN -0.0 WHEN 2 THEN 0.0 ELSE 0.5 END"),
+        ("null_price", "CASE WHEN value % 3 <> 0 THEN value / 4.0 END"),
+        ("few", "'kind ' || (value * 31 % 50)"),
+        ("several", "'a longer text, of kind ' || (value * 31 % 2000)"),
+        ("many", "'text ' || value"),
+        ("null_text", "CASE WHEN value % 4 <> 0 THEN 'kind ' || (value % 9) END"),
+        ("day", "arrow_cast(value % 9000, 'Date32')"),
+        ("at", "to_timestamp(1700000000 + value * 60)"),
+        ("is_odd", "value % 2 = 1"),
+        ("amount", "CAST(value % 1000 AS DECIMAL(12, 2)) / 8"),
+        ("null_only", "CAST(NULL AS INT)"),
+    ] {
+        add(name.to_owned(), value.to_owned());
+    }
+    let select: Vec<String> = columns.iter().map(|(name, value)| format!("{value} AS {name}")).collect();
+    let select = format!("SELECT {} FROM generate_series(1, 300000)", select.join(", "));
+    tables.run(&format!("CREATE TABLE found AS {select}"));
+    tables.run(&format!("CREATE TABLE plain AS {select}"));
+    tables.run("CREATE INDEX by_k ON found (k)");
+    let some: Vec<String> = (0..200).map(|at| (at * 1499 % 300_007).to_string()).collect();
+    for condition in ["k = 7919", "k BETWEEN 5000 AND 5300", &format!("k IN ({})", some.join(", "))] {
+        let plan = tables.run(&format!("EXPLAIN SELECT * FROM found WHERE {condition}")).join("\n");
+        assert!(plan.contains("index=by_k"), "{plan}");
+        let rows = |table: &str| tables.run(&format!("SELECT * FROM {table} WHERE {condition}"));
+        let (found, plain) = (rows("found"), rows("plain"));
+        assert!(!plain.is_empty(), "{condition}");
+        assert_eq!(found, plain, "{condition}");
+        // Each column alone: the others' errors, if any, do not hide its own.
+        for (name, _) in &columns {
+            let rows = |table: &str| tables.run(&format!("SELECT k, {name} FROM {table} WHERE {condition}"));
+            assert_eq!(rows("found"), rows("plain"), "{name}: {condition}");
+        }
+    }
+}

@@ -19,6 +19,7 @@ use vortex::expr::{BoundExpression, get_item, root};
 use vortex::mask::Mask;
 
 use super::Segment;
+use super::single::Singles;
 use crate::error::from_vortex;
 
 /// So many rows of a chunk are read one by one; more are cut out together, which takes a decoder to be set up.
@@ -39,7 +40,12 @@ struct Column {
     dtype: DType,
     /// Where chunks begin, and the end of the last; ascending from 0.
     bounds: Vec<u64>,
-    chunks: Vec<OnceLock<ArrayRef>>,
+    chunks: Vec<OnceLock<Chunk>>,
+}
+
+struct Chunk {
+    array: ArrayRef,
+    singles: Option<Singles>,
 }
 
 impl Segment {
@@ -66,9 +72,9 @@ impl Segment {
         let mut context = self.store.session.create_execution_ctx();
         let allocator = BufferAllocatorRef::static_ref();
         let mut builder = builder_with_capacity_in(&column.dtype, positions.len(), allocator);
-        for (array, first, wanted) in &stretches {
+        for (chunk, first, wanted) in stretches {
             let places = wanted.iter().map(|position| (u64::from(*position) - first) as usize);
-            append(array, places, builder.as_mut(), &mut context)?;
+            append(chunk, places, builder.as_mut(), &mut context)?;
         }
         Ok(builder.finish())
     }
@@ -90,17 +96,18 @@ impl Segment {
         Ok(column)
     }
 
-    async fn chunk(&self, column: &Column, at: usize) -> VortexResult<ArrayRef> {
-        if let Some(array) = column.chunks[at].get() {
-            return Ok(array.clone());
+    async fn chunk<'c>(&self, column: &'c Column, at: usize) -> VortexResult<&'c Chunk> {
+        if let Some(chunk) = column.chunks[at].get() {
+            return Ok(chunk);
         }
         let range = column.bounds[at]..column.bounds[at + 1];
         let all = MaskFuture::new_true((range.end - range.start) as usize);
         let array = self.reader().projection_evaluation(&range, &column.expression, all)?.await?;
-        if column.chunks[at].set(array.clone()).is_ok() {
+        let singles = Singles::of(&array, &mut self.store.session.create_execution_ctx())?;
+        Ok(column.chunks[at].get_or_init(|| {
             self.chunks.count.fetch_add(1, Ordering::Relaxed);
-        }
-        Ok(array)
+            Chunk { array, singles }
+        }))
     }
 }
 
@@ -124,12 +131,17 @@ impl Column {
 
 /// Appends the values at `places`, which ascend.
 fn append(
-    array: &ArrayRef,
+    Chunk { array, singles }: &Chunk,
     places: impl ExactSizeIterator<Item = usize> + DoubleEndedIterator + Clone,
     builder: &mut dyn ArrayBuilder,
     context: &mut ExecutionCtx,
 ) -> VortexResult<()> {
     if places.len() <= SINGLE_ROWS_MAX {
+        if let Some(singles) = singles.as_ref().filter(|_| places.clone().all(|place| place < array.len()))
+            && singles.append(places.clone(), builder, context)?
+        {
+            return Ok(());
+        }
         let mut probe = array.repeated_probe();
         for place in places {
             builder.append_scalar(&probe.execute_scalar(place, context)?)?;

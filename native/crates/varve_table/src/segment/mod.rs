@@ -9,6 +9,7 @@ mod fetch;
 mod file;
 mod read;
 mod reader;
+mod single;
 mod source;
 mod store;
 mod write;
