@@ -326,6 +326,13 @@ fn single_values_are_read_as_whole_columns_are() {
     tables.run(&format!("CREATE TABLE found AS {select}"));
     tables.run(&format!("CREATE TABLE plain AS {select}"));
     tables.run("CREATE INDEX by_k ON found (k)");
+    let strict = ["k", "small_2", "from_3", "price", "few", "several", "many"];
+    let types = "k BIGINT NOT NULL, small_2 INT NOT NULL, from_3 BIGINT NOT NULL, price DOUBLE NOT NULL, \
+                 few VARCHAR NOT NULL, several VARCHAR NOT NULL, many VARCHAR NOT NULL";
+    tables.run(&format!("CREATE TABLE strict ({types})"));
+    let strict = strict.join(", ");
+    tables.run(&format!("INSERT INTO strict SELECT {strict} FROM plain"));
+    tables.run("CREATE INDEX by_strict_k ON strict (k)");
     let some: Vec<String> = (0..200).map(|at| (at * 1499 % 300_007).to_string()).collect();
     for condition in ["k = 7919", "k BETWEEN 5000 AND 5300", &format!("k IN ({})", some.join(", "))] {
         let plan = tables.run(&format!("EXPLAIN SELECT * FROM found WHERE {condition}")).join("\n");
@@ -334,6 +341,8 @@ fn single_values_are_read_as_whole_columns_are() {
         let (found, plain) = (rows("found"), rows("plain"));
         assert!(!plain.is_empty(), "{condition}");
         assert_eq!(found, plain, "{condition}");
+        let rows = |table: &str| tables.run(&format!("SELECT {strict} FROM {table} WHERE {condition}"));
+        assert_eq!(rows("strict"), rows("plain"), "NOT NULL: {condition}");
         // Each column alone: the others' errors, if any, do not hide its own.
         for (name, _) in &columns {
             let rows = |table: &str| tables.run(&format!("SELECT k, {name} FROM {table} WHERE {condition}"));

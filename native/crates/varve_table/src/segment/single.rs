@@ -99,7 +99,9 @@ impl Singles {
             Self::Coded(codes, Values::Kept(values)) => {
                 let mut probe = values.repeated_probe();
                 for place in places {
-                    builder.append_scalar(&probe.execute_scalar(codes.bits(place) as usize, context)?)?;
+                    let value = probe.execute_scalar(codes.bits(place) as usize, context)?;
+                    // They may be of a type that has no NULL.
+                    builder.append_scalar(&value.cast(builder.dtype())?)?;
                 }
                 Ok(true)
             }
