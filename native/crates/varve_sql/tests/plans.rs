@@ -253,7 +253,13 @@ fn what_changes_by_itself_is_not_kept() {
 fn kept_plans_keep_no_files() {
     let fixture = Fixture::new();
     fixture.run("CREATE TABLE t AS SELECT value AS a FROM generate_series(1, 300000)");
-    for sql in ["SELECT count(*) FROM t", "SELECT a FROM t WHERE a IN (SELECT max(a) FROM t)"] {
+    for sql in [
+        "SELECT count(*) FROM t",
+        "SELECT a FROM t WHERE a IN (SELECT max(a) FROM t)",
+        "SELECT a + 1 FROM t WHERE a < 9 AND a % 3 = 1",
+        "SELECT sum(s) FROM (SELECT a % 7 AS k, sum(a) AS s FROM t GROUP BY k)",
+        "SELECT sum(s) FROM (SELECT a, sum(a) AS s FROM t GROUP BY a)",
+    ] {
         fixture.check(sql, Vec::new());
     }
     fixture.check("SELECT count(*) FROM t WHERE a > $1", vec![Param::Int(7)]);

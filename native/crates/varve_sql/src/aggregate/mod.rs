@@ -17,5 +17,4 @@ mod tasks;
 mod values;
 
 pub(crate) use exec::GroupByPlaceExec;
-pub(crate) use phases::GroupPhasesExec;
 pub(crate) use rule::{by_place, in_both_phases};
