@@ -12,6 +12,7 @@ mod insert;
 mod merge;
 pub(crate) mod names;
 pub(crate) mod parse;
+mod quotes;
 mod repeated;
 mod returning;
 mod rows;

@@ -1,6 +1,8 @@
 //! SQL text to statements, within limits: what is too long or too deep is refused before anything recurses over it.
 
-use datafusion::sql::sqlparser::ast::{Expr, Value, VisitMut, VisitorMut};
+use datafusion::sql::sqlparser::ast::{
+    Expr, UnaryOperator, Value, ValueWithSpan, VisitMut, VisitorMut,
+};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
@@ -8,7 +10,7 @@ use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 use std::ops::ControlFlow;
 use varve_types::{ErrorCode, Result, VarveError};
 
-use super::{Parsed, copy};
+use super::{Parsed, copy, quotes};
 
 /// Bytes of one SQL text.
 const TEXT_BYTES_MAX: usize = 4 << 20;
@@ -23,8 +25,8 @@ const RECURSION_MAX: usize = 300;
 pub(crate) fn all(sql: &str) -> Result<Vec<Parsed>> {
     let mut statements = divided(&mut parser(sql)?).map_err(syntax)?;
     for statement in &mut statements {
-        let numbered = statement.visit(&mut Numbering { next: 1 });
-        debug_assert!(numbered.is_continue(), "numbering goes through the whole statement");
+        let settled = statement.visit(&mut Settling { next: 1 });
+        debug_assert!(settled.is_continue(), "it goes through the whole statement");
         super::repeated::rename(statement);
     }
     Ok(statements)
@@ -70,10 +72,11 @@ fn parser(sql: &str) -> Result<Parser<'static>> {
     if sql.len() > TEXT_BYTES_MAX {
         return Err(limit(format!("the SQL text has {} bytes, the limit is {TEXT_BYTES_MAX}", sql.len())));
     }
-    let tokens = Tokenizer::new(&GenericDialect {}, sql)
+    let mut tokens = Tokenizer::new(&GenericDialect {}, sql)
         .tokenize_with_location()
         .map_err(|error| syntax(ParserError::TokenizerError(error.to_string())))?;
     check_nesting(&tokens)?;
+    quotes::settle(&mut tokens)?;
     Ok(Parser::new(&GenericDialect {}).with_recursion_limit(RECURSION_MAX).with_tokens_with_locations(tokens))
 }
 
@@ -131,7 +134,7 @@ fn limit(message: String) -> VarveError {
     VarveError::new(ErrorCode::SqlLimit, message, "divide the statement, or use IN (...) and parameters")
 }
 
-fn syntax(error: ParserError) -> VarveError {
+pub(super) fn syntax(error: ParserError) -> VarveError {
     match error {
         ParserError::RecursionLimitExceeded => {
             limit(format!("the statement is nested more than {RECURSION_MAX} deep"))
@@ -142,23 +145,31 @@ fn syntax(error: ParserError) -> VarveError {
     }
 }
 
-/// `?` becomes `$1`, `$2`, in the order of the text.
-struct Numbering {
+/// `?` becomes `$1`, `$2`, in the order of the text; and `- -a` becomes `-(-a)`, for the parser's library writes the former
+/// as a comment, and what is written may be read again.
+struct Settling {
     next: usize,
 }
 
-impl VisitorMut for Numbering {
+impl VisitorMut for Settling {
     type Break = ();
 
-    fn pre_visit_value(
-        &mut self,
-        value: &mut datafusion::sql::sqlparser::ast::ValueWithSpan,
-    ) -> ControlFlow<()> {
+    fn pre_visit_value(&mut self, value: &mut ValueWithSpan) -> ControlFlow<()> {
         if let Value::Placeholder(name) = &mut value.value
             && name == "?"
         {
             *name = format!("${}", self.next);
             self.next += 1;
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Expr::UnaryOp { op: UnaryOperator::Minus, expr: negated } = expr
+            && matches!(negated.as_ref(), Expr::UnaryOp { op: UnaryOperator::Minus, .. })
+        {
+            let inner = std::mem::replace(negated.as_mut(), Expr::value(Value::Null));
+            **negated = Expr::Nested(Box::new(inner));
         }
         ControlFlow::Continue(())
     }
