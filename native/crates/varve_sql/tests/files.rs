@@ -4,6 +4,8 @@
 mod confinement;
 #[path = "files/copying.rs"]
 mod copying;
+#[path = "files/external.rs"]
+mod external;
 #[path = "files/fixture.rs"]
 mod fixture;
 #[path = "files/hostile.rs"]

@@ -87,11 +87,16 @@ impl Files {
     }
 
     /// The same for a planner, which cannot wait: the thread stops being one of the runtime's meanwhile.
-    fn table_now(&self, name: &str, options: Option<&ReadOptions>) -> Result<Arc<dyn TableProvider>> {
+    fn table_now(
+        &self,
+        name: &str,
+        options: Option<&ReadOptions>,
+        schema: Option<SchemaRef>,
+    ) -> Result<Arc<dyn TableProvider>> {
         let paths = path::expand(&self.confinement, name)?;
         let told = options.cloned().or_else(|| ReadOptions::of_name(&paths[0]));
         let options = told.ok_or_else(|| unknown_format(name))?;
-        tokio::task::block_in_place(|| self.handle.block_on(self.table(&paths, &options, None)))
+        tokio::task::block_in_place(|| self.handle.block_on(self.table(&paths, &options, schema)))
     }
 
     /// The URL of a file that is there and may be read.

@@ -82,7 +82,7 @@ impl ReadOptions {
         }
     }
 
-    /// Sets one by the name that a statement gives it.
+    /// Sets one by the name that a statement gives it: DuckDB's, or DataFusion's without `format.`.
     ///
     /// # Errors
     /// `SQL_UNSUPPORTED` for a name that the format does not have, `SQL_VALUE` for a value that does not fit it.
@@ -97,13 +97,15 @@ impl ReadOptions {
                     other => compression(other).ok_or_else(|| unfit(&name, value))?,
                 };
             }
-            ("header", Format::Csv) => self.header = truth(&name, value)?,
+            ("header" | "has_header", Format::Csv) => self.header = truth(&name, value)?,
             ("delim" | "delimiter" | "sep", Format::Csv) => self.delimiter = letter(&name, value)?,
             ("quote", Format::Csv) => self.quote = letter(&name, value)?,
             ("escape", Format::Csv) => self.escape = Some(letter(&name, value)?),
             ("comment", Format::Csv) => self.comment = Some(letter(&name, value)?),
             ("parallel", Format::Csv) => self.parallel = truth(&name, value)?,
-            ("sample_size", Format::Csv | Format::Json) => {
+            ("newlines_in_values", Format::Csv) => self.parallel = !truth(&name, value)?,
+            ("newline_delimited", Format::Json) => self.is_array = !truth(&name, value)?,
+            ("sample_size" | "schema_infer_max_rec", Format::Csv | Format::Json) => {
                 let rows = number(&name, value)?;
                 self.sample_rows = if rows < 0 { usize::MAX } else { (rows as usize).max(1) };
             }
@@ -147,26 +149,22 @@ pub(crate) fn text(name: &str, value: &Expr) -> Result<String> {
     }
 }
 
-/// A truth value, also as 0 and 1.
+/// A truth value, also as 0 and 1, and as a word or text.
 pub(crate) fn truth(name: &str, value: &Expr) -> Result<bool> {
-    let Expr::Value(given) = value else {
-        return match text(name, value)?.to_ascii_lowercase().as_str() {
-            "on" | "true" => Ok(true),
-            "off" | "false" => Ok(false),
-            _ => Err(unfit(name, value)),
-        };
-    };
-    match &given.value {
-        Value::Boolean(truth) => Ok(*truth),
-        Value::Number(number, _) if number == "1" => Ok(true),
-        Value::Number(number, _) if number == "0" => Ok(false),
+    match plain(value).to_ascii_lowercase().as_str() {
+        "true" | "on" | "1" => Ok(true),
+        "false" | "off" | "0" => Ok(false),
         _ => Err(unfit(name, value)),
     }
 }
 
 fn number(name: &str, value: &Expr) -> Result<i64> {
-    let shown = value.to_string();
-    shown.parse().map_err(|_| unfit(name, value))
+    plain(value).parse().map_err(|_| unfit(name, value))
+}
+
+/// A text without its quotes, and everything else as it is written.
+fn plain(value: &Expr) -> String {
+    text("", value).unwrap_or_else(|_| value.to_string())
 }
 
 /// One byte.

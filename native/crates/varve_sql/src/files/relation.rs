@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
-use datafusion::common::{Result, TableReference};
+use datafusion::common::{DFSchema, Result, TableReference};
 use datafusion::datasource::provider_as_source;
-use datafusion::logical_expr::LogicalPlanBuilder;
 use datafusion::logical_expr::planner::{
     PlannedRelation, RelationPlanner, RelationPlannerContext, RelationPlanning,
 };
+use datafusion::logical_expr::{ExprSchemable, LogicalPlanBuilder};
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Expr, FunctionArg, FunctionArgExpr, ObjectName, TableFactor, TableFunctionArgs,
 };
@@ -16,7 +17,8 @@ use varve_types::{ErrorCode, VarveError};
 
 use super::Files;
 use super::options::{Format, ReadOptions, text};
-use crate::error::into_datafusion;
+use crate::error::{from_datafusion, into_datafusion};
+use crate::statement::{names, parse};
 
 /// Plans files that stand in the place of tables.
 #[derive(Debug)]
@@ -34,15 +36,15 @@ impl RelationPlanner for FileRelations {
     fn plan_relation(
         &self,
         relation: TableFactor,
-        _context: &mut dyn RelationPlannerContext,
+        context: &mut dyn RelationPlannerContext,
     ) -> Result<RelationPlanning> {
         let TableFactor::Table { name, args, alias, .. } = &relation else {
             return Ok(RelationPlanning::Original(Box::new(relation)));
         };
         let found = match args {
-            None => quoted(name).map(|path| (stem(path), self.files.table_now(path, None))),
+            None => quoted(name).map(|path| (stem(path), self.files.table_now(path, None, None))),
             Some(args) => reader(name).map(|(function, options)| {
-                let table = self.function(&function, options, args);
+                let table = self.function((&function, options), args, context);
                 (function, table)
             }),
         };
@@ -57,9 +59,9 @@ impl RelationPlanner for FileRelations {
 impl FileRelations {
     fn function(
         &self,
-        function: &str,
-        mut options: ReadOptions,
+        (function, mut options): (&str, ReadOptions),
         args: &TableFunctionArgs,
+        context: &mut dyn RelationPlannerContext,
     ) -> varve_types::Result<Arc<dyn TableProvider>> {
         let mut args = args.args.iter();
         let path = match args.next() {
@@ -73,15 +75,39 @@ impl FileRelations {
         if let Some(told) = ReadOptions::of_name(path.as_ref()).filter(|told| told.format == options.format) {
             options = told;
         }
+        let mut schema = None;
         for arg in args {
             let (name, value) = named(arg).ok_or_else(|| {
                 let message = format!("{function} wants options as NAME = VALUE, not {arg}");
                 VarveError::new(ErrorCode::SqlSyntax, message, "as in read_csv('x.csv', header = false)")
             })?;
-            options.set(&name, &value)?;
+            match name.as_str() {
+                "columns" if options.format != Format::Arrow => schema = Some(columns(&value, context)?),
+                _ => options.set(&name, &value)?,
+            }
         }
-        self.files.table_now(&path, Some(&options))
+        self.files.table_now(&path, Some(&options), schema)
     }
+}
+
+/// What `columns = {'name': 'type', ...}` says that a file holds: CSV by place, others by name.
+fn columns(value: &Expr, context: &mut dyn RelationPlannerContext) -> varve_types::Result<SchemaRef> {
+    let Expr::Dictionary(columns) = value else {
+        let message = format!("columns are not {value}");
+        return Err(VarveError::new(
+            ErrorCode::SqlValue,
+            message,
+            "as in columns = {'a': 'INT', 'b': 'TEXT'}",
+        ));
+    };
+    let columns = columns.iter().map(|column| {
+        let (data_type, nullable) = parse::column_type(&text("columns", &column.value)?)?;
+        let none = parse::expression(&format!("CAST(NULL AS {data_type})"))?;
+        let none = context.sql_to_expr(none, &DFSchema::empty()).map_err(from_datafusion)?;
+        let data_type = none.get_type(&DFSchema::empty()).map_err(from_datafusion)?;
+        Ok(Field::new(names::ident(&column.key), data_type, nullable))
+    });
+    Ok(Arc::new(Schema::new(columns.collect::<varve_types::Result<Vec<_>>>()?)))
 }
 
 /// The text of a name in single quotes, which no table has.

@@ -17,7 +17,7 @@ use varve_table::{
 use varve_types::{ErrorCode, Result, VarveError};
 
 use super::names::{self, Name};
-use super::{parse, rows, unique};
+use super::{external, parse, rows, unique};
 use crate::catalogue::schemas;
 use crate::error::{exists, from_datafusion, unknown, unsupported};
 use crate::output::Output;
@@ -37,7 +37,7 @@ pub(super) async fn create_table(
     create: CreateTable,
 ) -> Result<Output> {
     if create.temporary || create.external || create.like.is_some() {
-        return Err(unsupported("TEMPORARY and EXTERNAL tables and LIKE are not there"));
+        return Err(unsupported("TEMPORARY tables and LIKE are not there"));
     }
     let Name { schema, name } = names::object(&create.name)?;
     let version = transaction.snapshot();
@@ -430,9 +430,17 @@ fn checks_name(table: &Table, name: &str) -> Result<bool> {
 pub(super) fn drop_table(transaction: &mut Transaction, name: &ObjectName, dropping: Dropping) -> Result<()> {
     match names::table(&transaction.snapshot(), name) {
         Ok(found) => transaction.drop_table(found.table.id),
+        Err(error) if error.code() == ErrorCode::SqlUnsupported && is_external(transaction, name)? => {
+            drop_view(transaction, name, dropping)
+        }
         Err(error) if dropping.if_exists && error.code() == ErrorCode::SqlName => Ok(()),
         Err(error) => Err(error),
     }
+}
+
+fn is_external(transaction: &Transaction, name: &ObjectName) -> Result<bool> {
+    let Name { schema, name } = names::object(name)?;
+    Ok(transaction.snapshot().view(&schema, &name).is_some_and(external::is_external))
 }
 
 pub(super) fn drop_view(transaction: &mut Transaction, name: &ObjectName, dropping: Dropping) -> Result<()> {

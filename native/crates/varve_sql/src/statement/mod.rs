@@ -8,6 +8,7 @@ pub(crate) mod control;
 mod copy;
 mod define;
 mod delete;
+mod external;
 mod insert;
 mod merge;
 pub(crate) mod names;

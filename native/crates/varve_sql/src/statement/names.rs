@@ -17,7 +17,7 @@ pub(crate) struct Name {
 }
 
 /// Names without quotes are in lower case.
-pub(super) fn ident(ident: &Ident) -> String {
+pub(crate) fn ident(ident: &Ident) -> String {
     if ident.quote_style.is_some() { ident.value.clone() } else { ident.value.to_lowercase() }
 }
 

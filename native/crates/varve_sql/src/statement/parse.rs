@@ -1,7 +1,7 @@
 //! SQL text to statements, within limits: what is too long or too deep is refused before anything recurses over it.
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, UnaryOperator, Value, ValueWithSpan, VisitMut, VisitorMut,
+    DataType, Expr, UnaryOperator, Value, ValueWithSpan, VisitMut, VisitorMut,
 };
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
@@ -10,7 +10,7 @@ use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 use std::ops::ControlFlow;
 use varve_types::{ErrorCode, Result, VarveError};
 
-use super::{Parsed, copy, quotes};
+use super::{Parsed, copy, external, quotes};
 
 /// Bytes of one SQL text.
 const TEXT_BYTES_MAX: usize = 4 << 20;
@@ -19,7 +19,7 @@ const BRACKETS_MAX: usize = 100;
 /// Operators and set operations between two commas or brackets: each may nest the tree by one more level.
 const CHAIN_MAX: usize = 1_000;
 /// Levels that the parser goes down.
-const RECURSION_MAX: usize = 300;
+pub(super) const RECURSION_MAX: usize = 300;
 
 /// All statements of a text.
 pub(crate) fn all(sql: &str) -> Result<Vec<Parsed>> {
@@ -32,7 +32,7 @@ pub(crate) fn all(sql: &str) -> Result<Vec<Parsed>> {
     Ok(statements)
 }
 
-/// Statements between semicolons. COPY has options here that the parser does not know.
+/// Statements between semicolons. The parser does not know external tables, nor COPY with the options that it has here.
 fn divided(parser: &mut Parser<'_>) -> Result<Vec<Parsed>, ParserError> {
     let mut statements = Vec::new();
     loop {
@@ -48,6 +48,8 @@ fn divided(parser: &mut Parser<'_>) -> Result<Vec<Parsed>, ParserError> {
         }
         statements.push(if parser.parse_keyword(Keyword::COPY) {
             copy::parse(parser)?
+        } else if external::is_next(parser) {
+            external::parse(parser)?
         } else {
             parser.parse_statement()?
         });
@@ -66,6 +68,15 @@ pub(crate) fn one(sql: &str) -> Result<Parsed> {
 /// An expression.
 pub(crate) fn expression(sql: &str) -> Result<Expr> {
     parser(sql)?.parse_expr().map_err(syntax)
+}
+
+/// The type of a column as CREATE TABLE writes it, and whether it may be NULL.
+pub(crate) fn column_type(sql: &str) -> Result<(DataType, bool)> {
+    let mut parser = parser(sql)?;
+    let data_type = parser.parse_data_type().map_err(syntax)?;
+    let nullable = !parser.parse_keywords(&[Keyword::NOT, Keyword::NULL]);
+    parser.expect_token(&Token::EOF).map_err(syntax)?;
+    Ok((data_type, nullable))
 }
 
 fn parser(sql: &str) -> Result<Parser<'static>> {

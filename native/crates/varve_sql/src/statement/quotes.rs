@@ -5,6 +5,7 @@
 //! be written, and what stands behind the backslash would become SQL. Such texts become `E'...'`, which it writes
 //! faithfully; names and literals of other kinds that hold such quotes are refused.
 
+use datafusion::sql::sqlparser::ast::Value;
 use datafusion::sql::sqlparser::parser::ParserError;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 use varve_types::{ErrorCode, Result, VarveError};
@@ -44,6 +45,13 @@ pub(super) fn settle(tokens: &mut [TokenWithSpan]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// A text as SQL that means exactly it.
+pub(super) fn written(text: &str) -> String {
+    let is_miswritten = is_miswritten(text, '\'');
+    let literal = if is_miswritten { Value::EscapedStringLiteral } else { Value::SingleQuotedString };
+    literal(text.to_owned()).to_string()
 }
 
 /// Whether `text` between `quote`s is written otherwise than it was read.

@@ -1,7 +1,7 @@
 //! COPY as text.
 //!
-//! The parser's own COPY is PostgreSQL's. Here options may have DuckDB's names too, and stand in the tree under those that
-//! the parser has for them: overwriting and compression are Redshift's.
+//! The parser's own COPY is PostgreSQL's. Here options may have the names and places that DuckDB and DataFusion have for
+//! them, and stand in the tree under those of the parser: overwriting and compression are Redshift's.
 
 use datafusion::sql::sqlparser::ast::{
     CopyLegacyOption, CopyOption, CopySource, CopyTarget, Ident, Statement,
@@ -38,7 +38,10 @@ pub(crate) fn parse(parser: &mut Parser<'_>) -> Result<Statement, ParserError> {
         CopyTarget::File { filename: parser.parse_literal_string()? }
     };
     let (mut options, mut legacy_options) = (Vec::new(), Vec::new());
-    let _optional = parser.parse_keyword(Keyword::WITH);
+    if parser.parse_keywords(&[Keyword::STORED, Keyword::AS]) {
+        options.push(CopyOption::Format(Ident::new(word(parser)?)));
+    }
+    let _optional = parser.parse_one_of_keywords(&[Keyword::WITH, Keyword::OPTIONS]);
     if parser.consume_token(&Token::LParen) {
         for given in parser.parse_comma_separated(option)? {
             match given {
@@ -62,14 +65,17 @@ enum Given {
 }
 
 fn option(parser: &mut Parser<'_>) -> Result<Given, ParserError> {
-    let name = parser.parse_identifier()?.value.to_ascii_lowercase();
-    Ok(Given::Plain(match name.as_str() {
+    let mut name = parser.parse_identifier()?.value.to_ascii_lowercase();
+    if name == "format" && parser.consume_token(&Token::Period) {
+        name = parser.parse_identifier()?.value.to_ascii_lowercase();
+    }
+    Ok(Given::Plain(match name.strip_prefix("format.").unwrap_or(&name) {
         "format" => CopyOption::Format(Ident::new(word(parser)?)),
-        "header" => CopyOption::Header(truth(parser)?),
+        "header" | "has_header" => CopyOption::Header(truth(parser)?),
         "delimiter" | "delim" | "sep" => CopyOption::Delimiter(letter(parser)?),
         "quote" => CopyOption::Quote(letter(parser)?),
         "escape" => CopyOption::Escape(letter(parser)?),
-        "null" | "nullstr" => CopyOption::Null(parser.parse_literal_string()?),
+        "null" | "nullstr" | "null_value" => CopyOption::Null(parser.parse_literal_string()?),
         "overwrite" | "overwrite_or_ignore" | "allowoverwrite" => {
             let overwrites = truth(parser)?;
             return Ok(if overwrites {

@@ -1,0 +1,129 @@
+//! CREATE EXTERNAL TABLE: a view of files, kept in the database under a name.
+//!
+//! DataFusion's parser reads the statement; what comes of it is `CREATE VIEW name AS SELECT * FROM read_csv('...', ...)`,
+//! so that files are found, confined and read in one way however a statement names them.
+
+use datafusion::common::DataFusionError;
+use datafusion::sql::parser::{CreateExternalTable, DFParserBuilder, Statement as Extended};
+use datafusion::sql::sqlparser::ast::{ColumnDef, ColumnOption, Statement, Value};
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::parser::{Parser, ParserError};
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
+use varve_table::View;
+
+use super::{names, quotes};
+use crate::files::options::Format;
+
+/// How the query of each such view begins.
+const READS: &str = "SELECT * FROM read_";
+
+/// Whether the statement that comes next is one.
+pub(super) fn is_next(parser: &Parser<'_>) -> bool {
+    let word = |at: usize| match &parser.peek_nth_token_ref(at).token {
+        Token::Word(word) => Some(word.keyword),
+        _ => None,
+    };
+    if word(0) != Some(Keyword::CREATE) {
+        return false;
+    }
+    let replaces = word(1) == Some(Keyword::OR) && word(2) == Some(Keyword::REPLACE);
+    let at = if replaces { 3 } else { 1 };
+    let is_unbounded = word(at) == Some(Keyword::UNBOUNDED);
+    word(at + usize::from(is_unbounded)) == Some(Keyword::EXTERNAL)
+}
+
+/// The statement that comes next, as the view that it makes.
+pub(super) fn parse(parser: &mut Parser<'_>) -> Result<Statement, ParserError> {
+    let mut tokens: Vec<TokenWithSpan> = Vec::new();
+    while !matches!(parser.peek_token_ref().token, Token::EOF | Token::SemiColon) {
+        tokens.push(parser.next_token());
+    }
+    let parsed = DFParserBuilder::new(tokens)
+        .with_recursion_limit(super::parse::RECURSION_MAX)
+        .build()
+        .and_then(|mut parser| parser.parse_statement());
+    match parsed {
+        Ok(Extended::CreateExternalTable(create)) => {
+            let sql = view(&create)?;
+            Parser::new(&GenericDialect {}).try_with_sql(&sql)?.parse_statement()
+        }
+        Ok(other) => refuse(format!("expected CREATE EXTERNAL TABLE, found: {other}")),
+        Err(error) => Err(syntax(error)),
+    }
+}
+
+/// Whether CREATE EXTERNAL TABLE may have made the view, so that DROP TABLE may remove it.
+pub(super) fn is_external(view: &View) -> bool {
+    view.sql.starts_with(READS)
+}
+
+/// The text that makes the view. The order that WITH ORDER promises changes no answer and is not used.
+fn view(create: &CreateExternalTable) -> Result<String, ParserError> {
+    let refused = [
+        (create.unbounded, "UNBOUNDED"),
+        (create.temporary, "TEMPORARY"),
+        (!create.table_partition_cols.is_empty(), "PARTITIONED BY"),
+        (!create.constraints.is_empty(), "a constraint"),
+    ];
+    if let Some((_, what)) = refused.iter().find(|(is_there, _)| *is_there) {
+        return refuse(format!("an external table has no {what} here"));
+    }
+    let [location] = create.locations.as_slice() else {
+        return refuse("an external table has one LOCATION here; it may be a pattern, as 'folder/*.csv'");
+    };
+    let kind = create.file_type.to_ascii_lowercase();
+    if Format::named(&kind).is_none() {
+        return refuse(format!("an external table is STORED AS PARQUET, CSV, JSON or ARROW, not {kind}"));
+    }
+    // A folder stands for the files of that format in it and below it, as in DataFusion.
+    let path = if location.ends_with('/') { format!("{location}**/*.{kind}") } else { location.clone() };
+    let mut args = vec![quotes::written(&path)];
+    for (name, value) in &create.options {
+        let name = name.to_ascii_lowercase();
+        let name = name.strip_prefix("format.").unwrap_or(&name);
+        let value = match value {
+            Value::SingleQuotedString(text)
+            | Value::DoubleQuotedString(text)
+            | Value::EscapedStringLiteral(text) => quotes::written(text),
+            other => other.to_string(),
+        };
+        args.push(format!("{} = {value}", names::quoted(name)));
+    }
+    if !create.columns.is_empty() {
+        let columns = create.columns.iter().map(column).collect::<Result<Vec<_>, _>>()?;
+        args.push(format!("columns = {{{}}}", columns.join(", ")));
+    }
+    Ok(format!(
+        "CREATE {}VIEW {}{} AS {READS}{kind}({})",
+        if create.or_replace { "OR REPLACE " } else { "" },
+        if create.if_not_exists { "IF NOT EXISTS " } else { "" },
+        create.name,
+        args.join(", ")
+    ))
+}
+
+/// `"name": 'type'`.
+fn column(column: &ColumnDef) -> Result<String, ParserError> {
+    let mut kind = column.data_type.to_string();
+    for option in &column.options {
+        match option.option {
+            ColumnOption::Null => {}
+            ColumnOption::NotNull => kind += " NOT NULL",
+            _ => return refuse(format!("a column of an external table has no {option} here")),
+        }
+    }
+    Ok(format!("{}: {}", names::quoted(&names::ident(&column.name)), quotes::written(&kind)))
+}
+
+fn syntax(error: DataFusionError) -> ParserError {
+    match error {
+        DataFusionError::SQL(error, _) => *error,
+        DataFusionError::Diagnostic(_, error) => syntax(*error),
+        other => ParserError::ParserError(other.to_string()),
+    }
+}
+
+fn refuse<T>(message: impl Into<String>) -> Result<T, ParserError> {
+    Err(ParserError::ParserError(message.into()))
+}
