@@ -25,6 +25,7 @@ use crate::percentile::percentile_cont;
 use crate::plans::Plans;
 use crate::rules;
 use crate::session::Session;
+use crate::statement::prepared::PreparedStatements;
 use crate::system::{self, TableAdaptation};
 use crate::types::VarveTypes;
 
@@ -84,6 +85,7 @@ pub(crate) struct Inner {
     spilling: Arc<SessionState>,
     files: Arc<Files>,
     plans: Plans,
+    prepared: PreparedStatements,
     learned: Arc<Learned>,
     closing: Closing,
     threads: Threads,
@@ -118,6 +120,7 @@ impl Engine {
             spilling,
             files,
             plans,
+            prepared: PreparedStatements::default(),
             learned,
             closing,
             threads: running,
@@ -205,6 +208,10 @@ impl Engine {
 
     pub(crate) fn plans(&self) -> &Plans {
         &self.inner.plans
+    }
+
+    pub(crate) fn prepared(&self) -> &PreparedStatements {
+        &self.inner.prepared
     }
 
     /// What finished queries taught.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::sql::sqlparser::ast::Statement;
+use futures::future::BoxFuture;
 use futures::{Stream, StreamExt};
 use tokio::sync::Mutex;
 use varve_table::{Savepoint, Transaction, Version};
@@ -276,6 +277,9 @@ impl Session {
     }
 
     async fn run_one(&self, statement: statement::Parsed, params: &Params) -> Result<Output> {
+        if statement::prepared::is_about_prepared(&statement) {
+            return self.run_prepared(statement, params).await;
+        }
         let mut open = self.open.lock().await;
         undo_unfinished(&mut open);
         if statement::control::is_control(&statement) {
@@ -315,6 +319,30 @@ impl Session {
                 Ok(answer)
             }
         }
+    }
+
+    /// PREPARE, EXECUTE and DEALLOCATE. In a box, because what EXECUTE runs is a statement again.
+    fn run_prepared<'s>(
+        &'s self,
+        statement: statement::Parsed,
+        params: &'s Params,
+    ) -> BoxFuture<'s, Result<Output>> {
+        Box::pin(async move {
+            let prepared = self.engine.prepared();
+            match statement {
+                Statement::Prepare { name, data_types, statement } => {
+                    prepared.prepare(&name, data_types, &statement)?;
+                }
+                Statement::Deallocate { name, .. } => prepared.deallocate(&name)?,
+                execute => {
+                    let run = Run { engine: &self.engine, params };
+                    let version = self.version().await;
+                    let (sql, params) = statement::prepared::executed(&run, version, execute).await?;
+                    return self.run(&sql, &params).await;
+                }
+            }
+            Ok(Output::done(None))
+        })
     }
 
     /// What this session sees, unless definitions in it may still be undone.

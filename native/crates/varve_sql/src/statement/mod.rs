@@ -13,6 +13,7 @@ mod insert;
 mod merge;
 pub(crate) mod names;
 pub(crate) mod parse;
+pub(crate) mod prepared;
 mod quotes;
 mod repeated;
 mod returning;
