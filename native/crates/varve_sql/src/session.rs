@@ -300,12 +300,12 @@ impl Session {
                 "run it without the snapshot",
             ));
         }
-        if let statement::Parsed::Vacuum(vacuum) = statement {
+        let run = Run { engine: &self.engine, params };
+        if statement::is_upkeep(&statement) {
             let in_transaction = open.is_some();
             drop(open);
-            return statement::vacuum::run(self.engine.database()?, in_transaction, vacuum).await;
+            return statement::keep_up(&run, in_transaction, statement).await;
         }
-        let run = Run { engine: &self.engine, params };
         match open.as_mut() {
             Some(_) => {
                 changing(&mut open, async |transaction| statement::apply(&run, transaction, statement).await)

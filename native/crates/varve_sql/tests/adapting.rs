@@ -118,6 +118,12 @@ fn an_adapted_table_answers_as_before_and_reads_less() {
     fixture.run("DELETE FROM t WHERE f > 75000");
     fixture.run("UPDATE t SET f = 0 WHERE r < 1000");
     assert_eq!(fixture.run("SELECT count(*) FROM t"), [(ROWS / 2).to_string()]);
+    fixture.run("CALL varve.undo_adaptation('main.t', 1)");
+    assert_eq!(fixture.run("SELECT state FROM varve.adaptations"), ["undone"]);
+    assert_eq!(fixture.run("SELECT count(*) FROM t"), [(ROWS / 2).to_string()]);
+    observe();
+    assert!(fixture.run("CALL varve.adapt()").is_empty());
+    assert_eq!(fixture.run("SELECT count(*) FROM varve.adaptations WHERE state = 'trial'"), ["0"]);
 }
 
 #[test]

@@ -2,8 +2,10 @@
 
 mod analyze;
 mod append;
+mod call;
 mod changes;
 mod conflict;
+mod constants;
 pub(crate) mod control;
 mod copy;
 mod define;
@@ -21,7 +23,7 @@ mod rows;
 mod target;
 mod unique;
 mod update;
-pub(crate) mod vacuum;
+mod vacuum;
 
 use std::sync::Arc;
 
@@ -30,7 +32,7 @@ use datafusion::sql::sqlparser::ast::{ObjectType, Statement};
 pub(crate) use insert::InsertRows;
 pub(crate) use returning::returned;
 use varve_table::{Transaction, Version};
-use varve_types::Result;
+use varve_types::{ErrorCode, Result, VarveError};
 
 use crate::error::{from_datafusion, unsupported};
 use crate::explain;
@@ -65,6 +67,27 @@ pub(crate) async fn answer(run: &Run<'_>, version: Arc<Version>, statement: Pars
             let plan = planner.plan(other).map_err(from_datafusion)?;
             run.stream(&planner, plan).await
         }
+    }
+}
+
+/// Whether a statement is upkeep of the database, which is no part of a transaction.
+pub(crate) fn is_upkeep(statement: &Parsed) -> bool {
+    matches!(statement, Statement::Vacuum(_) | Statement::Call(_))
+}
+
+/// Runs such a statement.
+///
+/// # Errors
+/// `TRANSACTION_STATE` in a transaction, and its own.
+pub(crate) async fn keep_up(run: &Run<'_>, in_transaction: bool, statement: Parsed) -> Result<Output> {
+    if in_transaction {
+        let message = format!("{statement} cannot run in a transaction");
+        return Err(VarveError::new(ErrorCode::TransactionState, message, "COMMIT or ROLLBACK first"));
+    }
+    match statement {
+        Statement::Vacuum(vacuum) => vacuum::run(run.engine.database()?, vacuum).await,
+        Statement::Call(call) => call::run(run, call).await,
+        other => Err(unsupported(format!("{other} is not there"))),
     }
 }
 

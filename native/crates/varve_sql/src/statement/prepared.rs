@@ -3,14 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use datafusion::common::ScalarValue;
-use datafusion::sql::sqlparser::ast::{DataType, Expr, Ident, ObjectName, Statement};
+use datafusion::sql::sqlparser::ast::{DataType, Ident, ObjectName, Statement};
 use parking_lot::Mutex;
 use varve_table::Version;
 use varve_types::{ErrorCode, Result, VarveError};
 
-use super::{Parsed, names, parse};
-use crate::error::{defect, exists, from_datafusion, unknown, unsupported};
+use super::{Parsed, constants, names};
+use crate::error::{exists, unknown, unsupported};
 use crate::param::Params;
 use crate::run::Run;
 
@@ -102,30 +101,6 @@ pub(crate) async fn executed(
         let message = format!("{name} has {wanted} parameters, {given} values are given");
         return Err(VarveError::new(ErrorCode::SqlType, message, "give a value for each parameter"));
     }
-    let values = evaluated(run, version, &parameters, &prepared.types).await?;
+    let values = constants::values(run, version, &parameters, &prepared.types).await?;
     Ok((prepared.sql.clone(), Params { values }))
-}
-
-/// The values of expressions without columns, in the types that are told for them.
-async fn evaluated(
-    run: &Run<'_>,
-    version: Arc<Version>,
-    exprs: &[Expr],
-    types: &[DataType],
-) -> Result<Vec<ScalarValue>> {
-    if exprs.is_empty() {
-        return Ok(Vec::new());
-    }
-    let values = exprs.iter().enumerate().map(|(at, expr)| match types.get(at) {
-        Some(data_type) => format!("CAST({expr} AS {data_type}) AS \"v{at}\""),
-        None => format!("{expr} AS \"v{at}\""),
-    });
-    let sql = format!("SELECT {}", values.collect::<Vec<_>>().join(", "));
-    let planner = run.planner(version);
-    let plan = planner.plan(parse::one(&sql)?).map_err(from_datafusion)?;
-    let rows = run.collect(&planner, plan).await?;
-    let row = rows.iter().find(|batch| batch.num_rows() == 1);
-    let row = row.ok_or_else(|| defect("the values of EXECUTE are not one row".into()))?;
-    let values = row.columns().iter().map(|column| ScalarValue::try_from_array(column, 0));
-    values.collect::<Result<_, _>>().map_err(from_datafusion)
 }

@@ -2,7 +2,7 @@
 
 use datafusion::sql::sqlparser::ast::VacuumStatement;
 use varve_table::{Database, Rewrite, TableId, TableVersion};
-use varve_types::{ErrorCode, Result, VarveError};
+use varve_types::Result;
 
 use super::names;
 use crate::error::unsupported;
@@ -12,17 +12,9 @@ use crate::output::Output;
 /// be. Others read and write meanwhile. A table that is redefined meanwhile stays as it is.
 ///
 /// # Errors
-/// `SQL_NAME`, `SQL_UNSUPPORTED`, `TRANSACTION_STATE` inside a transaction, and those of [`Database::rewrite`].
+/// `SQL_NAME`, `SQL_UNSUPPORTED`, and those of [`Database::rewrite`].
 /// Cost: reads and compresses what it rewrites.
-pub(crate) async fn run(
-    database: &Database,
-    in_transaction: bool,
-    vacuum: VacuumStatement,
-) -> Result<Output> {
-    if in_transaction {
-        let message = "VACUUM cannot run in a transaction";
-        return Err(VarveError::new(ErrorCode::TransactionState, message, "COMMIT or ROLLBACK first"));
-    }
+pub(super) async fn run(database: &Database, vacuum: VacuumStatement) -> Result<Output> {
     if vacuum.sort_only || vacuum.delete_only || vacuum.reindex || vacuum.recluster || vacuum.boost {
         return Err(unsupported("VACUUM takes FULL and the name of a table, nothing else"));
     }
