@@ -31,6 +31,8 @@ const texts = [
   "'\u202Eabc'",
   "'\uFEFF'",
   "'it''s'",
+  "'two'''' quotes'",
+  "'\\''behind it'",
   "'0'",
   "'null'",
   `'${'long '.repeat(40)}'`,
