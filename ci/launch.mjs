@@ -12,12 +12,12 @@ const programs = {
     file: 'benchmarks/start/dist/main.js',
     addons: (words) => [
       ...(words.includes('mobile') ? ['--mobile', 'mobile'] : []),
-      ...(words.includes('pc') ? ['--pc', 'sql'] : []),
+      ...(words.includes('pc') ? ['--pc', 'pc'] : []),
     ],
   },
   bench: {
     file: 'benchmarks/dist/main.js',
-    addons: ([suite]) => (suite === 'sql' ? ['--pc', 'sql'] : []),
+    addons: ([suite]) => (suite === 'sql' ? ['--pc', 'pc'] : []),
   },
 };
 

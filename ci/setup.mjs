@@ -3,8 +3,9 @@
 //
 //   node ci/setup.mjs               everything but the addons of the mobile and pc tiers, whose first builds take half an hour
 //   node ci/setup.mjs --install     toolchain and packages only (the cheap checks of ci need no more)
-//   node ci/setup.mjs --pc PROFILE  everything, that addon in cargo's profile PROFILE: sql, which is optimised, or dev, in
-//                                   which the tests of Rust compile the same dependencies
+//   node ci/setup.mjs --pc PROFILE  everything, that addon in cargo's profile PROFILE: pc, for users; sql, which is as
+//                                   quick, larger, and built anew sooner; or dev, in which the tests of Rust compile
+//                                   the same dependencies
 //   node ci/setup.mjs --mobile PROFILE  the same of the mobile tier: mobile, for size, or dev; both may be asked for
 import { readdirSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
@@ -24,7 +25,7 @@ const embedded = {
   label: 'building the native addon (cargo, optimised)',
 };
 /** The profiles of each addon that is built when it is asked for, the one for users first. */
-const profiles = { mobile: ['mobile', 'dev'], pc: ['sql', 'dev'] };
+const profiles = { mobile: ['mobile', 'dev'], pc: ['pc', 'sql', 'dev'] };
 
 try {
   const words = process.argv.slice(2);

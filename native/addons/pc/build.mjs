@@ -1,5 +1,5 @@
-// Builds the native addon of the pc tier: SQL. VARVE_ADDON_PROFILE names the profile of cargo: `sql` by default, which is
-// optimised; tests take `dev`, in which the dependencies are compiled for Rust's own tests already.
+// Builds the native addon of the pc tier: SQL. VARVE_ADDON_PROFILE names the profile of cargo: `pc` by default, which is
+// what users get; tests take `dev`, in which the dependencies are compiled for Rust's own tests already.
 //
 //   node build.mjs                  compiles varve_napi with SQL and puts the library beside this file
 //   node build.mjs --types          writes src/native.ts, the types of what the addon exports, again
@@ -28,5 +28,5 @@ if (words.includes('--types')) {
   });
 } else {
   const target = fileURLToPath(new URL(addonFile(), import.meta.url));
-  buildLibrary({ profile: process.env.VARVE_ADDON_PROFILE ?? 'sql', selection }, target);
+  buildLibrary({ profile: process.env.VARVE_ADDON_PROFILE ?? 'pc', selection }, target);
 }

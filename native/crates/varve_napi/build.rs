@@ -10,8 +10,8 @@ fn main() {
     leave_symbols_out();
 }
 
-/// Users get no symbols. Profile `addon` says so itself; in profile `sql` a setting of the profile would compile each
-/// dependency again, where the linker does it in passing.
+/// Users get no symbols. Profile `addon` says so itself; in `pc` and `sql` a setting of the profile would compile
+/// each dependency again, where the linker does it in passing.
 fn leave_symbols_out() {
     let is = |name: &str, value: &str| env::var(name).is_ok_and(|found| found == value);
     if is("PROFILE", "release") && is("CARGO_CFG_TARGET_OS", "linux") {
