@@ -12,6 +12,7 @@
 #[cfg(feature = "simulate")]
 pub(crate) mod lie;
 mod load;
+mod log_room;
 mod mark;
 mod payload;
 mod write;
@@ -24,6 +25,7 @@ use varve_types::{ErrorCode, Result, VarveError};
 
 use crate::error::{damaged, from_sqlite};
 use crate::ids::CommitSeq;
+use log_room::LogRoom;
 use mark::Mark;
 
 pub(crate) use load::{Loaded, LoadedTable};
@@ -111,6 +113,8 @@ pub(crate) struct State {
 
 /// The open catalogue of one database.
 pub(crate) struct Catalogue {
+    /// Declared before the connection, which removes the log when it closes.
+    room: LogRoom,
     connection: Connection,
     state: State,
     mark: Mark,
@@ -155,7 +159,7 @@ impl Catalogue {
                 state.seq
             )));
         }
-        let catalogue = Self { connection, state, mark };
+        let catalogue = Self { room: LogRoom::new(&path), connection, state, mark };
         let loaded = catalogue.load()?;
         Ok((catalogue, loaded))
     }

@@ -45,6 +45,7 @@ impl Catalogue {
         writer.transaction.commit().map_err(doing)?;
         self.state = state;
         self.mark.set(state.seq);
+        self.room.committed();
         Ok(())
     }
 }

@@ -39,6 +39,54 @@ fn what_is_committed_is_there_after_reopening() {
 }
 
 #[test]
+fn the_log_gets_room_and_loses_nothing_by_it() {
+    const COMMITS: i64 = 100;
+    let fixture = Fixture::new();
+    let (database, id) = fixture.with_table();
+    let log = fixture.dir.path().join("catalogue.db-wal");
+    fixture.runtime.block_on(async {
+        for start in 0..COMMITS {
+            let mut transaction = database.begin().await;
+            append(&mut transaction, id, start..start + 1).await.expect("a row");
+            transaction.commit().await.expect("it commits");
+            let has_room = std::fs::metadata(&log).expect("the log").len() > 1 << 20;
+            assert!(!has_room || start > 25, "who commits seldom has a small log");
+            assert!(has_room || start < 45, "who commits often has room");
+        }
+    });
+    let bytes = std::fs::read(&log).expect("the log");
+    let end = bytes.iter().rposition(|byte| *byte != 0).expect("frames") + 1;
+    // The log has a head, and frames of a page.
+    let frames_end = 32 + (end - 32).next_multiple_of(24 + 4_096);
+    assert!(frames_end + (1 << 18) < bytes.len(), "{frames_end} of {} bytes", bytes.len());
+    // The process ends here, and what was never synced is whatever it likes to be.
+    let noise: Vec<u8> =
+        (0..bytes.len() as u64).map(|at| (at.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as u8).collect();
+    for (what, left) in [
+        ("as it is", bytes.clone()),
+        ("without room", bytes[..frames_end].to_vec()),
+        ("with half of it", bytes[..usize::midpoint(frames_end, bytes.len())].to_vec()),
+        ("with noise in it", [&bytes[..frames_end], &noise[frames_end..]].concat()),
+    ] {
+        let copy = tempfile::tempdir().expect("a folder");
+        for entry in std::fs::read_dir(fixture.dir.path()).expect("the folder") {
+            let entry = entry.expect("an entry");
+            if entry.file_type().expect("a type").is_file() {
+                std::fs::copy(entry.path(), copy.path().join(entry.file_name())).expect("a copy");
+            }
+        }
+        std::fs::write(copy.path().join("catalogue.db-wal"), left).expect("the log");
+        let opened = Database::open(copy.path(), &Options::default(), fixture.runtime.handle());
+        let opened = opened.unwrap_or_else(|error| panic!("{what}: {error}"));
+        let found = fixture.runtime.block_on(numbers(table(&opened.snapshot())));
+        assert_eq!(found, (0..COMMITS).collect::<Vec<_>>(), "{what}");
+        fixture.close(opened);
+    }
+    fixture.close(database);
+    assert!(!log.exists(), "the log goes when the database is closed");
+}
+
+#[test]
 fn what_is_not_committed_never_was() {
     let fixture = Fixture::new();
     let (database, id) = fixture.with_table();
