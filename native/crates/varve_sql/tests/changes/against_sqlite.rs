@@ -22,7 +22,7 @@ struct Both {
 
 /// The key of a number as SQL, with quotes and backslashes in some of them.
 fn quoted(number: u64) -> String {
-    let within = ["", "", "''", "\\''", "", "\\", "\\"][(number % 7) as usize];
+    let within = ["", "", "''", "\\''", "''''", "\\", "\\''''"][(number % 7) as usize];
     format!("'k{within}{number}{within}'")
 }
 
