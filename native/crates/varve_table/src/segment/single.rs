@@ -254,8 +254,8 @@ impl Decimals {
             let all = all.filter(|all| all.first + range.end <= all.encoded.count);
             return Ok(all.map(|all| Self { first: all.first + range.start, ..all }));
         }
-        let is_double = array.dtype() == &DType::Primitive(PType::F64, array.dtype().nullability());
-        let Some(alp) = array.as_opt::<ALP>().filter(|_| is_double) else { return Ok(None) };
+        let alp = array.as_opt::<ALP>().filter(|_| array.dtype().as_ptype() == PType::F64);
+        let Some(alp) = alp else { return Ok(None) };
         let Some(encoded) = Integers::of(alp.encoded()) else { return Ok(None) };
         let patches = alp.patches().map(|patches| Patched::of(patches, context)).transpose()?;
         Ok(Some(Self { encoded, exponents: alp.exponents(), patches, first: 0 }))
