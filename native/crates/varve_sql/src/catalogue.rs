@@ -14,8 +14,10 @@ use datafusion::physical_plan::empty::EmptyExec;
 use varve_table::{DEFAULT_SCHEMA, Index, RowSet, TableVersion, Version, View};
 use vortex::session::VortexSession;
 
-use crate::engine::CATALOGUE;
 use crate::scan::{TableScan, visible_schema};
+
+/// The catalogue that names without one are in.
+pub(crate) const CATALOGUE: &str = "varve";
 
 /// One version of a table.
 pub(crate) struct StoredTable {

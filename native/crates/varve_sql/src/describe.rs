@@ -13,7 +13,7 @@ use crate::error::{from_datafusion, unsupported};
 use crate::explain::{self, Operator};
 use crate::param;
 use crate::param::Params;
-use crate::planner::Planner;
+use crate::run::Run;
 use crate::session::Session;
 use crate::statement::{self, names, parse};
 
@@ -90,7 +90,7 @@ impl Session {
         let version = self.version().await;
         let columns = if statement::changes(&statement) {
             let no_params = Params::default();
-            let mut planner = Planner::new(self.engine(), version, &no_params);
+            let mut planner = Run::new(self.engine(), &no_params).planner(version);
             statement::returned(&mut planner, statement)?.unwrap_or_else(|| Arc::new(Schema::empty()))
         } else {
             self.columns(&version, statement)?
@@ -114,7 +114,7 @@ impl Session {
         }
         let version = self.version().await;
         let no_params = Params::default();
-        let planner = Planner::new(self.engine(), version, &no_params);
+        let planner = Run::new(self.engine(), &no_params).planner(version);
         let plan = planner.unbound(statement).map_err(from_datafusion)?;
         let tree = if has_parameters {
             Operator::of_logical(&planner.state.optimize(&plan).map_err(from_datafusion)?)
@@ -142,7 +142,7 @@ impl Session {
             return Ok(explain::columns());
         }
         let no_params = Params::default();
-        let planner = Planner::new(self.engine(), Arc::clone(version), &no_params);
+        let planner = Run::new(self.engine(), &no_params).planner(Arc::clone(version));
         let plan: LogicalPlan = planner.unbound(statement).map_err(from_datafusion)?;
         Ok(Arc::clone(plan.schema().inner()))
     }

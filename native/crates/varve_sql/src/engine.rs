@@ -4,37 +4,26 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use datafusion::common::config::ConfigNonZeroUsize;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
-use datafusion::execution::{SessionState, SessionStateBuilder};
-use datafusion::optimizer::Analyzer;
-use datafusion::prelude::SessionConfig;
 use tokio::runtime::Handle;
-use varve_table::{DEFAULT_SCHEMA, Database, Threads};
+use varve_table::{Database, Threads};
 use varve_types::{ErrorCode, Result, VarveError};
 
-use crate::bounded::{BoundedConcat, bounded};
-use crate::cardinality::{self, Learned};
+use crate::cardinality::Learned;
 use crate::error::from_datafusion;
-use crate::files::{Confinement, FileRelations, Files, OnlyFiles};
+use crate::files::{Confinement, Files, OnlyFiles};
 use crate::interrupt::Closing;
-use crate::membership::Equalities;
-use crate::percentile::percentile_cont;
 use crate::plans::Plans;
-use crate::rules;
 use crate::session::Session;
+use crate::settings::Settings;
 use crate::statement::prepared::PreparedStatements;
+use crate::states::{self, Maker, States};
 use crate::system::{self, TableAdaptation};
-use crate::types::VarveTypes;
 
-/// The catalogue that names without one are in.
-pub(crate) const CATALOGUE: &str = "varve";
 /// The folder of a database that queries spill in.
 const SPILL_FOLDER: &str = "spill";
-/// Sorts that a spilling query is expected to have at once, each with something set aside.
-const SORTS_AT_ONCE: usize = 64;
 /// Consumers of memory that an error names.
 const CONSUMERS_SHOWN: NonZeroUsize = NonZeroUsize::new(3).expect("three is not zero");
 
@@ -79,14 +68,10 @@ pub struct Engine {
 pub(crate) struct Inner {
     /// Declared before its threads, on which it closes.
     database: Option<Database>,
-    /// What every statement begins with: functions, rules and settings.
-    state: SessionState,
-    /// The same for one that ran out of memory.
-    spilling: Arc<SessionState>,
+    settings: Settings,
     files: Arc<Files>,
     plans: Plans,
     prepared: PreparedStatements,
-    learned: Arc<Learned>,
     closing: Closing,
     threads: Threads,
     /// Declared last: what spills is gone when it goes.
@@ -110,18 +95,16 @@ impl Engine {
         let environment = runtime_env(options, &spill, Arc::clone(&confinement))?;
         let closing = Closing::default();
         let learned = Arc::new(Learned::default());
-        let state = state((options, threads), environment, &closing, &learned);
-        let (state, files) = with_files(state, confinement, running.handle());
-        let spilling = Arc::new(spilling(&state, options, &closing, &learned));
-        let plans = Plans::new(state.config_options());
+        let maker = Maker { memory_bytes: options.memory_bytes, threads, closing: closing.clone(), learned };
+        let state = maker.opening(environment);
+        let files = Arc::new(Files::new(confinement, state.clone(), running.handle().clone()));
+        let settings = Settings::new(maker, states::with_files(state, &files));
         let inner = Inner {
             database,
-            state,
-            spilling,
+            settings,
             files,
-            plans,
+            plans: Plans::default(),
             prepared: PreparedStatements::default(),
-            learned,
             closing,
             threads: running,
             _spill: spill,
@@ -194,12 +177,13 @@ impl Engine {
         system::adapt(self.database()?).await
     }
 
-    pub(crate) fn state(&self) -> &SessionState {
-        &self.inner.state
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.inner.settings
     }
 
-    pub(crate) fn spilling(&self) -> &Arc<SessionState> {
-        &self.inner.spilling
+    /// What a statement that comes now begins with.
+    pub(crate) fn states(&self) -> Arc<States> {
+        self.inner.settings.now()
     }
 
     pub(crate) fn files(&self) -> &Files {
@@ -216,11 +200,7 @@ impl Engine {
 
     /// What finished queries taught.
     pub(crate) fn learned(&self) -> &Arc<Learned> {
-        &self.inner.learned
-    }
-
-    pub(crate) fn threads(&self) -> usize {
-        self.inner.state.config().target_partitions()
+        self.inner.settings.learned()
     }
 }
 
@@ -257,87 +237,6 @@ impl Drop for Spill {
             let _in_use = std::fs::remove_dir_all(folder);
         }
     }
-}
-
-fn state(
-    (options, threads): (&Options, usize),
-    environment: Arc<RuntimeEnv>,
-    closing: &Closing,
-    learned: &Arc<Learned>,
-) -> SessionState {
-    let mut config = SessionConfig::new()
-        .with_target_partitions(threads)
-        .with_create_default_catalog_and_schema(false)
-        .with_default_catalog_and_schema(CATALOGUE, DEFAULT_SCHEMA)
-        .with_information_schema(true);
-    let settings = config.options_mut();
-    settings.sql_parser.map_string_types_to_utf8view = true;
-    settings.execution.parquet.pushdown_filters = true;
-    // Each thread's sort sets so much aside to merge what it spilt: all of them together must not be most of a small
-    // pool.
-    let aside = settings.execution.sort_spill_reservation_bytes;
-    settings.execution.sort_spill_reservation_bytes = aside.min(options.memory_bytes / (8 * threads));
-    // Repartitioned rows that are spilt lie in a file per batch. With more in one, DataFusion 55.2 may wait for ever: a
-    // reader waits for the file that it is at while its batch is in the next (apache/datafusion#24883).
-    settings.execution.max_spill_file_size_bytes = ConfigNonZeroUsize::try_new(1).expect("one is not zero");
-    // One table that all threads look up in needs no repartitioning of the rows that look; only large ones are worth
-    // that.
-    settings.optimizer.hash_join_single_partition_threshold = (128 << 20).min(options.memory_bytes / 8);
-    settings.optimizer.hash_join_single_partition_threshold_rows = 1 << 20;
-    // Keys of a small span are looked up by place, in a table that stays in the cache of a core: 4 bytes for each key that
-    // there may be.
-    settings.execution.perfect_hash_join_small_build_threshold = 1 << 18;
-    settings.optimizer.use_statistics_registry = true;
-    let mut builder = SessionStateBuilder::new().with_default_features();
-    for function in builder.scalar_functions().iter_mut().flatten() {
-        *function = bounded(function);
-    }
-    for function in builder.aggregate_functions().iter_mut().flatten() {
-        if function.name() == "percentile_cont" {
-            *function = percentile_cont();
-        }
-    }
-    let mut analyzer = Analyzer::new();
-    analyzer.add_function_rewrite(Arc::new(BoundedConcat));
-    analyzer.rules.push(Arc::new(Equalities));
-    *builder.analyzer() = Some(analyzer);
-    builder
-        .with_statistics_registry(cardinality::registry(Arc::clone(learned)))
-        .with_config(config)
-        .with_runtime_env(environment)
-        .with_type_planner(Arc::new(VarveTypes))
-        .with_optimizer_rule(Arc::new(crate::zeros::BothZeros))
-        .with_physical_optimizer_rules(rules::physical(learned, closing, options.memory_bytes))
-        .build()
-}
-
-/// The same state for a query that ran out of memory: without hash joins, on one thread, with many sorts.
-fn spilling(
-    state: &SessionState,
-    options: &Options,
-    closing: &Closing,
-    learned: &Arc<Learned>,
-) -> SessionState {
-    // Each partition has its own sorts, and each of them its share of the memory.
-    let mut config = state.config().clone().with_target_partitions(1);
-    let aside = options.memory_bytes / SORTS_AT_ONCE;
-    config.options_mut().execution.sort_spill_reservation_bytes = aside;
-    SessionStateBuilder::from(state.clone())
-        .with_config(config)
-        .with_physical_optimizer_rules(rules::physical(learned, closing, 0))
-        .build()
-}
-
-/// The state with files in the place of tables.
-fn with_files(
-    state: SessionState,
-    confinement: Arc<Confinement>,
-    handle: &Handle,
-) -> (SessionState, Arc<Files>) {
-    let files = Arc::new(Files::new(confinement, state.clone(), handle.clone()));
-    let relations = Arc::new(FileRelations::new(Arc::clone(&files)));
-    let state = SessionStateBuilder::from(state).with_relation_planners(vec![relations]).build();
-    (state, files)
 }
 
 fn runtime_env(options: &Options, spill: &Spill, confinement: Arc<Confinement>) -> Result<Arc<RuntimeEnv>> {

@@ -25,8 +25,8 @@ use futures::FutureExt;
 use varve_table::{DEFAULT_SCHEMA, RowSet, TableId, Version};
 use vortex::session::VortexSession;
 
-use crate::catalogue::{Names, StoredTable};
-use crate::engine::{CATALOGUE, Engine};
+use crate::catalogue::{CATALOGUE, Names, StoredTable};
+use crate::engine::Engine;
 use crate::param::Params;
 use crate::statement::parse;
 use crate::system::{self, SYSTEM};
@@ -51,15 +51,20 @@ pub(crate) struct Planner<'e> {
 }
 
 impl<'e> Planner<'e> {
-    pub(crate) fn new(engine: &Engine, version: Arc<Version>, params: &'e Params) -> Self {
-        let mut state = engine.state().clone();
+    pub(crate) fn new(
+        engine: &Engine,
+        state: &SessionState,
+        version: Arc<Version>,
+        params: &'e Params,
+    ) -> Self {
+        let mut state = state.clone();
         state.mark_start_execution();
         Self {
+            threads: state.config().target_partitions(),
             state,
             version,
             params,
             session: engine.database().ok().map(|database| database.session().clone()),
-            threads: engine.threads(),
             view_depth: 0,
             given: HashMap::new(),
         }

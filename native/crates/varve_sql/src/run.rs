@@ -21,16 +21,23 @@ use crate::planner::Planner;
 use crate::plans::{self, GivenRows, Kept, PlanKey, Query};
 use crate::sort_merge;
 use crate::statement;
+use crate::states::States;
 
 /// What a statement runs with.
 pub(crate) struct Run<'r> {
     pub(crate) engine: &'r Engine,
+    /// The same from its beginning to its end, whatever others set meanwhile.
+    pub(crate) states: Arc<States>,
     pub(crate) params: &'r Params,
 }
 
 impl<'r> Run<'r> {
+    pub(crate) fn new(engine: &'r Engine, params: &'r Params) -> Self {
+        Self { engine, states: engine.states(), params }
+    }
+
     pub(crate) fn planner(&self, version: Arc<Version>) -> Planner<'r> {
-        Planner::new(self.engine, version, self.params)
+        Planner::new(self.engine, &self.states.usual, version, self.params)
     }
 
     /// Answers a statement that only reads, and keeps its plan if it can be used again.
@@ -68,9 +75,9 @@ impl<'r> Run<'r> {
         if let Some(physical) = query.physical(version, self.params) {
             return self.start(physical, None);
         }
-        let state = self.engine.state();
-        let plan = self.engine.plans().ready(query, version, self.params).map_err(from_datafusion)?;
-        let physical = physical(&plan, state).await.map_err(from_datafusion)?;
+        let plan = self.engine.plans().ready(query, &self.states, version, self.params);
+        let plan = plan.map_err(from_datafusion)?;
+        let physical = physical(&plan, &self.states.usual).await.map_err(from_datafusion)?;
         query.keep(&physical, self.params);
         self.start(physical, Some(plan))
     }
@@ -79,14 +86,14 @@ impl<'r> Run<'r> {
     /// was made of, with joins that spill.
     fn start(&self, plan: Arc<dyn ExecutionPlan>, made_of: Option<LogicalPlan>) -> Result<Output> {
         let progress = Arc::new(Progress::default());
-        let context = self.context(self.engine.state(), &progress);
+        let context = self.context(&self.states.usual, &progress);
         let mut rows = execute_stream(Arc::clone(&plan), context).map_err(from_datafusion)?;
         let mut lesson = None;
         if let Some(made_of) = made_of.filter(|_| cardinality::has_joins(&plan)) {
             let is_done = Arc::new(AtomicBool::new(true));
             lesson = Some((plan, Arc::clone(&is_done)));
-            let context = self.context(self.engine.spilling(), &progress);
-            let state = Arc::clone(self.engine.spilling());
+            let context = self.context(&self.states.spilling, &progress);
+            let state = Arc::clone(&self.states.spilling);
             rows = sort_merge::or_spilling(rows, async move || {
                 is_done.store(false, Ordering::Relaxed);
                 execute_stream(physical(&made_of, &state).await?, context)

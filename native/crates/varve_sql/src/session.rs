@@ -110,7 +110,7 @@ impl Session {
     ) -> Result<u64> {
         let rows = rows.boxed();
         let params = Params::default();
-        let run = Run { engine: &self.engine, params: &params };
+        let run = Run::new(&self.engine, &params);
         let mut open = self.open.lock().await;
         let answer = match open.as_mut() {
             Some(_) => {
@@ -170,7 +170,7 @@ impl Session {
         if !params.are_small() || self.open.try_lock().ok()?.is_some() {
             return None;
         }
-        let key = PlanKey::new(sql, &self.snapshot(), params)?;
+        let key = PlanKey::new(sql, &self.engine.states(), &self.snapshot(), params)?;
         match self.engine.plans().find(&key)? {
             Kept::Query(_) => None,
             Kept::Given(rows) => Some(AtOnce::Answered(rows.evaluate(params).map_err(from_datafusion))),
@@ -190,9 +190,9 @@ impl Session {
     }
 
     async fn run(&self, sql: &str, params: &Params) -> Result<Output> {
-        let run = Run { engine: &self.engine, params };
+        let run = Run::new(&self.engine, params);
         let seen = self.settled().await;
-        let key = seen.as_ref().and_then(|version| PlanKey::new(sql, version, params));
+        let key = seen.as_ref().and_then(|version| PlanKey::new(sql, &run.states, version, params));
         if let (Some(key), Some(version)) = (&key, &seen)
             && let Some(kept) = self.engine.plans().find(key)
             && let Some(answer) = self.kept(&run, version, kept).await
@@ -280,6 +280,9 @@ impl Session {
         if statement::prepared::is_about_prepared(&statement) {
             return self.run_prepared(statement, params).await;
         }
+        if statement::options::is_about_options(&statement) {
+            return statement::options::run(&self.engine, &statement);
+        }
         let mut open = self.open.lock().await;
         undo_unfinished(&mut open);
         if statement::control::is_control(&statement) {
@@ -291,7 +294,7 @@ impl Session {
                 None => self.snapshot(),
             };
             drop(open);
-            return statement::answer(&Run { engine: &self.engine, params }, version, statement).await;
+            return statement::answer(&Run::new(&self.engine, params), version, statement).await;
         }
         if self.pinned.is_some() {
             return Err(VarveError::new(
@@ -300,7 +303,7 @@ impl Session {
                 "run it without the snapshot",
             ));
         }
-        let run = Run { engine: &self.engine, params };
+        let run = Run::new(&self.engine, params);
         if statement::is_upkeep(&statement) {
             let in_transaction = open.is_some();
             drop(open);
@@ -335,7 +338,7 @@ impl Session {
                 }
                 Statement::Deallocate { name, .. } => prepared.deallocate(&name)?,
                 execute => {
-                    let run = Run { engine: &self.engine, params };
+                    let run = Run::new(&self.engine, params);
                     let version = self.version().await;
                     let (sql, params) = statement::prepared::executed(&run, version, execute).await?;
                     return self.run(&sql, &params).await;

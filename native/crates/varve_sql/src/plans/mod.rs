@@ -17,12 +17,11 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{ParamValues, Result};
-use datafusion::config::ConfigOptions;
 use datafusion::datasource::{provider_as_source, source_as_provider};
 use datafusion::logical_expr::{Expr, LogicalPlan, TableScan, Volatility};
+use datafusion::optimizer::Optimizer;
 use datafusion::optimizer::eliminate_limit::EliminateLimit;
 use datafusion::optimizer::simplify_expressions::SimplifyExpressions;
-use datafusion::optimizer::{Optimizer, OptimizerContext};
 use datafusion::physical_plan::ExecutionPlan;
 use parking_lot::Mutex;
 use varve_table::Version;
@@ -30,6 +29,7 @@ use varve_table::Version;
 use crate::catalogue::StoredTable;
 use crate::param::Params;
 use crate::statement::InsertRows;
+use crate::states::States;
 
 pub(crate) use given::GivenRows;
 use repeatable::Repeatable;
@@ -85,17 +85,19 @@ pub(crate) struct PlanKey {
     text: Box<str>,
     /// Of the version; it grows with every definition.
     definitions: u64,
+    /// Of the states.
+    options: u64,
     types: Vec<DataType>,
 }
 
 impl PlanKey {
     /// `None` when such a statement is not kept.
-    pub(crate) fn new(text: &str, version: &Version, params: &Params) -> Option<Self> {
+    pub(crate) fn new(text: &str, states: &States, version: &Version, params: &Params) -> Option<Self> {
         if text.len() > TEXT_BYTES_MAX {
             return None;
         }
         let types = params.values.iter().map(|value| value.data_type()).collect();
-        Some(Self { text: text.into(), definitions: version.definitions, types })
+        Some(Self { text: text.into(), definitions: version.definitions, options: states.number, types })
     }
 
     /// The types of the parameters.
@@ -115,7 +117,6 @@ pub(crate) struct Plans {
     kept: Mutex<Shelf>,
     /// What must see the values of parameters.
     bound: Optimizer,
-    config: OptimizerContext,
 }
 
 #[derive(Default)]
@@ -125,18 +126,17 @@ struct Shelf {
     uses: u64,
 }
 
-impl Plans {
-    pub(crate) fn new(options: &Arc<ConfigOptions>) -> Self {
-        Self {
-            kept: Mutex::default(),
-            bound: Optimizer::with_rules(vec![
-                Arc::new(SimplifyExpressions::new()),
-                Arc::new(EliminateLimit::new()),
-            ]),
-            config: OptimizerContext::new_with_config_options(Arc::clone(options)).with_max_passes(1),
-        }
+impl Default for Plans {
+    fn default() -> Self {
+        let bound = Optimizer::with_rules(vec![
+            Arc::new(SimplifyExpressions::new()),
+            Arc::new(EliminateLimit::new()),
+        ]);
+        Self { kept: Mutex::default(), bound }
     }
+}
 
+impl Plans {
     pub(crate) fn find(&self, key: &PlanKey) -> Option<Kept> {
         let mut kept = self.kept.lock();
         kept.uses += 1;
@@ -159,14 +159,20 @@ impl Plans {
     }
 
     /// The plan of a kept query for one run: at `version`, with these parameters.
-    pub(crate) fn ready(&self, query: &Query, version: &Version, params: &Params) -> Result<LogicalPlan> {
+    pub(crate) fn ready(
+        &self,
+        query: &Query,
+        states: &States,
+        version: &Version,
+        params: &Params,
+    ) -> Result<LogicalPlan> {
         let plan = over(query.plan.clone(), |table| table.at(version))?;
         if params.values.is_empty() {
             return Ok(plan);
         }
         let values = params.values.iter().cloned().map(Into::into).collect();
         let plan = plan.with_param_values(ParamValues::List(values))?;
-        self.bound.optimize(plan, &self.config, |_, _| {})
+        self.bound.optimize(plan, &states.binding, |_, _| {})
     }
 }
 

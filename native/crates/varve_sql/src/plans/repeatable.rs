@@ -112,7 +112,7 @@ mod tests {
 
         fn plan(&self, sql: &str) -> Arc<dyn ExecutionPlan> {
             let params = Params::default();
-            let planner = Run { engine: &self.engine, params: &params }.planner(self.version());
+            let planner = Run::new(&self.engine, &params).planner(self.version());
             let statement = parse::all(sql).expect(sql).pop().expect("a statement");
             let plan = planner.unbound(statement).and_then(|plan| planner.state.optimize(&plan)).expect(sql);
             let planned = planner.state.query_planner().create_physical_plan(&plan, &planner.state);
@@ -121,7 +121,7 @@ mod tests {
 
         /// The rows that a run counted.
         fn counted(&self, plan: &Arc<dyn ExecutionPlan>) -> Option<usize> {
-            let context = self.engine.state().task_ctx();
+            let context = self.engine.states().usual.task_ctx();
             self.engine.handle().block_on(collect(Arc::clone(plan), context)).expect("it runs");
             plan.metrics().and_then(|metrics| metrics.output_rows())
         }

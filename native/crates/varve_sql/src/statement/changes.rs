@@ -26,7 +26,7 @@ pub(super) struct Held {
 impl Held {
     /// None yet; `statement` is what an error of memory calls them.
     pub(super) fn new(run: &Run<'_>, statement: &str) -> Self {
-        let pool = &run.engine.state().runtime_env().memory_pool;
+        let pool = &run.states.usual.runtime_env().memory_pool;
         Self {
             batches: Vec::new(),
             counter: RecordBatchMemoryCounter::new(),

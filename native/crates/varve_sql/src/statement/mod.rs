@@ -14,6 +14,7 @@ mod external;
 mod insert;
 mod merge;
 pub(crate) mod names;
+pub(crate) mod options;
 pub(crate) mod parse;
 pub(crate) mod prepared;
 mod quotes;

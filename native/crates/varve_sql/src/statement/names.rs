@@ -6,7 +6,7 @@ use datafusion::sql::sqlparser::ast::{Expr, Ident, ObjectName};
 use varve_table::{DEFAULT_SCHEMA, TableVersion, Version};
 use varve_types::Result;
 
-use crate::engine::CATALOGUE;
+use crate::catalogue::CATALOGUE;
 use crate::error::{unknown, unsupported};
 
 /// A name within a schema.
