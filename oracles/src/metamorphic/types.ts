@@ -93,5 +93,15 @@ export const columnTypes: readonly ColumnType[] = [
       "TIMESTAMP '2024-02-29 12:00:00.000001'",
     ],
   },
+  {
+    sql: 'TIMESTAMPTZ',
+    family: 'timestamp',
+    isExact: false,
+    values: [
+      "TIMESTAMPTZ '1970-01-01 00:00:00'",
+      "TIMESTAMPTZ '2024-02-29 12:00:00.000001Z'",
+      "TIMESTAMPTZ '2024-02-29T11:00:00.000001Z'",
+    ],
+  },
   { sql: 'BYTEA', family: 'binary', isExact: false, values: ["X''", "X'00'", "X'FF'", "X'00FF'"] },
 ];

@@ -39,6 +39,8 @@ export function sqlOf(step: Step): string | undefined {
 export function randomWorld(random: Random): World {
   const tables = Array.from({ length: 1 + random.below(3) }, (_, at) => randomTable(random, `t${at}`));
   const steps: Step[] = [];
+  // Where it is not UTC, a moment and a time on a wall are different numbers.
+  if (random.oneIn(2)) steps.push({ is: 'sql', sql: "SET TIME ZONE 'Europe/Berlin'" });
   for (const table of tables) {
     const columns = table.columns.map(({ name, type }, at) =>
       at === 0 && table.hasKey ? `${name} INT PRIMARY KEY` : `${name} ${type.sql}`,

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { OpenOptions, PcDatabase } from '@varve/pc';
-import { open, VarveError } from '@varve/pc';
+import { col, from, open, VarveError } from '@varve/pc';
 import { afterAll, describe, expect, it } from 'vitest';
 
 const folder = mkdtempSync(join(tmpdir(), 'varve-pc-engine-'));
@@ -229,6 +229,31 @@ const keys: Record<string, (n: number) => Parameters<PcDatabase['get']>[1]> = {
 async function drained(batches: AsyncIterator<unknown>): Promise<void> {
   for (let step = await batches.next(); step.done !== true; ) step = await batches.next();
 }
+
+describe('dates', () => {
+  // A Date was a time on a wall: beside a column in another zone it was an hour or two off.
+  it('are moments, whatever the zone of a column', () =>
+    withDatabase(async (db) => {
+      await db.query("SET TIME ZONE 'Europe/Berlin'");
+      await db.query('CREATE TABLE m (moment TIMESTAMPTZ PRIMARY KEY, wall TIMESTAMP, day DATE, text VARCHAR)');
+      const noon = new Date('2024-07-01T12:00:00Z');
+      const others = [new Date('2024-07-01T10:00:00Z'), new Date('2024-07-01T14:00:00Z')];
+      await db.query('INSERT INTO m VALUES ($1, $1, $1, $1)', [noon]);
+      await db.append('m', { moment: others, wall: others });
+      const stored = { moment: noon, wall: noon, day: new Date('2024-07-01'), text: '2024-07-01T12:00:00Z' };
+      expect(db.get('m', noon)).toEqual(stored);
+      for (const condition of ['moment = $1', 'wall = $1', 'moment IN ($1, $1)', 'moment <= $1 AND moment > $2'])
+        for (const _ of ['planned', 'kept']) {
+          const params = condition.includes('$2') ? [noon, others[0] as Date] : [noon];
+          const found = await db.query(`SELECT * FROM m WHERE ${condition}`, params).rows();
+          expect({ condition, found }).toEqual({ condition, found: [stored] });
+        }
+      const built = from('m').where(col('moment').eq(noon));
+      expect(await db.query(built).rows()).toEqual([stored]);
+      const text = 'SELECT moment AS m, $1 AS p, moment = $1 AS same FROM m WHERE text IS NOT NULL';
+      expect(await db.query(text, [noon]).rows()).toEqual([{ m: noon, p: noon, same: true }]);
+    }));
+});
 
 describe('bytes of Arrow', () => {
   // A claim of 2^47 bytes ended the process: no failed allocation is an error.

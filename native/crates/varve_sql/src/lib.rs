@@ -32,6 +32,7 @@ mod sort_merge;
 mod statement;
 mod states;
 mod system;
+mod time_zones;
 mod types;
 mod zeros;
 

@@ -7,6 +7,7 @@ use datafusion::sql::sqlparser::ast::{Value, ValueWithSpan, VisitMut, VisitorMut
 use varve_types::Result;
 
 use crate::statement::parse;
+use crate::types::UTC;
 
 /// Parameters of a statement, by position: `$1` or the first `?` is the first.
 #[derive(Clone, Debug, Default)]
@@ -42,7 +43,7 @@ pub enum Param {
     Text(String),
     /// Bytes.
     Bytes(Vec<u8>),
-    /// A moment: microseconds since 1970 in UTC.
+    /// A moment: microseconds since 1970 in UTC. It has that zone, so that it is the same moment beside those of others.
     Micros(i64),
 }
 
@@ -56,7 +57,7 @@ impl From<Param> for ScalarValue {
             Param::Float(value) => Self::Float64(Some(value)),
             Param::Text(value) => Self::Utf8View(Some(value)),
             Param::Bytes(value) => Self::BinaryView(Some(value)),
-            Param::Micros(value) => Self::TimestampMicrosecond(Some(value), None),
+            Param::Micros(value) => Self::TimestampMicrosecond(Some(value), Some(UTC.into())),
         }
     }
 }

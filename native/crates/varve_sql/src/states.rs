@@ -19,6 +19,7 @@ use crate::interrupt::Closing;
 use crate::membership::Equalities;
 use crate::percentile::percentile_cont;
 use crate::rules;
+use crate::time_zones::ExactZones;
 use crate::types::VarveTypes;
 use crate::zeros::BothZeros;
 
@@ -64,13 +65,15 @@ impl Maker {
         let mut analyzer = Analyzer::new();
         analyzer.add_function_rewrite(Arc::new(BoundedConcat));
         analyzer.rules.push(Arc::new(Equalities));
+        analyzer.rules.push(Arc::new(ExactZones));
         *builder.analyzer() = Some(analyzer);
         let config = self.config();
+        let types = VarveTypes::under(config.options());
         builder
             .with_statistics_registry(cardinality::registry(Arc::clone(&self.learned)))
             .with_config(config)
             .with_runtime_env(environment)
-            .with_type_planner(Arc::new(VarveTypes))
+            .with_type_planner(Arc::new(types))
             .with_optimizer_rule(Arc::new(BothZeros))
             .with_physical_optimizer_rules(rules::physical(&self.learned, &self.closing, self.memory_bytes))
             .build()
