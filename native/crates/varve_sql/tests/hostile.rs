@@ -27,6 +27,8 @@ fn deep_and_long_statements_are_refused() {
         format!("SELECT a{}", ".b".repeat(50_000)),
         format!("{}SELECT 1", "EXPLAIN ".repeat(50_000)),
         format!("SELECT CAST(NULL AS {}INT{})", "ARRAY<".repeat(20_000), ">".repeat(20_000)),
+        nested("(a) -> ", ")", "", 60),
+        nested("f(1, (a, b) -> ", ")", ")", 60),
         format!("SELECT 'x{}'", "x".repeat(5 << 20)),
     ];
     for sql in statements {

@@ -12,13 +12,14 @@ use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::utils::collect_columns;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::expressions::{BinaryExpr, Column};
-use datafusion::physical_plan::joins::utils::ColumnIndex;
+use datafusion::physical_plan::joins::utils::{ColumnIndex, JoinFilter};
 use datafusion::physical_plan::joins::{HashJoinExec, PartitionMode};
 use datafusion::physical_plan::operator_statistics::StatisticsRegistry;
 use datafusion::physical_plan::projection::ProjectionExec;
 
 use super::search::Tree;
 use crate::cardinality::{self, CONDITION, Domain, Learned, edges, of_expr};
+use crate::pushdown::has_lambda;
 
 /// A set of relations, one bit each.
 pub(super) type Set = u64;
@@ -273,8 +274,11 @@ fn columns_of(projection: &ProjectionExec) -> Option<Vec<usize>> {
 /// A join that may change places.
 fn inner_join(plan: &Arc<dyn ExecutionPlan>) -> Option<&HashJoinExec> {
     plan.downcast_ref::<HashJoinExec>().filter(|join| {
+        let keys = join.on().iter().flat_map(|(left, right)| [left, right]);
+        let mut parts = keys.chain(join.filter().map(JoinFilter::expression));
         *join.join_type() == JoinType::Inner
             && join.null_equality() == NullEquality::NullEqualsNothing
             && join.fetch().is_none()
+            && parts.all(|part| has_lambda(part).is_ok_and(|has| !has))
     })
 }

@@ -51,6 +51,7 @@ pub(crate) use selectivity::selectivity;
 pub(crate) use statistics::width;
 
 use crate::cardinality::{Domain, Shape, shape};
+use crate::pushdown::has_lambda;
 
 /// The name of the hidden column with the address of each row.
 pub(crate) const ROW_ADDRESS: &str = "__varve_row";
@@ -346,6 +347,10 @@ impl DataSource for TableScan {
         let mut scan = self.clone();
         let mut answers = Vec::with_capacity(filters.len());
         for expr in filters {
+            if has_lambda(&expr)? {
+                answers.push(PushedDown::No);
+                continue;
+            }
             let filter = Filter::new(self.to_stored(expr)?);
             // One that changes while the query runs is used to skip rows; its owner applies it anyway.
             answers.push(if filter.is_dynamic() { PushedDown::No } else { PushedDown::Yes });

@@ -6,12 +6,12 @@
 use datafusion::common::DataFusionError;
 use datafusion::sql::parser::{CreateExternalTable, DFParserBuilder, Statement as Extended};
 use datafusion::sql::sqlparser::ast::{ColumnDef, ColumnOption, Statement, Value};
-use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 use varve_table::View;
 
+use super::dialect::VarveDialect;
 use super::{names, quotes};
 use crate::files::options::Format;
 
@@ -46,7 +46,7 @@ pub(super) fn parse(parser: &mut Parser<'_>) -> Result<Statement, ParserError> {
     match parsed {
         Ok(Extended::CreateExternalTable(create)) => {
             let sql = view(&create)?;
-            Parser::new(&GenericDialect {}).try_with_sql(&sql)?.parse_statement()
+            Parser::new(&VarveDialect).try_with_sql(&sql)?.parse_statement()
         }
         Ok(other) => refuse(format!("expected CREATE EXTERNAL TABLE, found: {other}")),
         Err(error) => Err(syntax(error)),

@@ -10,6 +10,7 @@ pub(crate) mod control;
 mod copy;
 mod define;
 mod delete;
+mod dialect;
 mod external;
 mod insert;
 mod merge;

@@ -3,13 +3,14 @@
 use datafusion::sql::sqlparser::ast::{
     DataType, Expr, UnaryOperator, Value, ValueWithSpan, VisitMut, VisitorMut,
 };
-use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::dialect::{Dialect, DuckDbDialect};
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 use std::ops::ControlFlow;
 use varve_types::{ErrorCode, Result, VarveError};
 
+use super::dialect::VarveDialect;
 use super::{Parsed, copy, external, quotes};
 
 /// Bytes of one SQL text.
@@ -18,18 +19,38 @@ const TEXT_BYTES_MAX: usize = 4 << 20;
 const BRACKETS_MAX: usize = 100;
 /// Operators and set operations between two commas or brackets: each may nest the tree by one more level.
 const CHAIN_MAX: usize = 1_000;
+/// Lambdas of several parameters within each other. The parser reads each twice when something in it is wrong.
+const LAMBDAS_MAX: usize = 4;
 /// Levels that the parser goes down.
 pub(super) const RECURSION_MAX: usize = 300;
 
 /// All statements of a text.
 pub(crate) fn all(sql: &str) -> Result<Vec<Parsed>> {
-    let mut statements = divided(&mut parser(sql)?).map_err(syntax)?;
+    let mut statements = parsed(sql)?;
     for statement in &mut statements {
         let settled = statement.visit(&mut Settling { next: 1 });
         debug_assert!(settled.is_continue(), "it goes through the whole statement");
         super::repeated::rename(statement);
     }
     Ok(statements)
+}
+
+fn parsed(sql: &str) -> Result<Vec<Parsed>> {
+    let tokens = tokens(sql)?;
+    let has_struct = tokens.iter().any(|token| is_word(token, Keyword::STRUCT));
+    let statements = divided(&mut parser(&VarveDialect, tokens));
+    match statements {
+        // Types as `STRUCT(a INT)`, which is a call elsewhere, are DuckDB's, as those of `STRUCT<a INT>` are ours.
+        Err(ParserError::ParserError(_)) if has_struct => {
+            divided(&mut parser(&DuckDbDialect {}, self::tokens(sql)?)).or(statements)
+        }
+        statements => statements,
+    }
+    .map_err(syntax)
+}
+
+fn is_word(token: &TokenWithSpan, keyword: Keyword) -> bool {
+    matches!(&token.token, Token::Word(word) if word.keyword == keyword)
 }
 
 /// Statements between semicolons. The parser does not know external tables, nor COPY with the options that it has here.
@@ -67,46 +88,62 @@ pub(crate) fn one(sql: &str) -> Result<Parsed> {
 
 /// An expression.
 pub(crate) fn expression(sql: &str) -> Result<Expr> {
-    parser(sql)?.parse_expr().map_err(syntax)
+    parser(&VarveDialect, tokens(sql)?).parse_expr().map_err(syntax)
 }
 
 /// The type of a column as CREATE TABLE writes it, and whether it may be NULL.
 pub(crate) fn column_type(sql: &str) -> Result<(DataType, bool)> {
-    let mut parser = parser(sql)?;
+    let mut parser = parser(&VarveDialect, tokens(sql)?);
     let data_type = parser.parse_data_type().map_err(syntax)?;
     let nullable = !parser.parse_keywords(&[Keyword::NOT, Keyword::NULL]);
     parser.expect_token(&Token::EOF).map_err(syntax)?;
     Ok((data_type, nullable))
 }
 
-fn parser(sql: &str) -> Result<Parser<'static>> {
+fn parser(dialect: &dyn Dialect, tokens: Vec<TokenWithSpan>) -> Parser<'_> {
+    Parser::new(dialect).with_recursion_limit(RECURSION_MAX).with_tokens_with_locations(tokens)
+}
+
+/// The tokens of a text within limits. Quotes in them are written so that they can be read again.
+fn tokens(sql: &str) -> Result<Vec<TokenWithSpan>> {
     if sql.len() > TEXT_BYTES_MAX {
         return Err(limit(format!("the SQL text has {} bytes, the limit is {TEXT_BYTES_MAX}", sql.len())));
     }
-    let mut tokens = Tokenizer::new(&GenericDialect {}, sql)
+    let mut tokens = Tokenizer::new(&VarveDialect, sql)
         .tokenize_with_location()
         .map_err(|error| syntax(ParserError::TokenizerError(error.to_string())))?;
     check_nesting(&tokens)?;
     quotes::settle(&mut tokens)?;
-    Ok(Parser::new(&GenericDialect {}).with_recursion_limit(RECURSION_MAX).with_tokens_with_locations(tokens))
+    Ok(tokens)
 }
 
 fn check_nesting(tokens: &[TokenWithSpan]) -> Result<()> {
-    // For each open bracket, the length of the chain that it stands in.
-    let mut outer: Vec<usize> = Vec::new();
-    let mut chain = 0usize;
+    // For each open bracket, the length of the chain that it stands in, and the lambdas.
+    let mut outer: Vec<(usize, usize)> = Vec::new();
+    let (mut chain, mut lambdas) = (0usize, 0usize);
     let mut cases = 0usize;
+    let mut before = &Token::EOF;
     for token in tokens {
         match &token.token {
             Token::LParen | Token::LBracket | Token::LBrace => {
-                outer.push(chain);
+                outer.push((chain, lambdas));
                 chain = 0;
                 if outer.len() > BRACKETS_MAX {
                     return Err(limit(format!("brackets are nested more than {BRACKETS_MAX} deep")));
                 }
             }
-            Token::RParen | Token::RBracket | Token::RBrace => chain = outer.pop().unwrap_or(0) + 1,
-            Token::Comma | Token::SemiColon => chain = 0,
+            Token::RParen | Token::RBracket | Token::RBrace => {
+                (chain, lambdas) = outer.pop().unwrap_or_default();
+                chain += 1;
+            }
+            Token::Comma | Token::SemiColon => {
+                chain = 0;
+                lambdas = outer.last().map_or(0, |around| around.1);
+            }
+            Token::Arrow => {
+                chain += 1;
+                lambdas += usize::from(*before == Token::RParen);
+            }
             Token::Word(word) => match word.keyword {
                 Keyword::CASE => {
                     cases += 1;
@@ -133,6 +170,12 @@ fn check_nesting(tokens: &[TokenWithSpan]) -> Result<()> {
             | Token::SingleQuotedString(_)
             | Token::Placeholder(_) => {}
             _ => chain += 1,
+        }
+        if lambdas > LAMBDAS_MAX {
+            return Err(limit(format!("lambdas are nested more than {LAMBDAS_MAX} deep")));
+        }
+        if !matches!(token.token, Token::Whitespace(_)) {
+            before = &token.token;
         }
         if chain > CHAIN_MAX || cases > BRACKETS_MAX {
             return Err(limit(format!("an expression has more than {CHAIN_MAX} operators in a row")));
