@@ -10,6 +10,7 @@ mod meter;
 pub(crate) mod options;
 pub(crate) mod path;
 mod relation;
+mod schema;
 mod source;
 mod store;
 mod text;
@@ -56,7 +57,8 @@ impl Files {
         &self.confinement
     }
 
-    /// The table of one or more files. `schema` is used when it is given, otherwise the first file tells it.
+    /// The table of one or more files. `schema` is used when it is given, otherwise they tell it; those of text are like the
+    /// first.
     ///
     /// # Errors
     /// `FILE_*`, `MEMORY_EXCEEDED`, `STORE_IO`.
@@ -73,17 +75,47 @@ impl Files {
             Format::Csv | Format::Json => Arc::new(TextFormat::new(options.clone())),
         };
         let listing = ListingOptions::new(format).with_file_extension("");
-        let config = ListingTableConfig::new_with_multi_paths(urls).with_listing_options(listing);
-        let config = match schema {
-            Some(schema) => config.with_schema(schema),
-            None => config.infer_schema(&self.state).await.map_err(|error| of_file(error, &paths[0]))?,
+        let schema = match schema {
+            Some(schema) => schema,
+            None => self.schema(paths, &urls, &listing, options.format).await?,
         };
-        if config.file_schema.as_ref().is_none_or(|schema| schema.fields().is_empty()) {
+        if schema.fields().is_empty() {
             let message = format!("{} is empty or has no columns", paths[0].display());
             return Err(VarveError::new(ErrorCode::FileMalformed, message, "check the file and its format"));
         }
+        let config = ListingTableConfig::new_with_multi_paths(urls);
+        let config = config.with_listing_options(listing).with_schema(schema);
         let table = ListingTable::try_new(config).map_err(from_datafusion)?;
         Ok(Arc::new(table))
+    }
+
+    /// What files say of their columns.
+    async fn schema(
+        &self,
+        paths: &[PathBuf],
+        urls: &[ListingTableUrl],
+        listing: &ListingOptions,
+        format: Format,
+    ) -> Result<SchemaRef> {
+        let telling = match format {
+            Format::Parquet | Format::Arrow => paths.len(),
+            Format::Csv | Format::Json => 1,
+        };
+        let mut schemas = Vec::with_capacity(telling);
+        for (path, url) in paths.iter().zip(urls).take(telling) {
+            let told = listing.infer_schema(&self.state, url).await;
+            let told = told.map_err(|error| of_file(error, path))?;
+            // Its reader takes columns by their place.
+            if format == Format::Arrow
+                && schemas.first().is_some_and(|first| !schema::are_alike(first, &told))
+            {
+                let message = format!("{} has other columns than {}", path.display(), paths[0].display());
+                let hint = "read each by itself, and name the columns";
+                return Err(VarveError::new(ErrorCode::FileMalformed, message, hint));
+            }
+            schemas.push(told);
+        }
+        Ok(schema::merged(&schemas))
     }
 
     /// The same for a planner, which cannot wait: the thread stops being one of the runtime's meanwhile.

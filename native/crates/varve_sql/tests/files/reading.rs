@@ -68,6 +68,61 @@ fn a_file_that_changes_is_read_anew() {
     at.check("SELECT sum(a) FROM '@/d/*.csv'", &["2"]);
 }
 
+/// The first file told what all have: a NULL of another file was an error, and its other columns were not there.
+#[test]
+fn files_tell_their_columns_together() {
+    let at = Fixture::new();
+    let rows = [
+        ("1", "SELECT * FROM (VALUES (1, 'a'), (2, 'b')) AS v (id, s)"),
+        ("2", "SELECT * FROM (VALUES ('c', 3, 1.5), ('d', NULL, 2.5)) AS v (s, id, f)"),
+        ("3", "SELECT * FROM (VALUES (NULL)) AS v (id)"),
+        ("4", "SELECT * FROM (VALUES (CAST(5 AS SMALLINT), 'e')) AS v (id, s)"),
+    ];
+    for (name, sql) in rows {
+        at.run(&format!("COPY ({sql}) TO '@/p{name}.parquet'")).expect(sql);
+    }
+    at.check(
+        "SELECT * FROM '@/p*.parquet' ORDER BY id, s",
+        &["1 a NULL", "2 b NULL", "3 c 1.5", "5 e NULL", "NULL d 2.5", "NULL NULL NULL"],
+    );
+    at.check("SELECT s FROM '@/p*.parquet' WHERE id IS NULL ORDER BY s", &["d", "NULL"]);
+    at.check("SELECT id FROM '@/p*.parquet' WHERE f > 1 AND id > 2", &["3"]);
+    at.check("SELECT count(*), count(f), arrow_typeof(min(id)) FROM '@/p*.parquet'", &["6 2 Int64"]);
+}
+
+/// Of several Arrow files, columns were taken by their place in the first.
+#[test]
+fn arrow_files_are_one_table_when_their_columns_are_alike() {
+    let at = Fixture::new();
+    at.run("COPY (SELECT 1 AS a, 2 AS b) TO '@/a1.arrow'").expect("it is written");
+    at.run("COPY (SELECT * FROM (VALUES (3, 4), (NULL, 6)) AS v (a, b)) TO '@/a2.arrow'")
+        .expect("it is written");
+    at.check("SELECT a, b FROM '@/a*.arrow' ORDER BY b", &["1 2", "3 4", "NULL 6"]);
+    at.check("SELECT b FROM '@/a*.arrow' WHERE a IS NULL", &["6"]);
+    let others = [
+        ("order", "SELECT 20 AS b, 10 AS a"),
+        ("type", "SELECT 1 AS a, 'x' AS b"),
+        ("less", "SELECT 1 AS a"),
+    ];
+    for (name, sql) in others {
+        at.run(&format!("COPY (SELECT 1 AS a, 2 AS b) TO '@/{name}1.arrow'")).expect("it is written");
+        at.run(&format!("COPY ({sql}) TO '@/{name}2.arrow'")).expect("it is written");
+        at.refuses(&format!("SELECT * FROM '@/{name}*.arrow'"), "FILE_MALFORMED");
+    }
+}
+
+/// Lambdas keep their place over files.
+#[test]
+fn files_are_filtered_by_lambdas() {
+    let at = Fixture::new();
+    for ending in ["parquet", "arrow", "json"] {
+        at.run(&format!("COPY (SELECT 7 AS i, [1, 2] AS l) TO '@/l.{ending}'")).expect("it is written");
+        let condition = "array_any_match(l, x -> x = 2)";
+        at.check(&format!("SELECT i FROM '@/l.{ending}' WHERE i < 9 AND {condition}"), &["7"]);
+        at.check(&format!("SELECT l FROM '@/l.{ending}' WHERE {condition}"), &["[1, 2]"]);
+    }
+}
+
 #[test]
 fn tables_and_views_are_made_of_files() {
     let at = Fixture::new();
