@@ -1,5 +1,6 @@
 //! Answers statements for the oracles: `answers stock` with DataFusion as it comes, over tables in memory, and
-//! `answers varve` with this crate over an own directory. The one is the measure of the other.
+//! `answers varve` with this crate over an own directory. The one is the measure of the other. Both may use the files of the
+//! working directory.
 //!
 //! Each line of input is `{"sql": "..."}`, or `{"reset": true}` for an empty database; each line of output is
 //! `{"columns": [kind], "rows": [[text or null]], "affected": number or null}`, or `{"error": text}`. Kinds are bool, int,
@@ -64,7 +65,9 @@ impl Subject {
     fn varve() -> Self {
         let folder = tempfile::tempdir().expect("a temporary directory");
         let directory = Some(folder.path().join("db"));
-        let engine = Engine::open(&Options { directory, threads: THREADS, ..Options::default() });
+        let allowed_folders = vec![std::env::current_dir().expect("there is a working directory")];
+        let engine =
+            Engine::open(&Options { directory, threads: THREADS, allowed_folders, ..Options::default() });
         let engine = engine.expect("an empty directory can be opened");
         Self::Varve { session: engine.session(), engine, _folder: folder }
     }

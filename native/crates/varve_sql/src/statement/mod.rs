@@ -22,6 +22,7 @@ mod quotes;
 mod repeated;
 mod returning;
 mod rows;
+mod select_into;
 mod target;
 mod unique;
 mod update;

@@ -11,7 +11,7 @@ use std::ops::ControlFlow;
 use varve_types::{ErrorCode, Result, VarveError};
 
 use super::dialect::VarveDialect;
-use super::{Parsed, copy, external, quotes};
+use super::{Parsed, copy, external, quotes, select_into};
 
 /// Bytes of one SQL text.
 const TEXT_BYTES_MAX: usize = 4 << 20;
@@ -67,13 +67,14 @@ fn divided(parser: &mut Parser<'_>) -> Result<Vec<Parsed>, ParserError> {
         if !is_divided {
             return parser.expected_ref("end of statement", parser.peek_token_ref());
         }
-        statements.push(if parser.parse_keyword(Keyword::COPY) {
+        let statement = if parser.parse_keyword(Keyword::COPY) {
             copy::parse(parser)?
         } else if external::is_next(parser) {
             external::parse(parser)?
         } else {
             parser.parse_statement()?
-        });
+        };
+        statements.push(select_into::as_create_table(statement));
     }
 }
 
