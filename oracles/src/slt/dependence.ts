@@ -1,6 +1,6 @@
 /**
  * What a query stands on that Varve refused before: without it, its answer says nothing. A table that could not be made, or
- * an option of a session of DataFusion, which Varve has not.
+ * an option of a session of DataFusion that cannot be set.
  */
 import type { Verdict } from './judge.js';
 
@@ -36,7 +36,7 @@ export function createDependence(reference: string): Dependence {
       const words = new Set(sql.toLowerCase().match(/\w+/g));
       for (const [name, why] of names)
         if (words.has(name)) return `stands on a statement that is refused: ${why}`;
-      return options.size > 0 ? `stands on an option of DataFusion's session` : undefined;
+      return options.size > 0 ? `stands on an option that cannot be set: ${[...options].join(', ')}` : undefined;
     },
   };
 }

@@ -1,9 +1,9 @@
 /** Engines behind the Rust program `answers` of varve_sql: DataFusion as it comes, and varve_sql without JavaScript. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Answer, Refusal, Subject } from './subject.js';
@@ -19,6 +19,7 @@ export function startAnswers(program: string, engine: Engine): Subject {
   return {
     name: engine,
     async execute(sql) {
+      makeFolder(cwd, sql);
       child.stdin.write(`${JSON.stringify({ sql })}\n`);
       const { value, done } = await lines.next();
       if (done === true) throw new Error(`${program} ${engine} ended: ${endOf(child)}, at ${sql}`);
@@ -30,6 +31,13 @@ export function startAnswers(program: string, engine: Engine): Subject {
       rmSync(cwd, { recursive: true, force: true });
     },
   };
+}
+
+/** The folder that a COPY writes into. DataFusion makes it, Varve does not. */
+function makeFolder(cwd: string, sql: string): void {
+  const target = /^\s*COPY\b.*?\bTO\s+'([^']+)'/is.exec(sql)?.[1];
+  if (target === undefined || target.split('/').includes('..')) return;
+  mkdirSync(join(cwd, dirname(target)), { recursive: true });
 }
 
 /** Builds the program, in the selection that all builds of the heavy crates share. @returns where it lies */
