@@ -36,7 +36,9 @@ export function createDependence(reference: string): Dependence {
       const words = new Set(sql.toLowerCase().match(/\w+/g));
       for (const [name, why] of names)
         if (words.has(name)) return `stands on a statement that is refused: ${why}`;
-      return options.size > 0 ? `stands on an option that cannot be set: ${[...options].join(', ')}` : undefined;
+      return options.size > 0
+        ? `stands on an option that cannot be set: ${[...options].join(', ')}`
+        : undefined;
     },
   };
 }

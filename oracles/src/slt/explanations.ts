@@ -40,7 +40,7 @@ const explanations: readonly Explanation[] = [
   {
     file: '.slt',
     sql: /^\s*copy\b/i,
-    why: 'COPY writes one file in an allowed folder, its options in brackets as DuckDB has them; the files write others',
+    why: "COPY writes one file, in a folder that is there: no partitions, and not all options of DataFusion's writers",
   },
   {
     file: '.slt',
