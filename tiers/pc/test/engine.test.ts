@@ -235,14 +235,21 @@ describe('dates', () => {
   it('are moments, whatever the zone of a column', () =>
     withDatabase(async (db) => {
       await db.query("SET TIME ZONE 'Europe/Berlin'");
-      await db.query('CREATE TABLE m (moment TIMESTAMPTZ PRIMARY KEY, wall TIMESTAMP, day DATE, text VARCHAR)');
+      await db.query(
+        'CREATE TABLE m (moment TIMESTAMPTZ PRIMARY KEY, wall TIMESTAMP, day DATE, text VARCHAR)',
+      );
       const noon = new Date('2024-07-01T12:00:00Z');
       const others = [new Date('2024-07-01T10:00:00Z'), new Date('2024-07-01T14:00:00Z')];
       await db.query('INSERT INTO m VALUES ($1, $1, $1, $1)', [noon]);
       await db.append('m', { moment: others, wall: others });
       const stored = { moment: noon, wall: noon, day: new Date('2024-07-01'), text: '2024-07-01T12:00:00Z' };
       expect(db.get('m', noon)).toEqual(stored);
-      for (const condition of ['moment = $1', 'wall = $1', 'moment IN ($1, $1)', 'moment <= $1 AND moment > $2'])
+      for (const condition of [
+        'moment = $1',
+        'wall = $1',
+        'moment IN ($1, $1)',
+        'moment <= $1 AND moment > $2',
+      ])
         for (const _ of ['planned', 'kept']) {
           const params = condition.includes('$2') ? [noon, others[0] as Date] : [noon];
           const found = await db.query(`SELECT * FROM m WHERE ${condition}`, params).rows();
