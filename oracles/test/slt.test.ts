@@ -293,7 +293,7 @@ describe('what a query stands on', () => {
       undefined,
     ));
   it('an option', () =>
-    run([['SET datafusion.x = 1', 'refused']], 'SELECT 1', "stands on an option of DataFusion's session"));
+    run([['SET datafusion.x = 1', 'refused']], 'SELECT 1', 'stands on an option that cannot be set'));
   it('an option that is reset', () =>
     run(
       [

@@ -14,7 +14,7 @@ use vortex::expr::Expression;
 use vortex::session::VortexSession;
 use vortex_datafusion::convert::{DefaultExpressionConverter, ExpressionConverter};
 
-use super::floats;
+use super::{floats, unknown};
 
 /// One filter that was pushed into a scan.
 #[derive(Clone, Debug)]
@@ -97,7 +97,8 @@ pub(super) fn split(
             map_columns(current, |column| adapt(column).unwrap_or_else(|| Arc::new(column.clone())))?;
         for part in split_conjunction(&current) {
             let is_sayable = !are_few && !has_case(part)?;
-            let sayable = if is_sayable { floats::in_total_order(part, stored)? } else { None };
+            let ordered = if is_sayable { floats::in_total_order(part, stored)? } else { None };
+            let sayable = ordered.as_ref().map_or(Ok(None), unknown::without_difference)?;
             let converted = sayable.map_or(Ok(None), |part| converter.try_convert(&part, stored));
             match converted {
                 Ok(Some(expression)) => native.push(expression),

@@ -20,6 +20,7 @@ mod reader;
 mod segment;
 mod selectivity;
 mod statistics;
+mod unknown;
 
 use std::any::Any;
 use std::convert::Infallible;
