@@ -15,6 +15,7 @@ use crate::bounded::{BoundedConcat, bounded};
 use crate::cardinality::{self, Learned};
 use crate::catalogue::CATALOGUE;
 use crate::files::{FileRelations, Files};
+use crate::guarded_case::GuardedCase;
 use crate::interrupt::Closing;
 use crate::membership::Equalities;
 use crate::percentile::percentile_cont;
@@ -66,6 +67,7 @@ impl Maker {
         analyzer.add_function_rewrite(Arc::new(BoundedConcat));
         analyzer.rules.push(Arc::new(Equalities));
         analyzer.rules.push(Arc::new(ExactZones));
+        analyzer.rules.push(Arc::new(GuardedCase));
         *builder.analyzer() = Some(analyzer);
         let config = self.config();
         let types = VarveTypes::under(config.options());
