@@ -19,12 +19,20 @@ pub(crate) fn each_part(
                 DFSchema::try_from_qualified_schema(scan.table_name.clone(), &scan.source.schema())?;
             schema.merge(&columns);
         }
-        let names = NamePreserver::new(&plan);
-        plan.map_expressions(|expr| {
-            let name = names.save(&expr);
-            let rewritten = expr.transform_up(|part| rewrite(part, &schema))?;
-            Ok(rewritten.update_data(|expr| name.restore(expr)))
-        })
+        each_part_of(plan, |part| rewrite(part, &schema))
     })
     .data()
+}
+
+/// The same for the expressions of one node, without its inputs.
+pub(crate) fn each_part_of(
+    node: LogicalPlan,
+    rewrite: impl Fn(Expr) -> Result<Transformed<Expr>>,
+) -> Result<Transformed<LogicalPlan>> {
+    let names = NamePreserver::new(&node);
+    node.map_expressions(|expr| {
+        let name = names.save(&expr);
+        let rewritten = expr.transform_up(&rewrite)?;
+        Ok(rewritten.update_data(|expr| name.restore(expr)))
+    })
 }

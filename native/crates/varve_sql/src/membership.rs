@@ -7,12 +7,13 @@
 
 use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::logical_expr::expr::InList;
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::disjunction;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::optimizer::analyzer::AnalyzerRule;
+
+use crate::expressions::each_part;
 
 /// The rule. It comes after those that give values their types.
 #[derive(Debug)]
@@ -24,29 +25,12 @@ impl AnalyzerRule for Equalities {
     }
 
     fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {
-        plan.transform_up_with_subqueries(|plan| each_list(plan, in_equalities)).data()
+        each_part(plan, |part, _| Ok(in_equalities(part)))
     }
 }
 
-/// The plan's node with each list in its expressions rewritten; columns keep their names.
-pub(crate) fn each_list(
-    plan: LogicalPlan,
-    rewrite: impl Fn(InList) -> Transformed<Expr>,
-) -> Result<Transformed<LogicalPlan>> {
-    let names = NamePreserver::new(&plan);
-    plan.map_expressions(|expr| {
-        let name = names.save(&expr);
-        let rewritten = expr.transform_up(|part| {
-            Ok(match part {
-                Expr::InList(list) => rewrite(list),
-                other => Transformed::no(other),
-            })
-        })?;
-        Ok(rewritten.update_data(|expr| name.restore(expr)))
-    })
-}
-
-fn in_equalities(list: InList) -> Transformed<Expr> {
+fn in_equalities(part: Expr) -> Transformed<Expr> {
+    let Expr::InList(list) = part else { return Transformed::no(part) };
     if list.list.iter().all(is_known) || list.expr.is_volatile() {
         return Transformed::no(Expr::InList(list));
     }

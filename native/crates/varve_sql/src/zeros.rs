@@ -5,11 +5,10 @@
 
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{Result, ScalarValue};
-use datafusion::logical_expr::expr::InList;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 
-use crate::membership::each_list;
+use crate::expressions::each_part_of;
 
 /// The rule. It comes after those that make lists of equalities.
 #[derive(Debug)]
@@ -25,11 +24,12 @@ impl OptimizerRule for BothZeros {
     }
 
     fn rewrite(&self, plan: LogicalPlan, _config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
-        each_list(plan, with_both_zeros)
+        each_part_of(plan, |part| Ok(with_both_zeros(part)))
     }
 }
 
-fn with_both_zeros(mut list: InList) -> Transformed<Expr> {
+fn with_both_zeros(part: Expr) -> Transformed<Expr> {
+    let Expr::InList(mut list) = part else { return Transformed::no(part) };
     let known = list.list.len();
     for at in 0..known {
         let other = other_zero(&list.list[at]);

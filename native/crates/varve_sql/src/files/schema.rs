@@ -1,5 +1,6 @@
 //! The columns of several files read as one table.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -12,19 +13,42 @@ pub(super) fn merged(schemas: &[SchemaRef]) -> SchemaRef {
     if others.iter().all(|other| other.fields() == first.fields()) {
         return Arc::clone(first);
     }
-    let mut fields: Vec<Field> = Vec::new();
-    for field in schemas.iter().flat_map(|schema| schema.fields()) {
-        match fields.iter_mut().find(|known| known.name() == field.name()) {
-            Some(known) => merge(known, field),
-            None => fields.push(field.as_ref().clone()),
+    let mut columns: Vec<Column> = Vec::new();
+    let mut places = HashMap::new();
+    for schema in schemas {
+        for field in schema.fields() {
+            let place = *places.entry(field.name()).or_insert(columns.len());
+            match columns.get_mut(place) {
+                Some(known) => known.meets(field),
+                None => columns.push(Column { field: field.as_ref().clone(), files: 1 }),
+            }
         }
     }
-    for field in &mut fields {
-        if schemas.iter().any(|schema| schema.index_of(field.name()).is_err()) {
-            field.set_nullable(true);
+    let fields = columns.into_iter().map(|Column { field, files }| {
+        let is_nullable = field.is_nullable() || files < schemas.len();
+        field.with_nullable(is_nullable)
+    });
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+/// A column, and how many files have it.
+struct Column {
+    field: Field,
+    files: usize,
+}
+
+impl Column {
+    fn meets(&mut self, other: &Field) {
+        // It is left half done where it fails.
+        let mut both = self.field.clone();
+        if both.try_merge(other).is_ok() {
+            self.field = both;
         }
+        let is_nullable =
+            self.field.is_nullable() || other.is_nullable() || *other.data_type() == DataType::Null;
+        self.field.set_nullable(is_nullable);
+        self.files += 1;
     }
-    Arc::new(Schema::new(fields))
 }
 
 /// Whether two files have the same columns in the same places; which may be NULL is another matter.
@@ -34,14 +58,4 @@ pub(super) fn are_alike(one: &SchemaRef, other: &SchemaRef) -> bool {
         fields.map(|field| (field.name().clone(), field.data_type().clone())).collect::<Vec<_>>()
     };
     columns(one) == columns(other)
-}
-
-fn merge(known: &mut Field, other: &Field) {
-    // It is left half done where it fails.
-    let mut both = known.clone();
-    if both.try_merge(other).is_ok() {
-        *known = both;
-    }
-    let is_nullable = known.is_nullable() || other.is_nullable() || *other.data_type() == DataType::Null;
-    known.set_nullable(is_nullable);
 }
