@@ -30,7 +30,7 @@ export const errorCodes = {
   SQL_TYPE: 'The types of an expression, column or parameter do not fit together.',
   SQL_VALUE:
     'A value cannot be computed or represented: division by zero, overflow, or text that is not of the type.',
-  SQL_LIMIT: 'The SQL text is too long, or its expressions are nested too deeply.',
+  SQL_LIMIT: 'A statement, its plan or a file that it reads is too long, too wide or nested too deeply.',
   CONSTRAINT_VIOLATED: 'A row breaks a primary key, NOT NULL or CHECK; the constraint is in the message.',
   TRANSACTION_CONFLICT: 'Another transaction changed the same rows first; run the transaction again.',
   TRANSACTION_STATE:

@@ -9,11 +9,14 @@ use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::logical_expr::expr::InList;
-use datafusion::logical_expr::utils::disjunction;
-use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::logical_expr::{Expr, LogicalPlan, lit};
 use datafusion::optimizer::analyzer::AnalyzerRule;
 
 use crate::expressions::each_part;
+use crate::limits;
+
+/// Parameters of one list in a plan that is kept for other values of them.
+const OPEN_MAX: usize = 64;
 
 /// The rule. It comes after those that give values their types.
 #[derive(Debug)]
@@ -25,22 +28,41 @@ impl AnalyzerRule for Equalities {
     }
 
     fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {
-        each_part(plan, |part, _| Ok(in_equalities(part)))
+        each_part(plan, |part, _| in_equalities(part))
     }
 }
 
-fn in_equalities(part: Expr) -> Transformed<Expr> {
-    let Expr::InList(list) = part else { return Transformed::no(part) };
-    if list.list.iter().all(is_known) || list.expr.is_volatile() {
-        return Transformed::no(Expr::InList(list));
+fn in_equalities(part: Expr) -> Result<Transformed<Expr>> {
+    let Expr::InList(list) = part else { return Ok(Transformed::no(part)) };
+    if list.list.iter().all(is_known) || list.expr.is_volatile() || is_open(&list) {
+        return Ok(Transformed::no(Expr::InList(list)));
     }
+    limits::list(list.list.len())?;
     let InList { expr, list, negated } = list;
-    let equalities = list.into_iter().map(|item| expr.as_ref().clone().eq(item));
-    match disjunction(equalities) {
-        Some(any) if negated => Transformed::yes(Expr::Not(Box::new(any))),
-        Some(any) => Transformed::yes(any),
-        None => Transformed::no(Expr::InList(InList { expr, list: Vec::new(), negated })),
+    let equalities = list.into_iter().map(|item| expr.as_ref().clone().eq(item)).collect();
+    let any = balanced(equalities);
+    Ok(Transformed::yes(if negated { Expr::Not(Box::new(any)) } else { any }))
+}
+
+/// Whether a list waits for so many parameters that they are put in before it is planned.
+pub(crate) fn is_open(list: &InList) -> bool {
+    list.list.iter().filter(|item| matches!(item, Expr::Placeholder(_))).count() > OPEN_MAX
+}
+
+/// Whether one of `conditions` holds, in as few levels as there can be.
+fn balanced(mut conditions: Vec<Expr>) -> Expr {
+    while conditions.len() > 1 {
+        let mut pairs = conditions.into_iter();
+        conditions = std::iter::from_fn(|| {
+            let first = pairs.next()?;
+            Some(match pairs.next() {
+                Some(second) => first.or(second),
+                None => first,
+            })
+        })
+        .collect();
     }
+    conditions.pop().unwrap_or_else(|| lit(false))
 }
 
 /// Whether an expression has one value, whatever the row and the parameters.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::cte_worktable::CteWorkTable;
@@ -27,8 +28,9 @@ use vortex::session::VortexSession;
 
 use crate::catalogue::{CATALOGUE, Names, StoredTable};
 use crate::engine::Engine;
+use crate::limits;
 use crate::param::Params;
-use crate::statement::parse;
+use crate::statement::{names, parse};
 use crate::system::{self, SYSTEM};
 use crate::types::VarveTypes;
 
@@ -47,6 +49,8 @@ pub(crate) struct Planner<'e> {
     session: Option<VortexSession>,
     threads: usize,
     view_depth: usize,
+    /// Columns of all relations that were named so far.
+    named_columns: AtomicUsize,
     given: HashMap<&'static str, Arc<dyn TableProvider>>,
 }
 
@@ -66,6 +70,7 @@ impl<'e> Planner<'e> {
             params,
             session: engine.database().ok().map(|database| database.session().clone()),
             view_depth: 0,
+            named_columns: AtomicUsize::new(0),
             given: HashMap::new(),
         }
     }
@@ -89,14 +94,15 @@ impl<'e> Planner<'e> {
 
     /// The plan of a query or EXPLAIN, with its parameters put in.
     pub(crate) fn plan(&self, statement: ast::Statement) -> Result<LogicalPlan> {
-        let mut context = self.context();
-        let plan = SqlToRel::new(self).sql_statement_to_plan_with_context(statement, &mut context)?;
-        self.bind(plan)
+        self.bind(self.unbound(statement)?)
     }
 
     /// The plan of a query whose parameters are not known yet.
     pub(crate) fn unbound(&self, statement: ast::Statement) -> Result<LogicalPlan> {
-        SqlToRel::new(self).sql_statement_to_plan_with_context(statement, &mut self.context())
+        limits::of_reached(&statement, &|name| self.view_as_written(name))?;
+        let plan = SqlToRel::new(self).sql_statement_to_plan_with_context(statement, &mut self.context())?;
+        limits::of_plan(&plan)?;
+        Ok(plan)
     }
 
     /// An expression over `schema`, with its parameters put in.
@@ -154,10 +160,16 @@ impl<'e> Planner<'e> {
             session: self.session.clone(),
             threads: self.threads,
             view_depth: self.view_depth + 1,
+            named_columns: AtomicUsize::new(0),
             given: HashMap::new(),
         };
         let statement = parse::one(&view.sql).map_err(crate::error::into_datafusion)?;
         Ok(Arc::new(ViewTable::new(inner.plan(statement)?, Some(view.sql.clone()))))
+    }
+
+    fn view_as_written(&self, name: &ast::ObjectName) -> Option<ast::Statement> {
+        let name = names::object(name).ok()?;
+        parse::one(&self.version.view(&name.schema, &name.name)?.sql).ok()
     }
 
     fn provider(&self, name: &TableReference) -> Result<Arc<dyn TableProvider>> {
@@ -198,7 +210,10 @@ impl<'e> Planner<'e> {
 
 impl ContextProvider for Planner<'_> {
     fn get_table_source(&self, name: TableReference) -> Result<Arc<dyn TableSource>> {
-        Ok(provider_as_source(self.provider(&name)?))
+        let provider = self.provider(&name)?;
+        let columns = provider.schema().fields().len();
+        limits::named_columns(columns + self.named_columns.fetch_add(columns, Relaxed))?;
+        Ok(provider_as_source(provider))
     }
 
     fn get_table_function_source(&self, name: &str, args: Vec<Expr>) -> Result<Arc<dyn TableSource>> {

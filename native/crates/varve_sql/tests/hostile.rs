@@ -50,6 +50,103 @@ fn deep_and_long_statements_are_refused() {
     }
 }
 
+/// What is wide, or reached again and again, was planned until the memory or the stack was gone: thirty lines of WITH are a plan
+/// of 2^30 nodes, and 2,000 parameters in a list were as many comparisons under each other.
+#[test]
+fn wide_and_multiplied_statements_are_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let options = Options { directory: Some(folder.path().join("db")), threads: 2, ..Options::default() };
+    let engine = Engine::open(&options).expect("it opens");
+    let session = engine.session();
+    let run = |sql: &str, params: Params| {
+        engine.handle().block_on(async { session.execute(sql, params).await?.collect().await })
+    };
+    let done = |sql: &str| {
+        run(sql, Params::default()).unwrap_or_else(|error| panic!("{error}"));
+    };
+    let list = |count: usize, divider: &str, item: &dyn Fn(usize) -> String| {
+        (0..count).map(item).collect::<Vec<_>>().join(divider)
+    };
+    let doubled = |levels: usize, join: &str| {
+        let level = |at: usize| format!("c{} AS (SELECT x.a FROM c{at} AS x {join})", at + 1);
+        let join = |at: usize| level(at).replace('@', &format!("c{at} AS y"));
+        format!("WITH c0 AS (SELECT a FROM t), {} SELECT * FROM c{levels}", list(levels, ", ", &join))
+    };
+    let wide =
+        |count: usize| format!("CREATE TABLE w{count} ({})", list(count, ", ", &|at| format!("c{at} INT")));
+    let added = |count: usize| list(count, ", ", &|at| format!("a + {at}"));
+    let windows = |count: usize| list(count, ", ", &|at| format!("sum(a) OVER (ORDER BY b + {at}) AS c{at}"));
+    let queries =
+        |count: usize| list(count, ", ", &|at| format!("(SELECT max(b) FROM t WHERE b > {at}) AS c{at}"));
+    let union = |count: usize| format!("SELECT a FROM t {}", "UNION SELECT a FROM t ".repeat(count));
+
+    done("CREATE TABLE t (a INT, b INT)");
+    done("INSERT INTO t VALUES (1, 2), (3, 4)");
+    done("CREATE VIEW v0 AS SELECT a FROM t");
+    for at in 0..8 {
+        done(&format!("CREATE VIEW v{} AS SELECT x.a FROM v{at} AS x JOIN v{at} AS y ON x.a = y.a", at + 1));
+    }
+    done(&wide(4_096));
+    for sql in [
+        format!("SELECT {}", list(50_000, ", ", &|at| format!("1 AS c{at}"))),
+        format!("SELECT a FROM t ORDER BY {}", added(50_000)),
+        format!("SELECT count(*) FROM t GROUP BY {}", added(50_000)),
+        format!("SELECT concat({}) FROM t", list(50_000, ", ", &|_| "a".to_owned())),
+        format!("SELECT row_number() OVER (PARTITION BY {}) FROM t", added(50_000)),
+        format!("VALUES ({})", list(50_000, ", ", &|at| at.to_string())),
+        format!("SELECT a FROM t WHERE a IN ({})", list(50_000, ", ", &|at| format!("b + {at}"))),
+        format!("SELECT {} FROM t", windows(3_000)),
+        format!("SELECT {}", queries(3_000)),
+        format!("SELECT count(*) FROM {}", list(50_000, ", ", &|at| format!("t AS t{at}"))),
+        format!("SELECT 1 FROM t GROUP BY CUBE ({})", added(24)),
+        format!("SELECT 1 FROM t GROUP BY {}", list(9, ", ", &|at| format!("CUBE (a + {at}, b)"))),
+        list(100_000, ";", &|_| "SELECT 1".to_owned()),
+        doubled(30, "JOIN @ ON x.a = y.a"),
+        doubled(30, "UNION ALL SELECT * FROM @"),
+        doubled(300, "WHERE a IN (SELECT a FROM @)"),
+        format!(
+            "SELECT x.a FROM v8 AS x {}",
+            list(8, " ", &|at| format!("JOIN v8 AS y{at} ON x.a = y{at}.a"))
+        ),
+        union(900),
+        wide(50_000),
+        wide(4_097),
+        "ALTER TABLE w4096 ADD COLUMN more INT".to_owned(),
+        "SELECT * FROM w4096 AS x JOIN w4096 AS y ON x.c0 = y.c0".to_owned(),
+        format!("SELECT count(*) FROM {}", list(40, ", ", &|at| format!("w4096 AS w{at}"))),
+    ] {
+        let shown: String = sql.chars().take(60).collect();
+        let error = run(&sql, Params::default()).expect_err(&shown);
+        assert_eq!(error.code().as_str(), "SQL_LIMIT", "{shown}: {error}");
+    }
+    // What is wide but allowed runs.
+    for sql in [
+        format!("SELECT {}", list(1_000, ", ", &|at| format!("1 AS c{at}"))),
+        format!("SELECT a FROM t ORDER BY {}", added(50)),
+        format!("SELECT a FROM t WHERE a IN ({})", list(300, ", ", &|at| format!("b + {at}"))),
+        format!("SELECT a FROM t WHERE a IN ({})", list(20_000, ", ", &|at| at.to_string())),
+        format!("SELECT {} FROM t", windows(20)),
+        format!("SELECT {}", queries(20)),
+        format!("SELECT count(*) FROM {}", list(6, ", ", &|at| format!("t AS t{at}"))),
+        format!("SELECT count(*) FROM t GROUP BY CUBE ({})", added(4)),
+        doubled(4, "JOIN @ ON x.a = y.a"),
+        union(60),
+        "SELECT * FROM v4".to_owned(),
+        "SELECT c7 FROM w4096".to_owned(),
+    ] {
+        done(&sql);
+    }
+    // Parameters of a long list are put in before it is planned.
+    for count in [65usize, 3_000] {
+        let sql = format!("SELECT a FROM t WHERE a IN ({})", list(count, ", ", &|at| format!("${}", at + 1)));
+        for _ in 0..2 {
+            let values = (0..count).map(|value| (value as i64).into()).collect();
+            let rows = run(&sql, Params { values }).unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!(rows.iter().map(|batch| batch.num_rows()).sum::<usize>(), 2, "{count} parameters");
+        }
+    }
+}
+
 #[test]
 fn parameters_are_put_in() {
     use datafusion::common::ScalarValue;

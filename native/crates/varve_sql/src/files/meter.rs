@@ -27,7 +27,7 @@ const COPIES: usize = 2;
 
 /// How text is divided into records.
 #[derive(Clone, Copy, Debug)]
-enum Syntax {
+pub(super) enum Syntax {
     Csv {
         delimiter: u8,
         quote: u8,
@@ -57,6 +57,10 @@ impl Meter {
             _ => Syntax::Json { depth: usize::from(options.is_array) },
         };
         Self { syntax, batch_records, pool }
+    }
+
+    pub(super) fn syntax(&self) -> Syntax {
+        self.syntax
     }
 
     /// The text of `range` of a file, without its compression. Its errors name the file as `shown`.
@@ -153,8 +157,9 @@ struct Scanner {
     state: State,
 }
 
+/// Where in a text a byte stands.
 #[derive(Default)]
-struct State {
+pub(super) struct State {
     /// Of CSV.
     field: Field,
     /// Of JSON.
@@ -186,7 +191,23 @@ impl Scanner {
 }
 
 impl State {
-    fn csv(&mut self, byte: u8, delimiter: u8, quote: u8, escape: Option<u8>) -> bool {
+    /// Whether the next byte of CSV begins a field.
+    pub(super) fn is_between_fields(&self) -> bool {
+        self.field == Field::Start
+    }
+
+    /// Whether the next byte of JSON is within a text.
+    pub(super) fn is_quoted(&self) -> bool {
+        self.is_quoted
+    }
+
+    /// Whether the next byte of JSON belongs to a record itself, and not to a value within it.
+    pub(super) fn is_within(&self, record_depth: usize) -> bool {
+        self.depth == record_depth + 1
+    }
+
+    /// Takes a byte of CSV; whether it ends a record.
+    pub(super) fn csv(&mut self, byte: u8, delimiter: u8, quote: u8, escape: Option<u8>) -> bool {
         self.field = match self.field {
             Field::Quoted if self.is_escaped => {
                 self.is_escaped = false;
@@ -204,7 +225,8 @@ impl State {
         byte == b'\n' && self.field != Field::Quoted
     }
 
-    fn json(&mut self, byte: u8, record_depth: usize) -> bool {
+    /// Takes a byte of JSON; whether it ends a record.
+    pub(super) fn json(&mut self, byte: u8, record_depth: usize) -> bool {
         if self.is_quoted {
             match byte {
                 _ if self.is_escaped => self.is_escaped = false,

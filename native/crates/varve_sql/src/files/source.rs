@@ -29,6 +29,7 @@ use super::arrow;
 use super::meter::malformed;
 use super::text::TextReading;
 use crate::error::{from_datafusion, into_datafusion};
+use crate::limits;
 
 /// Arrow's files, whose claims are checked before DataFusion reads them.
 #[derive(Debug)]
@@ -65,6 +66,7 @@ impl FileFormat for CheckedArrow {
                     checked(self.0.infer_schema(state, store, std::slice::from_ref(object)), &shown).await?
                 }
             };
+            limits::columns(&shown, schema.fields().len()).map_err(into_datafusion)?;
             schemas.push(Arc::unwrap_or_clone(schema));
         }
         Ok(Arc::new(Schema::try_merge(schemas)?))

@@ -31,7 +31,8 @@ use super::meter::{Meter, malformed};
 use super::options::{Format, ReadOptions};
 use super::source::{CheckedSource, Reading, checked};
 use super::store::refused;
-use crate::error::from_datafusion;
+use super::width::Width;
+use crate::error::{from_datafusion, into_datafusion};
 
 /// Bytes that types are inferred from.
 const SAMPLE_BYTES_MAX: usize = 16 << 20;
@@ -198,7 +199,14 @@ impl TextStore {
         let text = self.meter.text(file, result.range, self.compression, &shown)?;
         Ok(match self.sample_bytes {
             None => text,
-            Some(limit) => sample(text, limit).boxed(),
+            Some(limit) => {
+                let mut width = Width::of(self.meter.syntax());
+                let mut narrow = move |chunk: Bytes| {
+                    width.count(&chunk, &shown).map_err(into_datafusion)?;
+                    Ok(chunk)
+                };
+                sample(text, limit).map(move |chunk| chunk.and_then(&mut narrow)).boxed()
+            }
         })
     }
 }

@@ -27,6 +27,7 @@ use parking_lot::Mutex;
 use varve_table::Version;
 
 use crate::catalogue::StoredTable;
+use crate::membership::is_open;
 use crate::param::Params;
 use crate::statement::InsertRows;
 use crate::states::States;
@@ -194,7 +195,7 @@ pub(crate) fn may_be_kept(plan: &LogicalPlan) -> bool {
         };
         node.apply_expressions(|expr| {
             expr.apply(|part| {
-                may &= !changes_by_itself(part);
+                may &= !changes_by_itself(part) && !matches!(part, Expr::InList(list) if is_open(list));
                 Ok(TreeNodeRecursion::Continue)
             })
         })?;

@@ -20,6 +20,7 @@ use super::names::{self, Name};
 use super::{external, parse, rows, unique};
 use crate::catalogue::schemas;
 use crate::error::{exists, from_datafusion, unknown, unsupported};
+use crate::limits;
 use crate::output::Output;
 use crate::planner::Planner;
 use crate::run::Run;
@@ -168,6 +169,7 @@ fn add_field(table: &mut Table, field: &FieldRef) -> Result<()> {
         DataType::Dictionary(_, value) if value.is_string() => DataType::Utf8View,
         other => other.clone(),
     };
+    limits::columns(&format!("table {}", table.name), table.columns.len() + 1)?;
     let id = ColumnId(table.next_column);
     table.next_column += 1;
     table.columns.push(Column {

@@ -12,15 +12,8 @@ use varve_types::{ErrorCode, Result, VarveError};
 
 use super::dialect::VarveDialect;
 use super::{Parsed, copy, external, quotes, select_into};
+use crate::limits;
 
-/// Bytes of one SQL text.
-const TEXT_BYTES_MAX: usize = 4 << 20;
-/// Brackets within brackets.
-const BRACKETS_MAX: usize = 100;
-/// Operators and set operations between two commas or brackets: each may nest the tree by one more level.
-const CHAIN_MAX: usize = 1_000;
-/// Lambdas of several parameters within each other. The parser reads each twice when something in it is wrong.
-const LAMBDAS_MAX: usize = 4;
 /// Levels that the parser goes down.
 pub(super) const RECURSION_MAX: usize = 300;
 
@@ -28,6 +21,7 @@ pub(super) const RECURSION_MAX: usize = 300;
 pub(crate) fn all(sql: &str) -> Result<Vec<Parsed>> {
     let mut statements = parsed(sql)?;
     for statement in &mut statements {
+        limits::of_statement(statement)?;
         let settled = statement.visit(&mut Settling { next: 1 });
         debug_assert!(settled.is_continue(), "it goes through the whole statement");
         super::repeated::rename(statement);
@@ -107,92 +101,19 @@ fn parser(dialect: &dyn Dialect, tokens: Vec<TokenWithSpan>) -> Parser<'_> {
 
 /// The tokens of a text within limits. Quotes in them are written so that they can be read again.
 fn tokens(sql: &str) -> Result<Vec<TokenWithSpan>> {
-    if sql.len() > TEXT_BYTES_MAX {
-        return Err(limit(format!("the SQL text has {} bytes, the limit is {TEXT_BYTES_MAX}", sql.len())));
-    }
+    limits::of_text(sql)?;
     let mut tokens = Tokenizer::new(&VarveDialect, sql)
         .tokenize_with_location()
         .map_err(|error| syntax(ParserError::TokenizerError(error.to_string())))?;
-    check_nesting(&tokens)?;
+    limits::of_tokens(&tokens)?;
     quotes::settle(&mut tokens)?;
     Ok(tokens)
-}
-
-fn check_nesting(tokens: &[TokenWithSpan]) -> Result<()> {
-    // For each open bracket, the length of the chain that it stands in, and the lambdas.
-    let mut outer: Vec<(usize, usize)> = Vec::new();
-    let (mut chain, mut lambdas) = (0usize, 0usize);
-    let mut cases = 0usize;
-    let mut before = &Token::EOF;
-    for token in tokens {
-        match &token.token {
-            Token::LParen | Token::LBracket | Token::LBrace => {
-                outer.push((chain, lambdas));
-                chain = 0;
-                if outer.len() > BRACKETS_MAX {
-                    return Err(limit(format!("brackets are nested more than {BRACKETS_MAX} deep")));
-                }
-            }
-            Token::RParen | Token::RBracket | Token::RBrace => {
-                (chain, lambdas) = outer.pop().unwrap_or_default();
-                chain += 1;
-            }
-            Token::Comma | Token::SemiColon => {
-                chain = 0;
-                lambdas = outer.last().map_or(0, |around| around.1);
-            }
-            Token::Arrow => {
-                chain += 1;
-                lambdas += usize::from(*before == Token::RParen);
-            }
-            Token::Word(word) => match word.keyword {
-                Keyword::CASE => {
-                    cases += 1;
-                    chain += 1;
-                }
-                Keyword::END => cases = cases.saturating_sub(1),
-                Keyword::AND
-                | Keyword::OR
-                | Keyword::NOT
-                | Keyword::LIKE
-                | Keyword::IS
-                | Keyword::BETWEEN
-                | Keyword::IN
-                | Keyword::UNION
-                | Keyword::EXCEPT
-                | Keyword::INTERSECT
-                | Keyword::JOIN
-                | Keyword::COLLATE
-                | Keyword::EXPLAIN => chain += 1,
-                _ => {}
-            },
-            Token::Whitespace(_)
-            | Token::Number(..)
-            | Token::SingleQuotedString(_)
-            | Token::Placeholder(_) => {}
-            _ => chain += 1,
-        }
-        if lambdas > LAMBDAS_MAX {
-            return Err(limit(format!("lambdas are nested more than {LAMBDAS_MAX} deep")));
-        }
-        if !matches!(token.token, Token::Whitespace(_)) {
-            before = &token.token;
-        }
-        if chain > CHAIN_MAX || cases > BRACKETS_MAX {
-            return Err(limit(format!("an expression has more than {CHAIN_MAX} operators in a row")));
-        }
-    }
-    Ok(())
-}
-
-fn limit(message: String) -> VarveError {
-    VarveError::new(ErrorCode::SqlLimit, message, "divide the statement, or use IN (...) and parameters")
 }
 
 pub(super) fn syntax(error: ParserError) -> VarveError {
     match error {
         ParserError::RecursionLimitExceeded => {
-            limit(format!("the statement is nested more than {RECURSION_MAX} deep"))
+            limits::exceeded(format!("the statement is nested more than {RECURSION_MAX} deep"))
         }
         ParserError::TokenizerError(message) | ParserError::ParserError(message) => {
             VarveError::new(ErrorCode::SqlSyntax, message, "")

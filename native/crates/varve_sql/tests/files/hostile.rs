@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, DictionaryArray, Int64Array, RecordBatch};
-use datafusion::arrow::datatypes::Int32Type;
+use datafusion::arrow::datatypes::{DataType, Field, Int32Type, Schema};
 use datafusion::arrow::ipc::writer::{FileWriter, StreamWriter};
 use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::parquet::basic::{Compression, ZstdLevel};
@@ -38,6 +38,43 @@ fn text_without_sense_is_refused() {
             at.refuses(&format!("SELECT * FROM '@/{name}'"), MALFORMED);
         }
     }
+}
+
+/// A reader looks each column up among all others: a file of a million columns kept it busy for half an hour.
+#[test]
+fn files_of_too_many_columns_are_refused() {
+    let at = Fixture::new();
+    let count = 300_000;
+    let names: Vec<String> = (0..count).map(|column| format!("c{column}")).collect();
+    let pairs = |from: usize, to: usize| {
+        let pairs: Vec<String> = (from..to).map(|column| format!("\"c{column}\":{{\"x\":1}}")).collect();
+        format!("{{{}}}\n", pairs.join(","))
+    };
+    at.write("header.csv", format!("{}\n", names.join(",")));
+    at.write("row.csv", format!("a\n{}\n", names.join(",")));
+    at.write("quoted.csv", format!("\"{}\"\n{}\n", names.join("\",\""), names.join(",")));
+    at.write("one.json", pairs(0, count));
+    at.write("many.json", (0..count / 100).map(|at| pairs(at * 100, at * 100 + 100)).collect::<String>());
+    let fields: Vec<Field> =
+        names.iter().take(20_000).map(|name| Field::new(name, DataType::Int64, true)).collect();
+    let rows = RecordBatch::new_empty(Arc::new(Schema::new(fields)));
+    let mut parquet = ArrowWriter::try_new(Vec::new(), rows.schema(), None).expect("a writer");
+    parquet.write(&rows).expect("it is written");
+    at.write("wide.parquet", parquet.into_inner().expect("it is closed"));
+    let mut arrow = FileWriter::try_new(Vec::new(), &rows.schema()).expect("a writer");
+    arrow.finish().expect("it is closed");
+    at.write("wide.arrow", arrow.into_inner().expect("it is written"));
+    for name in ["header.csv", "row.csv", "quoted.csv", "one.json", "many.json", "wide.parquet", "wide.arrow"]
+    {
+        at.refuses(&format!("SELECT * FROM '@/{name}'"), "SQL_LIMIT");
+    }
+    at.write("long.csv", format!("a\n\"{}\"\n", names.join(",")));
+    at.check("SELECT count(*) FROM '@/long.csv'", &["1"]);
+    at.write(
+        "deep.json",
+        format!("{{\"a\":[{}]}}\n", pairs(0, 100).trim().repeat(2_000).replace("}{", "},{")),
+    );
+    at.check("SELECT array_length(a) FROM '@/deep.json'", &["2000"]);
 }
 
 /// What is nested deeply behind the rows that types are inferred from.

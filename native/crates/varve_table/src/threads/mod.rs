@@ -15,6 +15,10 @@ const ENDING_MAX: Duration = Duration::from_secs(1);
 /// How often one looks whether they have.
 const LOOK_EVERY: Duration = Duration::from_micros(200);
 
+/// Plans are recursed over, in frames of a few hundred bytes for each node above another. Pages that are not touched cost
+/// nothing.
+const STACK_BYTES: usize = 16 << 20;
+
 /// How nice the threads are: where others want the same processor, they have about a quarter of it.
 #[cfg(target_os = "linux")]
 const NICENESS: i32 = 5;
@@ -41,6 +45,7 @@ impl Threads {
         tokio::runtime::Builder::new_multi_thread()
             .worker_threads(count.max(1))
             .thread_name(name)
+            .thread_stack_size(STACK_BYTES)
             .on_thread_start(give_way)
             .on_thread_unpark(move || begins.begin())
             .on_thread_park(move || ends.end())

@@ -56,7 +56,7 @@ pub enum ErrorCode {
     SqlType,
     /// A value cannot be computed or represented: division by zero, overflow, or text that is not of the type.
     SqlValue,
-    /// The SQL text is too long, or its expressions are nested too deeply.
+    /// A statement, its plan or a file that it reads is too long, too wide or nested too deeply.
     SqlLimit,
     /// A row breaks a primary key, NOT NULL or CHECK; the constraint is in the message.
     ConstraintViolated,
