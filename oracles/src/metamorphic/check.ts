@@ -5,7 +5,7 @@ import { isRefusal, type Refusal } from '../subjects/subject.js';
 import { type Relation, relationOf, type Subject } from './relations.js';
 import { type Step, sqlOf, type World } from './world.js';
 
-/** Runs a statement; rejects for nothing that a statement does. */
+/** Runs a statement; rejects for nothing that a statement does. Files `'@/name'` lie in a folder of the store. */
 export type Ask = (sql: string) => Promise<Answer | Refusal>;
 
 /** A database that begins empty. */

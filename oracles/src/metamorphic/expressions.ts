@@ -37,10 +37,15 @@ export function smaller(condition: Condition): readonly Condition[] {
   return isConstant ? [] : [...constants, ...condition.parts, ...replaced];
 }
 
-/** @param depth of conditions within conditions */
-export function randomCondition(random: Random, columns: readonly Named[], depth: number): Condition {
-  if (depth <= 0) return leaf(randomTest(random, columns));
-  const inner = (): Condition => randomCondition(random, columns, depth - 1 - random.below(2));
+/** @param depth of conditions within conditions @param lambdas whether some are on the items of a list */
+export function randomCondition(
+  random: Random,
+  columns: readonly Named[],
+  depth: number,
+  lambdas = true,
+): Condition {
+  if (depth <= 0) return leaf(randomTest(random, columns, lambdas));
+  const inner = (): Condition => randomCondition(random, columns, depth - 1 - random.below(2), lambdas);
   switch (random.below(8)) {
     case 0:
     case 1:
@@ -58,18 +63,18 @@ export function randomCondition(random: Random, columns: readonly Named[], depth
         parts: [inner()],
       };
     default:
-      return leaf(randomTest(random, columns));
+      return leaf(randomTest(random, columns, lambdas));
   }
 }
 
 const comparisons = ['=', '<>', '<', '<=', '>', '>=', 'IS DISTINCT FROM', 'IS NOT DISTINCT FROM'];
 
-function randomTest(random: Random, columns: readonly Named[]): string {
+function randomTest(random: Random, columns: readonly Named[], lambdas: boolean): string {
   const column = random.pick(columns);
   const { family } = column.type;
   const value = (): string => randomValue(random, column, columns);
   const left = randomScalar(random, column);
-  switch (random.below(9)) {
+  switch (random.below(12)) {
     case 0:
       return `(${left} IS ${random.oneIn(2) ? 'NOT ' : ''}NULL)`;
     case 1:
@@ -83,9 +88,31 @@ function randomTest(random: Random, columns: readonly Named[]): string {
     case 4:
       if (family === 'bool') return `(${left})`;
       break;
+    case 5:
+      if (column.type.isWhole) return `(${column.sql} ${random.oneIn(3) ? '' : 'NOT '}IN (-1, 0, 1, 2, 3))`;
+      break;
+    case 6:
+      if (column.type.isWhole) return guarded(random, column.sql);
+      break;
+    case 7:
+      // Lists of these have one type, whatever is in them.
+      if (lambdas && (family === 'number' || family === 'text' || family === 'date'))
+        return `array_any_match([${left}, ${value()}], x -> x ${random.pick(comparisons)} ${random.pick(column.type.values)})`;
+      break;
     default:
   }
   return `(${left} ${random.pick(comparisons)} ${value()})`;
+}
+
+/** A division by a column that is zero in rows for which it is not to be computed. */
+function guarded(random: Random, sql: string): string {
+  const divided = `100 / ${sql} ${random.pick(['>', '<>', '='])} ${random.below(60)}`;
+  return random.pick([
+    `(CASE WHEN ${sql} = 0 THEN ${random.pick(['TRUE', 'FALSE', 'NULL'])} ELSE ${divided} END)`,
+    `(CASE WHEN ${sql} = 0 THEN 'a' WHEN ${divided} THEN 'b' ELSE 'c' END = '${random.pick(['a', 'b', 'c'])}')`,
+    `(CASE WHEN ${sql} <> 0 THEN ${divided} END)`,
+    `coalesce(nullif(${sql} = 0, FALSE), ${divided})`,
+  ]);
 }
 
 const patterns = ["'%'", "'a%'", "'%b'", "'_'", "'%é%'", "''", "'__'", "'\\%'"];

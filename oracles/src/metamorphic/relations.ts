@@ -30,6 +30,7 @@ export interface Subject {
   readonly condition: Condition;
   /** Columns that are shown, grouped by or summed. */
   readonly shown: readonly Named[];
+  readonly fileFormat: 'parquet' | 'arrow';
   /** Another table, and a condition on its rows beside those of `from`. */
   readonly other: { readonly table: string; readonly condition: Condition };
 }
@@ -46,6 +47,8 @@ const kinds = [
   'ordered',
   'derived',
   'exists',
+  'filtered',
+  'files',
 ] as const;
 type RelationKind = (typeof kinds)[number];
 
@@ -65,13 +68,15 @@ export function randomSubject(random: Random, world: World): Subject {
   const third = random.pick(world.tables);
   const beside = namedColumns(third, 'o');
   const key = leaf(`(${joinCondition(random, columns, beside)})`);
-  const more = randomCondition(random, [...columns, ...beside], random.below(2));
+  // DataFusion 55.2 finds no column of the outer query within a list that a lambda is for.
+  const more = randomCondition(random, [...columns, ...beside], random.below(2), false);
   return {
     kind: random.pick(kinds),
     from,
     columns,
     condition: randomCondition(random, columns, random.below(4)),
     shown: Array.from({ length: 1 + random.below(3) }, () => random.pick(columns)),
+    fileFormat: random.pick(['parquet', 'arrow']),
     other: { table: third.name, condition: { texts: ['(', ' AND ', ')'], parts: [key, more] } },
   };
 }
@@ -145,6 +150,20 @@ export function relationOf(subject: Subject): Relation {
     }
     case 'aggregate':
       return aggregate(subject, where);
+    case 'filtered': {
+      const counts = ['x', 'NOT x', 'x IS NULL'].map((one, at) => `count(*) FILTER (WHERE ${one}) AS n${at}`);
+      const each = where.map((condition, at) => `(SELECT count(*) FROM ${from} ${condition}) AS n${at}`);
+      return {
+        name: kind,
+        queries: [
+          `SELECT ${counts.join(', ')} FROM (SELECT ${p} AS x FROM ${from}) AS u`,
+          `SELECT ${each.join(', ')}`,
+        ],
+        problem: union(sameBag),
+      };
+    }
+    case 'files':
+      return files(subject, where);
     case 'count':
       return {
         name: kind,
@@ -201,6 +220,25 @@ function partition(
 ): Relation {
   const queries = [`${query}${tail}`, ...where.map((condition) => `${query} ${condition}${tail}`)];
   return { name, queries, problem: union(same) };
+}
+
+/** The parts as files, which are read together; columns of Parquet files are found by their names. */
+function files({ from, shown, fileFormat }: Subject, where: readonly string[]): Relation {
+  const items = shown.map(({ sql }, at) => `${sql} AS s${at}`);
+  const names = shown.map((_, at) => `s${at}`).join(', ');
+  const copies = where.map((condition, at) => {
+    const columns = at === 1 && fileFormat === 'parquet' ? items.toReversed() : items;
+    return `COPY (SELECT ${columns.join(', ')} FROM ${from} ${condition}) TO '@/part${at}.${fileFormat}' (OVERWRITE TRUE)`;
+  });
+  return {
+    name: 'files',
+    queries: [
+      `SELECT ${items.join(', ')} FROM ${from}`,
+      ...copies,
+      `SELECT ${names} FROM '@/part*.${fileFormat}'`,
+    ],
+    problem: (answers) => sameBag(answers.slice(0, 1), answers.slice(-1)),
+  };
 }
 
 function union(same: (whole: readonly Answer[], parts: readonly Answer[]) => string | undefined) {

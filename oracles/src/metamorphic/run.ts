@@ -92,11 +92,11 @@ interface Kept {
   readonly answer: Answer;
 }
 
-/** Keeps answers that do not depend on the order of rows. */
+/** Keeps answers that do not depend on the order of rows, nor on files that others write again. */
 function keeping(ask: Ask, kept: Kept[]): Ask {
   return async (sql) => {
     const answer = await ask(sql);
-    if (!isRefusal(answer) && kept.length < askedAgain && !sql.includes('LIMIT')) kept.push({ sql, answer });
+    if (!isRefusal(answer) && kept.length < askedAgain && !/LIMIT|'@\//.test(sql)) kept.push({ sql, answer });
     return answer;
   };
 }

@@ -9,6 +9,8 @@ export interface ColumnType {
   readonly family: Family;
   /** Sums of it are exact, whatever their order. */
   readonly isExact: boolean;
+  /** Its values are integers. */
+  readonly isWhole?: true;
   /** Literals. */
   readonly values: readonly string[];
 }
@@ -53,12 +55,25 @@ const floats = [
 
 /** All of them. */
 export const columnTypes: readonly ColumnType[] = [
-  { sql: 'INT', family: 'number', isExact: true, values: ['0', '1', '2', '-1', '7', '2147483647'] },
-  { sql: 'SMALLINT', family: 'number', isExact: true, values: ['0', '1', '-1', '3', '32767', '-32768'] },
+  {
+    sql: 'INT',
+    family: 'number',
+    isExact: true,
+    isWhole: true,
+    values: ['0', '1', '2', '-1', '7', '2147483647'],
+  },
+  {
+    sql: 'SMALLINT',
+    family: 'number',
+    isExact: true,
+    isWhole: true,
+    values: ['0', '1', '-1', '3', '32767', '-32768'],
+  },
   {
     sql: 'BIGINT',
     family: 'number',
     isExact: true,
+    isWhole: true,
     values: ['0', '1', '-1', '5', '9007199254740993', '-9007199254740993'],
   },
   { sql: 'DOUBLE', family: 'number', isExact: false, values: floats },

@@ -11,14 +11,15 @@ class RolledBack extends Error {}
 /** Opens one in a temporary folder, which goes when it is closed. */
 export async function openStore(): Promise<Store> {
   const folder = mkdtempSync(join(tmpdir(), 'varve-metamorphic-'));
-  const database = await open(join(folder, 'db'), { threads: 2 });
+  const database = await open(join(folder, 'db'), { threads: 2, allowedFolders: [folder] });
+  const placed = (sql: string): string => sql.replaceAll("'@/", `'${folder}/`);
   return {
-    ask: (sql) => answered(database, sql),
+    ask: (sql) => answered(database, placed(sql)),
     async inTransaction(body) {
       const kept: Awaited<ReturnType<typeof body>>[] = [];
       try {
         await database.transaction(async (transaction) => {
-          kept.push(await body((sql) => answered(transaction, sql)));
+          kept.push(await body((sql) => answered(transaction, placed(sql))));
           throw new RolledBack();
         });
       } catch (error) {

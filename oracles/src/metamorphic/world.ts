@@ -93,9 +93,14 @@ function randomStep(random: Random, table: Table, keys: Map<string, number>): St
 }
 
 function randomRows(random: Random, table: Table, count: number, keys: Map<string, number>): string[][] {
+  // What is the same in all rows that come together, NULL above all, is stored and filtered in ways of its own.
+  const same = table.columns.map(({ type }) => {
+    if (!random.oneIn(5)) return undefined;
+    return random.oneIn(2) ? 'NULL' : random.pick(type.values);
+  });
   return Array.from({ length: count }, () =>
     table.columns.map(({ type }, at) => {
-      if (at > 0 || !table.hasKey) return random.oneIn(5) ? 'NULL' : random.pick(type.values);
+      if (at > 0 || !table.hasKey) return same[at] ?? (random.oneIn(5) ? 'NULL' : random.pick(type.values));
       const key = (keys.get(table.name) ?? 0) + 1 + random.below(3);
       keys.set(table.name, key);
       return String(key);

@@ -18,6 +18,7 @@ mod files;
 mod guarded_case;
 mod interrupt;
 mod join_order;
+mod lambdas;
 mod limits;
 mod membership;
 mod output;

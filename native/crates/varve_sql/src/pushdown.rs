@@ -20,17 +20,11 @@ use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::execution_plan::replace_children_if_necessary;
-use datafusion::physical_plan::expressions::{Column, LambdaExpr};
+use datafusion::physical_plan::expressions::Column;
 use datafusion::physical_plan::joins::HashJoinExec;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 
 use crate::rules::only_child;
-
-/// Whether part of an expression is computed of each item of a list. Its variables are numbered after the columns that it was
-/// planned over, so it holds over these alone.
-pub(crate) fn has_lambda(expr: &Arc<dyn PhysicalExpr>) -> Result<bool> {
-    expr.exists(|node| Ok(node.is::<LambdaExpr>()))
-}
 
 /// The rule with barriers, if it pushes filters.
 pub(crate) fn guarded(

@@ -8,6 +8,7 @@ mod confined;
 mod draft;
 mod meter;
 pub(crate) mod options;
+mod parquet;
 pub(crate) mod path;
 mod relation;
 mod schema;
@@ -40,6 +41,7 @@ pub(crate) use store::OnlyFiles;
 use crate::error::from_datafusion;
 use crate::limits;
 use options::{Format, ReadOptions};
+use parquet::WholeParquet;
 use source::CheckedArrow;
 use text::TextFormat;
 
@@ -74,7 +76,7 @@ impl Files {
     ) -> Result<Arc<dyn TableProvider>> {
         let urls = paths.iter().map(|path| self.url(path)).collect::<Result<Vec<_>>>()?;
         let format: Arc<dyn FileFormat> = match options.format {
-            Format::Parquet => Arc::new(ParquetFormat::default()),
+            Format::Parquet => Arc::new(WholeParquet(ParquetFormat::default())),
             Format::Arrow => Arc::new(CheckedArrow(ArrowFormat)),
             Format::Csv | Format::Json => Arc::new(TextFormat::new(options.clone())),
         };

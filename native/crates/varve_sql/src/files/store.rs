@@ -1,11 +1,13 @@
 //! Allowed files as DataFusion's object store: reading and nothing else, for writing goes through drafts.
 
 use std::fmt;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use datafusion::execution::object_store::ObjectStoreRegistry;
@@ -22,6 +24,8 @@ use varve_types::{ErrorCode, VarveError};
 use super::confined::Confinement;
 
 const STORE: &str = "files";
+/// After so long, another change of a file shows another time on every file system.
+const SETTLED: Duration = Duration::from_secs(3);
 
 /// Knows files and no other scheme, whatever is registered.
 #[derive(Debug)]
@@ -70,16 +74,41 @@ impl ConfinedStore {
     fn open(&self, location: &Path) -> Result<(File, ObjectMeta)> {
         let file = self.confinement.open(&PathBuf::from(format!("/{location}"))).map_err(refused)?;
         let metadata = file.metadata().map_err(io)?;
-        let modified = metadata.modified().map_err(io)?;
         let meta = ObjectMeta {
             location: location.clone(),
-            last_modified: modified.into(),
+            last_modified: changed(&metadata).map_err(io)?.into(),
             size: metadata.len(),
             e_tag: None,
             version: None,
         };
         Ok((file, meta))
     }
+}
+
+/// When a file changed, which tells caches whether what they know of it still holds.
+///
+/// The clock of a file system ticks a few times in a second, or once in two: what changed just now may change again, and show
+/// the same time. Such a file has a time of its own whenever one asks, and is not taken from a cache.
+fn changed(metadata: &Metadata) -> std::io::Result<SystemTime> {
+    /// How often a file was asked for that had not settled.
+    static ASKED: AtomicU64 = AtomicU64::new(1);
+
+    let modified = metadata.modified()?;
+    // A file that takes the place of another may have been written long ago.
+    #[cfg(unix)]
+    let modified = modified.max(replaced(metadata));
+    if modified.elapsed().is_ok_and(|age| age >= SETTLED) {
+        return Ok(modified);
+    }
+    Ok(SystemTime::UNIX_EPOCH - Duration::from_micros(ASKED.fetch_add(1, Ordering::Relaxed)))
+}
+
+#[cfg(unix)]
+fn replaced(metadata: &Metadata) -> SystemTime {
+    use std::os::unix::fs::MetadataExt;
+
+    let seconds = Duration::from_secs(metadata.ctime().try_into().unwrap_or(0));
+    SystemTime::UNIX_EPOCH + seconds + Duration::from_nanos(metadata.ctime_nsec().try_into().unwrap_or(0))
 }
 
 #[async_trait]

@@ -19,7 +19,7 @@ use datafusion::physical_plan::projection::ProjectionExec;
 
 use super::search::Tree;
 use crate::cardinality::{self, CONDITION, Domain, Learned, edges, of_expr};
-use crate::pushdown::has_lambda;
+use crate::lambdas::has_lambda;
 
 /// A set of relations, one bit each.
 pub(super) type Set = u64;

@@ -52,7 +52,7 @@ pub(crate) use selectivity::selectivity;
 pub(crate) use statistics::width;
 
 use crate::cardinality::{Domain, Shape, shape};
-use crate::pushdown::has_lambda;
+use crate::lambdas::has_lambda;
 
 /// The name of the hidden column with the address of each row.
 pub(crate) const ROW_ADDRESS: &str = "__varve_row";

@@ -110,3 +110,34 @@ impl Dialect for VarveDialect {
         supports_xml_expressions,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::process::Command;
+
+    /// A method that a newer parser has would otherwise answer as no dialect does, without a word.
+    #[test]
+    fn all_that_the_generic_dialect_says_is_said_here() {
+        let metadata = Command::new(env!("CARGO"))
+            .args(["metadata", "--format-version", "1", "--offline", "--locked"])
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .output()
+            .expect("cargo runs");
+        let metadata: serde_json::Value = serde_json::from_slice(&metadata.stdout).expect("it is JSON");
+        let packages = metadata["packages"].as_array().expect("packages");
+        let parser = packages.iter().find(|package| package["name"] == "sqlparser").expect("the parser");
+        let folder = Path::new(parser["manifest_path"].as_str().expect("a path")).with_file_name("src");
+        let generic = std::fs::read_to_string(folder.join("dialect/generic.rs")).expect("its dialect");
+        let (generic, _tests) = generic.split_once("#[cfg(test)]").unwrap_or((&generic, ""));
+        let names = generic.lines().filter_map(|line| line.trim().strip_prefix("fn ")?.split_once('('));
+        let names: Vec<&str> = names.map(|(name, _)| name).collect();
+        assert!(names.len() > 60, "{names:?}");
+        let (here, _tests) = include_str!("dialect.rs").split_once("#[cfg(test)]").expect("this module");
+        let is_here = |name: &&str| {
+            here.contains(&format!("        {name},\n")) || here.contains(&format!("fn {name}("))
+        };
+        let missing: Vec<&str> = names.into_iter().filter(|name| !is_here(name)).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+    }
+}

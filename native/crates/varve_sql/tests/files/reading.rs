@@ -1,5 +1,7 @@
 //! Files as tables.
 
+use std::time::{Duration, SystemTime};
+
 use crate::fixture::Fixture;
 
 #[test]
@@ -66,6 +68,74 @@ fn a_file_that_changes_is_read_anew() {
     at.check("SELECT sum(a) FROM '@/d/*.csv'", &["1"]);
     at.write("d/2.csv", "a\n1\n");
     at.check("SELECT sum(a) FROM '@/d/*.csv'", &["2"]);
+}
+
+/// Where size and time were the same as before, as of a copy that keeps the time, what was known of the file that was there
+/// before was taken for it, and other rows came.
+#[test]
+fn a_file_that_shows_the_same_time_is_read_anew() {
+    let at = Fixture::new();
+    for value in 1_000..1_020 {
+        at.run(&format!("COPY (SELECT {value} AS v) TO '@/x.parquet' (OVERWRITE TRUE)"))
+            .expect("it is written");
+        let file = std::fs::File::options().write(true).open(at.path("x.parquet")).expect("it is there");
+        file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000)).expect("it has a time");
+        at.check("SELECT min(v), max(v) FROM '@/x.parquet'", &[&format!("{value} {value}")]);
+    }
+}
+
+/// NaN is not among what a Parquet file notes as its least and its greatest value: a column of 1.5 and NaN was read as one of
+/// 1.5 alone, and parts were left out in which there is NaN, which is greater than all.
+#[test]
+fn parquet_files_keep_nan() {
+    let at = Fixture::new();
+    let rows = "(1, CAST(-1.5 AS DOUBLE)), (2, CAST('NaN' AS DOUBLE))";
+    at.run(&format!("COPY (SELECT * FROM (VALUES {rows}) AS v (i, x)) TO '@/two.parquet'"))
+        .expect("it is written");
+    at.run(&format!(
+        "COPY (SELECT i, CAST(x AS REAL) AS x FROM (VALUES {rows}) AS v (i, x)) TO '@/real.parquet'"
+    ))
+    .expect("it is written");
+    for name in ["two", "real"] {
+        let check =
+            |sql: &str, rows: &[&str]| at.check(&sql.replace("t2", &format!("'@/{name}.parquet'")), rows);
+        check("SELECT x FROM t2 ORDER BY i", &["-1.5", "NaN"]);
+        check("SELECT x FROM t2 ORDER BY x DESC LIMIT 1", &["NaN"]);
+        check("SELECT min(x), max(x), count(*) FROM t2", &["-1.5 NaN 2"]);
+        for (condition, rows) in [
+            ("x > 100", "2"),
+            ("x >= 100", "2"),
+            ("100 < x", "2"),
+            ("x <> -1.5", "2"),
+            ("NOT x < 5", "2"),
+            ("x NOT IN (-1.5, 7)", "2"),
+            ("x = CAST('NaN' AS DOUBLE)", "2"),
+            ("x >= CAST('NaN' AS DOUBLE)", "2"),
+            ("x IN (3, CAST('NaN' AS DOUBLE))", "2"),
+            ("x IS DISTINCT FROM -1.5", "2"),
+            ("x < CAST('NaN' AS DOUBLE)", "1"),
+            ("x <> CAST('NaN' AS DOUBLE)", "1"),
+            ("x < 100", "1"),
+            ("x <= -1.5", "1"),
+            ("x = -1.5", "1"),
+            ("-x >= 1.5 AND NOT isnan(x)", "1"),
+            ("x BETWEEN -2 AND 2", "1"),
+        ] {
+            check(&format!("SELECT i FROM t2 WHERE {condition}"), &[rows]);
+        }
+        check("SELECT i FROM t2 WHERE x > CAST(NULL AS DOUBLE) OR x > CAST('NaN' AS DOUBLE)", &[]);
+    }
+    // Of several files, one has NaN.
+    for file in 0..3 {
+        let x = "CASE WHEN i = 15000 THEN CAST('NaN' AS DOUBLE) ELSE i % 10 END AS x";
+        let i = format!("SELECT value + {} AS i FROM generate_series(1, 10000)", file * 10_000);
+        at.run(&format!("COPY (SELECT i, {x} FROM ({i})) TO '@/many{file}.parquet'")).expect("it is written");
+    }
+    at.check("SELECT i FROM '@/many*.parquet' WHERE x > 50", &["15000"]);
+    at.check("SELECT i FROM '@/many*.parquet' ORDER BY x DESC LIMIT 1", &["15000"]);
+    at.check("SELECT max(x), min(x) FROM '@/many*.parquet'", &["NaN 0.0"]);
+    at.check("SELECT count(*) FROM '@/many*.parquet' WHERE x >= 9", &["3001"]);
+    at.check("SELECT count(*) FROM '@/many*.parquet' WHERE x < 0", &["0"]);
 }
 
 /// The first file told what all have: a NULL of another file was an error, and its other columns were not there.
