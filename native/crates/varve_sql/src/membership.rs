@@ -1,13 +1,14 @@
-//! Membership in lists whose values are not all known, as `x IN (y, 1)` and `x IN ($1, 1)`.
+//! Membership in lists whose values are not all known, as `x IN (y, 1)` and `x IN ($1, 1)`, or may be NULL.
 //!
 //! DataFusion's simplification takes one list from another, or keeps what both have: of `x IN (y, 1) AND x NOT IN (1, 2)` it
-//! made `x IN (y)`, for `y` is not written in the second list. Its value may be, though. So such a list becomes the chain of
-//! equalities that it stands for, once all have one type and before anything is simplified. That serves floating point
-//! numbers too, whose two zeros a list of such values took for two numbers.
+//! made `x IN (y)`, for `y` is not written in the second list. Its value may be, though. And `x IN (7, NULL) OR x NOT IN (1)`
+//! became `x NOT IN (1)`, which is false of 1, where the whole is unknown. So such values leave their list for the equalities
+//! that they stand for, once all have one type and before anything is simplified. That serves floating point numbers too,
+//! whose two zeros a list of such values took for two numbers.
 
 use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::tree_node::Transformed;
 use datafusion::logical_expr::expr::InList;
 use datafusion::logical_expr::{Expr, LogicalPlan, lit};
 use datafusion::optimizer::analyzer::AnalyzerRule;
@@ -34,13 +35,17 @@ impl AnalyzerRule for Equalities {
 
 fn in_equalities(part: Expr) -> Result<Transformed<Expr>> {
     let Expr::InList(list) = part else { return Ok(Transformed::no(part)) };
-    if list.list.iter().all(is_known) || list.expr.is_volatile() || is_open(&list) {
+    if list.list.iter().all(is_definite) || list.expr.is_volatile() || is_open(&list) {
         return Ok(Transformed::no(Expr::InList(list)));
     }
-    limits::list(list.list.len())?;
     let InList { expr, list, negated } = list;
-    let equalities = list.into_iter().map(|item| expr.as_ref().clone().eq(item)).collect();
-    let any = balanced(equalities);
+    let (definite, others): (Vec<_>, Vec<_>) = list.into_iter().partition(is_definite);
+    limits::list(others.len())?;
+    let mut conditions: Vec<_> = others.into_iter().map(|item| expr.as_ref().clone().eq(item)).collect();
+    if !definite.is_empty() {
+        conditions.push(Expr::InList(InList { expr, list: definite, negated: false }));
+    }
+    let any = balanced(conditions);
     Ok(Transformed::yes(if negated { Expr::Not(Box::new(any)) } else { any }))
 }
 
@@ -65,13 +70,12 @@ fn balanced(mut conditions: Vec<Expr>) -> Expr {
     conditions.pop().unwrap_or_else(|| lit(false))
 }
 
-/// Whether an expression has one value, whatever the row and the parameters.
-fn is_known(item: &Expr) -> bool {
-    let depends = |part: &Expr| {
-        let is_of_rows =
-            matches!(part, Expr::Column(_) | Expr::OuterReferenceColumn(..) | Expr::Placeholder(_));
-        let is_query = matches!(part, Expr::ScalarSubquery(_) | Expr::InSubquery(_) | Expr::Exists(_));
-        Ok(is_of_rows || is_query || part.is_volatile_node())
-    };
-    !item.exists(depends).unwrap_or(true)
+/// Whether an expression has one value, whatever the row and the parameters, which is not NULL.
+fn is_definite(item: &Expr) -> bool {
+    match item {
+        Expr::Literal(value, _) => !value.is_null(),
+        Expr::Cast(cast) => is_definite(&cast.expr),
+        Expr::Negative(number) => is_definite(number),
+        _ => false,
+    }
 }
