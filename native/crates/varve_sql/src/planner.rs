@@ -49,7 +49,7 @@ pub(crate) struct Planner<'e> {
     session: Option<VortexSession>,
     threads: usize,
     view_depth: usize,
-    /// Columns of all relations that were named so far.
+    /// Columns of all relations that the statement named so far.
     named_columns: AtomicUsize,
     given: HashMap<&'static str, Arc<dyn TableProvider>>,
 }
@@ -100,6 +100,7 @@ impl<'e> Planner<'e> {
     /// The plan of a query whose parameters are not known yet.
     pub(crate) fn unbound(&self, statement: ast::Statement) -> Result<LogicalPlan> {
         limits::of_reached(&statement, &|name| self.view_as_written(name))?;
+        self.named_columns.store(0, Relaxed);
         let plan = SqlToRel::new(self).sql_statement_to_plan_with_context(statement, &mut self.context())?;
         limits::of_plan(&plan)?;
         Ok(plan)

@@ -6,7 +6,7 @@ use datafusion::common::Result;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::logical_expr::LogicalPlan;
 
-use super::{columns, within};
+use super::{PART_COLUMNS_MAX, within};
 use crate::error::into_datafusion;
 
 /// Nodes of a plan, shared ones as often as they are reached.
@@ -53,7 +53,9 @@ impl Measure {
     }
 
     fn below(&mut self, plan: &LogicalPlan, above: usize) -> Result<Extent> {
-        columns("a part of the query", plan.schema().fields().len()).map_err(into_datafusion)?;
+        let columns = plan.schema().fields().len();
+        within("a part of the query", columns, PART_COLUMNS_MAX, "columns", "name those that are wanted")
+            .map_err(into_datafusion)?;
         if above == DEPTH_MAX {
             return Ok(Extent { nodes: 1, height: 1 });
         }

@@ -19,25 +19,21 @@ pub(crate) use tokens::{of_text, of_tokens};
 
 use crate::error::into_datafusion;
 
-/// Columns of a table, a file or what a part of a query answers; expressions of one list.
+/// Columns of a table or a file; expressions of one list.
 const COLUMNS_MAX: usize = 4_096;
+/// Columns of a part of a query, and of its answer: an UPSERT has those of the table, and of new rows, beside each other.
+const PART_COLUMNS_MAX: usize = 3 * COLUMNS_MAX;
 /// Columns of all tables that a statement names, each as often as it is named.
 const NAMED_COLUMNS_MAX: usize = 1 << 16;
 /// Values of one list that are not the same for all rows: each is a comparison of its own.
 const CHANGING_VALUES_MAX: usize = 1_000;
 
-/// Refuses more columns than are planned with; `what` has them.
+/// Refuses a table or a file of too many columns.
 ///
 /// # Errors
 /// `SQL_LIMIT`.
 pub(crate) fn columns(what: &str, count: usize) -> Result<()> {
-    within(
-        what,
-        count,
-        COLUMNS_MAX,
-        "columns",
-        "name fewer of them, or keep many values in one list or struct",
-    )
+    within(what, count, COLUMNS_MAX, "columns", "keep many values in one list or struct")
 }
 
 fn items(what: &str, count: usize) -> Result<()> {

@@ -1,11 +1,11 @@
-//! How SQL is written here: as the parser's generic dialect has it, and with lambdas.
+//! How SQL is written here: as the parser's generic dialect has it, with lambdas and ORDER BY ALL.
 
 use std::any::TypeId;
 
 use datafusion::sql::sqlparser::dialect::{Dialect, GenericDialect};
 
-/// The generic dialect, which takes what most databases take, and `x -> x + 1`, without which the functions that call others
-/// on each item of a list cannot be called.
+/// The generic dialect, which takes what most databases take; `x -> x + 1`, without which the functions that call others on
+/// each item of a list cannot be called; and ORDER BY ALL, as GROUP BY ALL is there.
 #[derive(Debug)]
 pub(super) struct VarveDialect;
 
@@ -24,6 +24,10 @@ impl Dialect for VarveDialect {
     }
 
     fn supports_lambda_functions(&self) -> bool {
+        true
+    }
+
+    fn supports_order_by_all(&self) -> bool {
         true
     }
 
