@@ -1,7 +1,8 @@
 //! SQL text to statements, within limits: what is too long or too deep is refused before anything recurses over it.
 
 use datafusion::sql::sqlparser::ast::{
-    DataType, Expr, UnaryOperator, Value, ValueWithSpan, VisitMut, VisitorMut,
+    DataType, Expr, OrderBy, OrderByExpr, OrderByKind, Query, SelectItem, SetExpr, UnaryOperator, Value,
+    ValueWithSpan, VisitMut, VisitorMut,
 };
 use datafusion::sql::sqlparser::dialect::{Dialect, DuckDbDialect};
 use datafusion::sql::sqlparser::keywords::Keyword;
@@ -121,14 +122,31 @@ pub(super) fn syntax(error: ParserError) -> VarveError {
     }
 }
 
-/// `?` becomes `$1`, `$2`, in the order of the text; and `- -a` becomes `-(-a)`, for the parser's library writes the former
-/// as a comment, and what is written may be read again.
+/// `?` becomes `$1`, `$2`, in the order of the text; ORDER BY ALL the numbers of what is selected, where no item stands for many
+/// columns; and `- -a` becomes `-(-a)`, for the parser's library writes the former as a comment, and what is written may be read
+/// again.
 struct Settling {
     next: usize,
 }
 
 impl VisitorMut for Settling {
     type Break = ();
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        if let SetExpr::Select(select) = query.body.as_ref()
+            && select.projection.iter().all(is_one_column)
+            && let Some(OrderBy { kind, .. }) = &mut query.order_by
+            && let OrderByKind::All(options) = kind
+        {
+            let keys = (1..=select.projection.len()).map(|place| OrderByExpr {
+                expr: Expr::value(Value::Number(place.to_string(), false)),
+                options: *options,
+                with_fill: None,
+            });
+            *kind = OrderByKind::Expressions(keys.collect());
+        }
+        ControlFlow::Continue(())
+    }
 
     fn pre_visit_value(&mut self, value: &mut ValueWithSpan) -> ControlFlow<()> {
         if let Value::Placeholder(name) = &mut value.value
@@ -149,4 +167,8 @@ impl VisitorMut for Settling {
         }
         ControlFlow::Continue(())
     }
+}
+
+fn is_one_column(item: &SelectItem) -> bool {
+    matches!(item, SelectItem::UnnamedExpr(_) | SelectItem::ExprWithAlias { .. })
 }
