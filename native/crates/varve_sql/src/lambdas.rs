@@ -8,15 +8,16 @@ use std::fmt;
 use std::sync::Arc;
 
 use datafusion::common::Result;
-use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::execution_plan::replace_children_if_necessary;
 use datafusion::physical_plan::expressions::LambdaExpr;
 use datafusion::physical_plan::joins::NestedLoopJoinExec;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
+
+use crate::covered::Covered;
+use crate::rules::Rule;
 
 /// Whether part of an expression is computed of each item of a list.
 pub(crate) fn has_lambda(expr: &Arc<dyn PhysicalExpr>) -> Result<bool> {
@@ -24,49 +25,24 @@ pub(crate) fn has_lambda(expr: &Arc<dyn PhysicalExpr>) -> Result<bool> {
 }
 
 /// The rule, which does not see joins with lambdas if it is the one that changes their conditions.
-pub(crate) fn kept(
-    rule: Arc<dyn PhysicalOptimizerRule + Send + Sync>,
-) -> Arc<dyn PhysicalOptimizerRule + Send + Sync> {
-    if rule.name() == "ProjectionPushdown" { Arc::new(Keeping(rule)) } else { rule }
+pub(crate) fn kept(rule: Rule) -> Rule {
+    if rule.name() != "ProjectionPushdown" {
+        return rule;
+    }
+    Arc::new(Covered { rule, cover: hidden, covered: joined })
 }
 
-#[derive(Debug)]
-struct Keeping(Arc<dyn PhysicalOptimizerRule + Send + Sync>);
+fn hidden(node: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn ExecutionPlan>>> {
+    let filter = node.downcast_ref::<NestedLoopJoinExec>().and_then(NestedLoopJoinExec::filter);
+    let is_kept = filter.map(|filter| has_lambda(filter.expression())).transpose()?;
+    Ok(match is_kept {
+        Some(true) => Transformed::yes(Arc::new(Hidden(node)) as _),
+        _ => Transformed::no(node),
+    })
+}
 
-impl PhysicalOptimizerRule for Keeping {
-    fn optimize(
-        &self,
-        plan: Arc<dyn ExecutionPlan>,
-        config: &ConfigOptions,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let hidden = plan.transform_up(|node| {
-            let filter = node.downcast_ref::<NestedLoopJoinExec>().and_then(NestedLoopJoinExec::filter);
-            let is_kept = filter.map(|filter| has_lambda(filter.expression())).transpose()?;
-            Ok(match is_kept {
-                Some(true) => Transformed::yes(Arc::new(Hidden(node)) as _),
-                _ => Transformed::no(node),
-            })
-        })?;
-        let changed = self.0.optimize(hidden.data, config)?;
-        if !hidden.transformed {
-            return Ok(changed);
-        }
-        let shown = changed.transform_up(|node| {
-            Ok(match node.downcast_ref::<Hidden>() {
-                Some(Hidden(join)) => Transformed::yes(Arc::clone(join)),
-                None => Transformed::no(node),
-            })
-        });
-        Ok(shown?.data)
-    }
-
-    fn name(&self) -> &str {
-        self.0.name()
-    }
-
-    fn schema_check(&self) -> bool {
-        self.0.schema_check()
-    }
+fn joined(node: &dyn ExecutionPlan) -> Option<&Arc<dyn ExecutionPlan>> {
+    node.downcast_ref().map(|Hidden(join)| join)
 }
 
 /// An operator that no rule knows. It is in a plan only while a rule runs.

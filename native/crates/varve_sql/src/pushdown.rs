@@ -13,63 +13,37 @@ use std::fmt;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::DataType;
-use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
 use datafusion::common::{JoinType, Result};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::execution_plan::replace_children_if_necessary;
 use datafusion::physical_plan::expressions::Column;
 use datafusion::physical_plan::joins::HashJoinExec;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 
-use crate::rules::only_child;
+use crate::covered::Covered;
+use crate::rules::{Rule, only_child};
 
 /// The rule with barriers, if it pushes filters.
-pub(crate) fn guarded(
-    rule: Arc<dyn PhysicalOptimizerRule + Send + Sync>,
-) -> Arc<dyn PhysicalOptimizerRule + Send + Sync> {
-    if rule.name().starts_with("FilterPushdown") { Arc::new(Guarded(rule)) } else { rule }
+pub(crate) fn guarded(rule: Rule) -> Rule {
+    if !rule.name().starts_with("FilterPushdown") {
+        return rule;
+    }
+    Arc::new(Covered { rule, cover: fenced, covered: fenced_in })
 }
 
-#[derive(Debug)]
-struct Guarded(Arc<dyn PhysicalOptimizerRule + Send + Sync>);
+fn fenced(node: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn ExecutionPlan>>> {
+    let node = without_narrowing(node)?;
+    Ok(if is_ambiguous(node.data.as_ref()) {
+        Transformed::yes(Arc::new(Barrier(node.data)) as _)
+    } else {
+        node
+    })
+}
 
-impl PhysicalOptimizerRule for Guarded {
-    fn optimize(
-        &self,
-        plan: Arc<dyn ExecutionPlan>,
-        config: &ConfigOptions,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let fenced = plan.transform_up(|node| {
-            let node = without_narrowing(node)?;
-            Ok(if is_ambiguous(node.data.as_ref()) {
-                Transformed::yes(Arc::new(Barrier(node.data)) as _)
-            } else {
-                node
-            })
-        })?;
-        let pushed = self.0.optimize(fenced.data, config)?;
-        if !fenced.transformed {
-            return Ok(pushed);
-        }
-        let open = pushed.transform_up(|node| {
-            Ok(match node.downcast_ref::<Barrier>() {
-                Some(Barrier(input)) => Transformed::yes(Arc::clone(input)),
-                None => Transformed::no(node),
-            })
-        });
-        Ok(open?.data)
-    }
-
-    fn name(&self) -> &str {
-        self.0.name()
-    }
-
-    fn schema_check(&self) -> bool {
-        self.0.schema_check()
-    }
+fn fenced_in(node: &dyn ExecutionPlan) -> Option<&Arc<dyn ExecutionPlan>> {
+    node.downcast_ref().map(|Barrier(input)| input)
 }
 
 /// A join narrows its other side by the least and the greatest key, which maps have not: the query failed for want of them

@@ -16,7 +16,7 @@ use crate::pushdown::guarded;
 use crate::sort_merge::SortMerge;
 use crate::{aggregate, decimals, interrupt, lambdas};
 
-type Rule = Arc<dyn PhysicalOptimizerRule + Send + Sync>;
+pub(crate) type Rule = Arc<dyn PhysicalOptimizerRule + Send + Sync>;
 
 /// All rules. Hash tables of joins are estimated to be of `table_bytes_max` bytes at most; 0 for no hash joins at all.
 ///
