@@ -8,12 +8,12 @@
 
 use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::Transformed;
+use datafusion::common::tree_node::{Transformed, TransformedResult};
 use datafusion::logical_expr::expr::InList;
 use datafusion::logical_expr::{Expr, LogicalPlan, lit};
 use datafusion::optimizer::analyzer::AnalyzerRule;
 
-use crate::expressions::each_part;
+use crate::expressions::each_part_of;
 use crate::limits;
 
 /// Parameters of one list in a plan that is kept for other values of them.
@@ -29,7 +29,7 @@ impl AnalyzerRule for Equalities {
     }
 
     fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {
-        each_part(plan, |part, _| in_equalities(part))
+        plan.transform_up_with_subqueries(|node| each_part_of(node, in_equalities)).data()
     }
 }
 

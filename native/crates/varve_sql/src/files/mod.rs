@@ -26,9 +26,7 @@ use datafusion::datasource::file_format::FileFormat;
 use datafusion::datasource::file_format::arrow::ArrowFormat;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
-use datafusion::datasource::physical_plan::parquet::metadata::DFParquetMetadata;
 use datafusion::execution::SessionState;
-use datafusion::object_store::ObjectStoreExt;
 use tokio::runtime::Handle;
 use url::Url;
 use varve_types::{ErrorCode, Result, VarveError};
@@ -110,9 +108,6 @@ impl Files {
         };
         let mut schemas = Vec::with_capacity(telling);
         for (path, url) in paths.iter().zip(urls).take(telling) {
-            if format == Format::Parquet {
-                self.check_width(path, url).await?;
-            }
             let told = listing.infer_schema(&self.state, url).await;
             let told = told.map_err(|error| of_file(error, path))?;
             // Its reader takes columns by their place.
@@ -126,22 +121,6 @@ impl Files {
             schemas.push(told);
         }
         Ok(schema::merged(&schemas))
-    }
-
-    /// Refuses a Parquet file of too many columns before its reader looks each up among all others.
-    async fn check_width(&self, path: &Path, url: &ListingTableUrl) -> Result<()> {
-        let environment = self.state.runtime_env();
-        let told = async {
-            let store = environment.object_store(url)?;
-            let object = store.head(url.prefix()).await?;
-            let cache = environment.cache_manager.get_file_metadata_cache();
-            let metadata =
-                DFParquetMetadata::new(store.as_ref(), &object).with_file_metadata_cache(Some(cache));
-            metadata.fetch_metadata().await
-        };
-        let told = told.await.map_err(|error| of_file(error, path))?;
-        let fields = told.file_metadata().schema_descr().root_schema().get_fields();
-        limits::columns(&path.display().to_string(), fields.len())
     }
 
     /// The same for a planner, which cannot wait: the thread stops being one of the runtime's meanwhile.

@@ -19,6 +19,7 @@ use datafusion::datasource::file_format::file_compression_type::FileCompressionT
 use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::file_format::{FileFormat, FileMeta};
 use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::parquet::metadata::DFParquetMetadata;
 use datafusion::datasource::physical_plan::{FileOpener, FileScanConfig, FileScanConfigBuilder, FileSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
@@ -36,6 +37,9 @@ use datafusion::physical_plan::filter_pushdown::{FilterPushdownPropagation, Push
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use datafusion::physical_plan::{DisplayFormatType, ExecutionPlan, SortOrderPushdownResult};
 use datafusion_datasource::morsel::Morselizer;
+
+use crate::error::into_datafusion;
+use crate::limits;
 
 /// The format.
 #[derive(Debug)]
@@ -61,6 +65,9 @@ impl FileFormat for WholeParquet {
         store: &Arc<dyn ObjectStore>,
         objects: &[ObjectMeta],
     ) -> Result<SchemaRef> {
+        for object in objects {
+            check_width(state, store, object).await?;
+        }
         self.0.infer_schema(state, store, objects).await
     }
 
@@ -115,6 +122,15 @@ impl FileFormat for WholeParquet {
     fn file_source(&self, table_schema: TableSchema) -> Arc<dyn FileSource> {
         self.0.file_source(table_schema)
     }
+}
+
+/// Refuses a file of too many columns before its reader looks each up among all others.
+async fn check_width(state: &dyn Session, store: &Arc<dyn ObjectStore>, object: &ObjectMeta) -> Result<()> {
+    let cache = state.runtime_env().cache_manager.get_file_metadata_cache();
+    let told = DFParquetMetadata::new(store.as_ref(), object).with_file_metadata_cache(Some(cache));
+    let told = told.fetch_metadata().await?;
+    let fields = told.file_metadata().schema_descr().root_schema().get_fields();
+    limits::columns(&format!("/{}", object.location), fields.len()).map_err(into_datafusion)
 }
 
 fn without_bounds_of_floats(mut statistics: Statistics, schema: &Schema) -> Statistics {
