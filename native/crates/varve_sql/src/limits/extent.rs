@@ -11,8 +11,11 @@ use crate::error::into_datafusion;
 
 /// Nodes of a plan, shared ones as often as they are reached.
 const NODES_MAX: usize = 4_096;
-/// Nodes above each other.
+/// Nodes above each other, which are recursed over.
 const DEPTH_MAX: usize = 1_024;
+/// Steps above each other: what rules push through each other, one by one. The time that takes grows with about the seventh
+/// power of them.
+const STEPS_MAX: usize = 400;
 
 /// Refuses a plan that is too large for rules.
 ///
@@ -20,14 +23,36 @@ const DEPTH_MAX: usize = 1_024;
 /// `SQL_LIMIT`.
 /// Cost: each node once, however often it is reached.
 pub(crate) fn of_plan(plan: &LogicalPlan) -> Result<()> {
-    Measure::default().of(plan, 0).map(|_| ())
+    Measure::default().of(plan, Height::default()).map(|_| ())
+}
+
+/// How much lies above each other.
+#[derive(Clone, Copy, Default)]
+struct Height {
+    nodes: usize,
+    steps: usize,
+}
+
+impl Height {
+    fn of(node: &LogicalPlan) -> Self {
+        let is_step = !matches!(node, LogicalPlan::SubqueryAlias(_) | LogicalPlan::Union(_));
+        Self { nodes: 1, steps: usize::from(is_step) }
+    }
+
+    fn on(self, below: Self) -> Self {
+        Self { nodes: self.nodes + below.nodes, steps: self.steps + below.steps }
+    }
+
+    fn or(self, other: Self) -> Self {
+        Self { nodes: self.nodes.max(other.nodes), steps: self.steps.max(other.steps) }
+    }
 }
 
 /// What is under a node, with it.
 #[derive(Clone, Copy)]
 struct Extent {
     nodes: usize,
-    height: usize,
+    height: Height,
 }
 
 #[derive(Default)]
@@ -37,33 +62,36 @@ struct Measure {
 }
 
 impl Measure {
-    fn of(&mut self, plan: &LogicalPlan, above: usize) -> Result<Extent> {
+    fn of(&mut self, plan: &LogicalPlan, above: Height) -> Result<Extent> {
         let place: *const LogicalPlan = plan;
         let extent = match self.known.get(&place) {
             Some(extent) => *extent,
             None => self.below(plan, above)?,
         };
-        let depth = above + extent.height;
+        let depth = above.on(extent.height);
         let hint = "divide the query, and put what it uses often into a table";
-        within("the plan", extent.nodes, NODES_MAX, "nodes", hint)
-            .and_then(|()| within("the plan", depth, DEPTH_MAX, "nodes above each other", hint))
+        let plan = "the plan";
+        within(plan, extent.nodes, NODES_MAX, "nodes", hint)
+            .and_then(|()| within(plan, depth.nodes, DEPTH_MAX, "nodes above each other", hint))
+            .and_then(|()| within(plan, depth.steps, STEPS_MAX, "steps above each other", hint))
             .map_err(into_datafusion)?;
         self.known.insert(place, extent);
         Ok(extent)
     }
 
-    fn below(&mut self, plan: &LogicalPlan, above: usize) -> Result<Extent> {
+    fn below(&mut self, plan: &LogicalPlan, above: Height) -> Result<Extent> {
         let columns = plan.schema().fields().len();
         within("a part of the query", columns, PART_COLUMNS_MAX, "columns", "name those that are wanted")
             .map_err(into_datafusion)?;
-        if above == DEPTH_MAX {
-            return Ok(Extent { nodes: 1, height: 1 });
+        let here = Height::of(plan);
+        if above.nodes == DEPTH_MAX {
+            return Ok(Extent { nodes: 1, height: here });
         }
-        let mut extent = Extent { nodes: 1, height: 1 };
+        let (mut nodes, mut highest) = (1, Height::default());
         let mut add = |measure: &mut Self, inner: &LogicalPlan| -> Result<()> {
-            let inner = measure.of(inner, above + 1)?;
-            extent.nodes += inner.nodes;
-            extent.height = extent.height.max(1 + inner.height);
+            let inner = measure.of(inner, above.on(here))?;
+            nodes += inner.nodes;
+            highest = highest.or(inner.height);
             Ok(())
         };
         for input in plan.inputs() {
@@ -74,6 +102,6 @@ impl Measure {
             subquery.inputs().into_iter().try_for_each(|inner| add(self, inner))?;
             Ok(TreeNodeRecursion::Continue)
         })?;
-        Ok(extent)
+        Ok(Extent { nodes, height: here.on(highest) })
     }
 }
