@@ -117,9 +117,9 @@ impl Session {
         let planner = Run::new(self.engine(), &no_params).planner(version);
         let plan = planner.unbound(statement).map_err(from_datafusion)?;
         let tree = if has_parameters {
-            Operator::of_logical(&planner.state.optimize(&plan).map_err(from_datafusion)?)
+            Operator::of_logical(&planner.planning().optimised(plan).await.map_err(from_datafusion)?)
         } else {
-            explain::explained(&planner, &plan, analyze).await?
+            explain::explained(&planner, plan, analyze).await?
         };
         Ok(tree.json())
     }

@@ -114,6 +114,10 @@ pub(crate) fn cancelled() -> VarveError {
 }
 
 /// The engine broke a rule of its own.
+pub(crate) fn closed() -> VarveError {
+    VarveError::new(ErrorCode::StoreClosed, "the database is closed", "open it again")
+}
+
 pub(crate) fn defect(message: String) -> VarveError {
     VarveError::new(ErrorCode::EngineDefect, message, "please report the statement")
 }

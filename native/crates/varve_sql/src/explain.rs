@@ -99,7 +99,7 @@ pub(crate) async fn answer(run: &Run<'_>, planner: &Planner<'_>, explain: Parsed
         return run.stream(planner, plan).await;
     }
     let plan = planner.plan(*statement).map_err(from_datafusion)?;
-    let tree = explained(planner, &plan, wanted.analyze).await?;
+    let tree = explained(planner, plan, wanted.analyze).await?;
     let lines = if wanted.json { vec![tree.json()] } else { tree.lines() };
     let batch = RecordBatch::try_new(columns(), vec![Arc::new(StringArray::from(lines))]);
     Ok(Output::of_batch(batch.map_err(|error| from_datafusion(error.into()))?))
@@ -111,8 +111,8 @@ pub(crate) fn columns() -> SchemaRef {
 }
 
 /// The operators of a plan. With `analyze` it runs, and its rows are thrown away.
-pub(crate) async fn explained(planner: &Planner<'_>, plan: &LogicalPlan, analyze: bool) -> Result<Operator> {
-    let physical = planner.state.create_physical_plan(plan).await.map_err(from_datafusion)?;
+pub(crate) async fn explained(planner: &Planner<'_>, plan: LogicalPlan, analyze: bool) -> Result<Operator> {
+    let (_, physical) = planner.planning().planned(plan).await.map_err(from_datafusion)?;
     if analyze {
         let rows = execute_stream(Arc::clone(&physical), planner.state.task_ctx());
         let rows = rows.map_err(from_datafusion)?;

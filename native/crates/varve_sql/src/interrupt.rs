@@ -21,9 +21,8 @@ use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::joins::utils::JoinFilter;
 use datafusion::physical_plan::joins::{NestedLoopJoinExec, NestedLoopJoinExecBuilder};
-use varve_types::{ErrorCode, VarveError};
 
-use crate::error::into_datafusion;
+use crate::error::{closed, into_datafusion};
 use crate::rules::only_child;
 
 /// Other tasks of a thread wait for a condition so long.
@@ -98,8 +97,7 @@ impl PhysicalExpr for Checkpoint {
 
     fn evaluate(&self, batch: &RecordBatch) -> Result<ColumnarValue> {
         if self.closing.0.load(Ordering::Relaxed) {
-            let closed = VarveError::new(ErrorCode::StoreClosed, "the database is closed", "open it again");
-            return Err(into_datafusion(closed));
+            return Err(into_datafusion(closed()));
         }
         if HANDED_OVER.get().elapsed() < BUSY_MAX {
             return self.condition.evaluate(batch);

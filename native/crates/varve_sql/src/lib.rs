@@ -26,6 +26,7 @@ mod output;
 mod param;
 mod percentile;
 mod planner;
+mod planning;
 mod plans;
 mod pushdown;
 mod rules;

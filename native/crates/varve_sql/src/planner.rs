@@ -23,6 +23,7 @@ use datafusion::physical_plan::operator_statistics::StatisticsRegistry;
 use datafusion::sql::planner::{PlannerContext, SqlToRel};
 use datafusion::sql::sqlparser::ast;
 use futures::FutureExt;
+use tokio::runtime::Handle;
 use varve_table::{DEFAULT_SCHEMA, RowSet, TableId, Version};
 use vortex::session::VortexSession;
 
@@ -30,6 +31,7 @@ use crate::catalogue::{CATALOGUE, Names, StoredTable};
 use crate::engine::Engine;
 use crate::limits;
 use crate::param::Params;
+use crate::planning::Planning;
 use crate::statement::{names, parse};
 use crate::system::{self, SYSTEM};
 use crate::types::VarveTypes;
@@ -43,9 +45,10 @@ const VIEW_DEPTH_MAX: usize = 32;
 
 /// What a statement is planned with.
 pub(crate) struct Planner<'e> {
-    pub(crate) state: SessionState,
+    pub(crate) state: Arc<SessionState>,
     pub(crate) version: Arc<Version>,
     pub(crate) params: &'e Params,
+    handle: Handle,
     session: Option<VortexSession>,
     threads: usize,
     view_depth: usize,
@@ -65,7 +68,8 @@ impl<'e> Planner<'e> {
         state.mark_start_execution();
         Self {
             threads: state.config().target_partitions(),
-            state,
+            state: Arc::new(state),
+            handle: engine.handle().clone(),
             version,
             params,
             session: engine.database().ok().map(|database| database.session().clone()),
@@ -73,6 +77,11 @@ impl<'e> Planner<'e> {
             named_columns: AtomicUsize::new(0),
             given: HashMap::new(),
         }
+    }
+
+    /// What makes plans of its plans.
+    pub(crate) fn planning(&self) -> Planning {
+        Planning::new(&self.state, &self.handle)
     }
 
     /// What is estimated of plans.
@@ -155,7 +164,8 @@ impl<'e> Planner<'e> {
         }
         let no_params = Params::default();
         let inner = Planner {
-            state: self.state.clone(),
+            state: Arc::clone(&self.state),
+            handle: self.handle.clone(),
             version: Arc::clone(&self.version),
             params: &no_params,
             session: self.session.clone(),
@@ -222,7 +232,7 @@ impl ContextProvider for Planner<'_> {
         let function = function.ok_or_else(|| plan_datafusion_err!("table function '{name}' not found"))?;
         let args: Vec<Expr> = args.into_iter().map(|arg| self.constant(arg)).collect::<Result<_>>()?;
         let provider =
-            function.create_table_provider_with_args(TableFunctionArgs::new(&args, &self.state))?;
+            function.create_table_provider_with_args(TableFunctionArgs::new(&args, self.state.as_ref()))?;
         Ok(provider_as_source(provider))
     }
 

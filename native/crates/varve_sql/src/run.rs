@@ -18,6 +18,7 @@ use crate::error::from_datafusion;
 use crate::output::Output;
 use crate::param::Params;
 use crate::planner::Planner;
+use crate::planning::Planning;
 use crate::plans::{self, GivenRows, Kept, PlanKey, Query};
 use crate::sort_merge;
 use crate::statement;
@@ -50,7 +51,10 @@ impl<'r> Run<'r> {
         let planner = self.planner(Arc::clone(&version));
         let plan = planner.unbound(statement).map_err(from_datafusion)?;
         // What cannot be optimised with open parameters may still be when they are known.
-        let kept = plans::may_be_kept(&plan).then(|| planner.state.optimize(&plan).ok()).flatten();
+        let kept = match plans::may_be_kept(&plan) {
+            true => planner.planning().optimised(plan.clone()).await.ok(),
+            false => None,
+        };
         if let Some(rows) = kept.as_ref().and_then(|optimised| GivenRows::of(optimised, key.types()))
             && let Ok(batch) = rows.evaluate(self.params)
         {
@@ -77,7 +81,12 @@ impl<'r> Run<'r> {
         }
         let plan = self.engine.plans().ready(query, &self.states, version, self.params);
         let plan = plan.map_err(from_datafusion)?;
-        let physical = physical(&plan, &self.states.usual).await.map_err(from_datafusion)?;
+        let planning = self.planning(&self.states.usual);
+        let physical = match query.is_small() {
+            true => planning.physical_here(&plan).await,
+            false => planning.physical(plan.clone()).await,
+        };
+        let physical = physical.map_err(from_datafusion)?;
         query.keep(&physical, self.params);
         self.start(physical, Some(plan))
     }
@@ -93,10 +102,10 @@ impl<'r> Run<'r> {
             let is_done = Arc::new(AtomicBool::new(true));
             lesson = Some((plan, Arc::clone(&is_done)));
             let context = self.context(&self.states.spilling, &progress);
-            let state = Arc::clone(&self.states.spilling);
+            let planning = self.planning(&self.states.spilling);
             rows = sort_merge::or_spilling(rows, async move || {
                 is_done.store(false, Ordering::Relaxed);
-                execute_stream(physical(&made_of, &state).await?, context)
+                execute_stream(planning.physical(made_of).await?, context)
             });
         }
         let learned = Arc::clone(self.engine.learned());
@@ -108,6 +117,10 @@ impl<'r> Run<'r> {
             }
         };
         Ok(Output::of_stream(rows, progress, self.engine.handle(), ended))
+    }
+
+    fn planning(&self, state: &Arc<SessionState>) -> Planning {
+        Planning::new(state, self.engine.handle())
     }
 
     fn context(&self, state: &SessionState, progress: &Arc<Progress>) -> Arc<TaskContext> {
@@ -133,8 +146,7 @@ impl<'r> Run<'r> {
         ) {
             return Err(crate::error::unsupported("this statement is not there yet"));
         }
-        let plan = planner.state.optimize(&plan).map_err(from_datafusion)?;
-        let physical = physical(&plan, &planner.state).await.map_err(from_datafusion)?;
+        let (plan, physical) = planner.planning().planned(plan).await.map_err(from_datafusion)?;
         self.start(physical, Some(plan))
     }
 
@@ -142,12 +154,4 @@ impl<'r> Run<'r> {
     pub(crate) async fn collect(&self, planner: &Planner<'_>, plan: LogicalPlan) -> Result<Vec<RecordBatch>> {
         self.stream(planner, plan).await?.collect().await
     }
-}
-
-/// The physical plan of an optimised one.
-async fn physical(
-    plan: &LogicalPlan,
-    state: &SessionState,
-) -> datafusion::common::Result<Arc<dyn ExecutionPlan>> {
-    state.query_planner().create_physical_plan(plan, state).await
 }

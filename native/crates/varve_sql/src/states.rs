@@ -36,7 +36,7 @@ pub(crate) struct States {
     pub(crate) number: u64,
     pub(crate) chosen: Chosen,
     /// Of every statement.
-    pub(crate) usual: SessionState,
+    pub(crate) usual: Arc<SessionState>,
     /// Of a query that ran out of memory.
     pub(crate) spilling: Arc<SessionState>,
     /// Of a kept plan whose parameters get their values.
@@ -120,7 +120,7 @@ impl Maker {
             chosen,
             spilling: Arc::new(self.spilling(&usual)),
             binding: binding.with_max_passes(1),
-            usual,
+            usual: Arc::new(usual),
         }
     }
 

@@ -1,5 +1,7 @@
 //! Statements that are too deep or too long give errors; the process lives on.
 
+use std::time::Duration;
+
 use varve_sql::{Engine, Options, Params};
 
 #[test]
@@ -50,6 +52,25 @@ fn deep_and_long_statements_are_refused() {
     }
 }
 
+/// The task of a statement planned it, and stood still for as long as that took: it heard of no cancellation, and on an engine of
+/// one thread nobody else was answered.
+#[test]
+fn others_are_answered_while_a_wide_statement_is_planned() {
+    let engine = Engine::open(&Options { threads: 1, ..Options::default() }).expect("it opens");
+    let items: Vec<String> = (0..2_000).map(|at| format!("a * {at}")).collect();
+    let wide = format!("EXPLAIN SELECT * FROM (VALUES (1), (2)) AS t(a) ORDER BY {}", items.join(", "));
+    engine.handle().block_on(async {
+        let session = engine.session();
+        let planned = engine.handle().spawn(async move { session.execute(&wide, Params::default()).await });
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        engine.session().execute("SELECT 1", Params::default()).await.expect("it answers");
+        assert!(!planned.is_finished(), "planning took less than a question: make the statement wider");
+        planned.abort();
+        assert!(planned.await.is_err_and(|ended| ended.is_cancelled()), "it did not hear");
+        engine.session().execute("SELECT 1", Params::default()).await.expect("it answers still");
+    });
+}
+
 /// What is wide, or reached again and again, was planned until the memory or the stack was gone: thirty lines of WITH are a plan
 /// of 2^30 nodes, and 2,000 parameters in a list were as many comparisons under each other.
 #[test]
@@ -79,6 +100,10 @@ fn wide_and_multiplied_statements_are_refused() {
     let queries =
         |count: usize| list(count, ", ", &|at| format!("(SELECT max(b) FROM t WHERE b > {at}) AS c{at}"));
     let union = |count: usize| format!("SELECT a FROM t {}", "UNION SELECT a FROM t ".repeat(count));
+    let steps = |count: usize| {
+        let step = |at: usize| format!("c{} AS (SELECT a + 1 AS a, b FROM c{at} WHERE a + b > {at})", at + 1);
+        format!("WITH c0 AS (SELECT a, b FROM t), {} SELECT * FROM c{count}", list(count, ", ", &step))
+    };
 
     done("CREATE TABLE t (a INT, b INT)");
     done("INSERT INTO t VALUES (1, 2), (3, 4)");
@@ -109,6 +134,7 @@ fn wide_and_multiplied_statements_are_refused() {
             list(8, " ", &|at| format!("JOIN v8 AS y{at} ON x.a = y{at}.a"))
         ),
         union(900),
+        steps(250),
         wide(50_000),
         wide(4_097),
         "ALTER TABLE w4096 ADD COLUMN more INT".to_owned(),
@@ -131,6 +157,7 @@ fn wide_and_multiplied_statements_are_refused() {
         format!("SELECT count(*) FROM t GROUP BY CUBE ({})", added(4)),
         doubled(4, "JOIN @ ON x.a = y.a"),
         union(60),
+        steps(60),
         "SELECT * FROM v4".to_owned(),
         "SELECT c7 FROM w4096".to_owned(),
     ] {

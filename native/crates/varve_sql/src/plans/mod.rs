@@ -40,6 +40,9 @@ const PLANS_MAX: usize = 256;
 /// Longer texts are not kept: they are loads, not questions.
 const TEXT_BYTES_MAX: usize = 16 << 10;
 
+/// Nodes and expressions of a plan that is small.
+const SMALL_PARTS_MAX: usize = 512;
+
 /// What is kept of a statement.
 #[derive(Clone)]
 pub(crate) enum Kept {
@@ -55,6 +58,7 @@ pub(crate) enum Kept {
 pub(crate) struct Query {
     /// Optimised with its parameters open.
     plan: LogicalPlan,
+    is_small: bool,
     /// Of its last run, if it has no parameters.
     physical: Mutex<Option<Arc<Repeatable>>>,
 }
@@ -63,7 +67,12 @@ impl Query {
     /// A query whose plan is optimised.
     pub(crate) fn new(optimised: LogicalPlan) -> Result<Self> {
         let plan = over(optimised, |table| Ok(table.without_rows()))?;
-        Ok(Self { plan, physical: Mutex::default() })
+        Ok(Self { is_small: is_small(&plan)?, plan, physical: Mutex::default() })
+    }
+
+    /// Whether its physical plan is made within milliseconds.
+    pub(crate) fn is_small(&self) -> bool {
+        self.is_small
     }
 
     /// The physical plan of an earlier run, if it serves for one at `version` with these parameters.
@@ -175,6 +184,20 @@ impl Plans {
         let plan = plan.with_param_values(ParamValues::List(values))?;
         self.bound.optimize(plan, &states.binding, |_, _| {})
     }
+}
+
+/// Whether a plan has few nodes and expressions.
+fn is_small(plan: &LogicalPlan) -> Result<bool> {
+    let mut parts = 0;
+    let mut count = || {
+        parts += 1;
+        if parts > SMALL_PARTS_MAX { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue }
+    };
+    plan.apply_with_subqueries(|node| {
+        count();
+        node.apply_expressions(|expr| expr.apply(|_| Ok(count())))
+    })?;
+    Ok(parts <= SMALL_PARTS_MAX)
 }
 
 /// Whether a plan, not optimised yet, may be kept when it is.

@@ -115,7 +115,7 @@ mod tests {
             let planner = Run::new(&self.engine, &params).planner(self.version());
             let statement = parse::all(sql).expect(sql).pop().expect("a statement");
             let plan = planner.unbound(statement).and_then(|plan| planner.state.optimize(&plan)).expect(sql);
-            let planned = planner.state.query_planner().create_physical_plan(&plan, &planner.state);
+            let planned = planner.state.query_planner().create_physical_plan(&plan, planner.state.as_ref());
             self.engine.handle().block_on(async { planned.await.expect(sql) })
         }
 

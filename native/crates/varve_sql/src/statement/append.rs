@@ -41,7 +41,7 @@ pub(crate) async fn append(
 ) -> Result<Output> {
     let mut planner = run.planner(transaction.snapshot());
     // The rows come in one stream; dividing it would lose their order, and casting them is cheap.
-    planner.state.config_mut().options_mut().execution.target_partitions = 1;
+    Arc::make_mut(&mut planner.state).config_mut().options_mut().execution.target_partitions = 1;
     let table = Arc::clone(&names::table(&planner.version, &names::written(name)?)?.table);
     let values = values(&planner, &table, &schema)?;
     let once = Arc::new(Once { schema: Arc::clone(&schema), rows: Mutex::new(Some(given)) });
