@@ -60,9 +60,10 @@ impl Session {
     /// Those of planning a view whose tables are gone.
     pub async fn tables(&self) -> Result<Vec<TableShape>> {
         let version = self.version().await;
-        let tables = version.tables.values().map(|table| Ok(of_table(&table.table)));
-        let views = version.views.iter().map(|view| self.of_view(&version, view));
-        let mut all = tables.chain(views).collect::<Result<Vec<_>>>()?;
+        let mut all: Vec<_> = version.tables.values().map(|table| of_table(&table.table)).collect();
+        for view in version.views.iter() {
+            all.push(self.of_view(&version, view).await?);
+        }
         all.sort_by(|one, other| (&one.schema, &one.name).cmp(&(&other.schema, &other.name)));
         Ok(all)
     }
@@ -77,7 +78,10 @@ impl Session {
         if let Some(table) = version.table(&name.schema, &name.name) {
             return Ok(Some(of_table(&table.table)));
         }
-        version.view(&name.schema, &name.name).map(|view| self.of_view(&version, view)).transpose()
+        match version.view(&name.schema, &name.name) {
+            Some(view) => self.of_view(&version, view).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// What one statement takes and answers.
@@ -91,9 +95,9 @@ impl Session {
         let columns = if statement::changes(&statement) {
             let no_params = Params::default();
             let mut planner = Run::new(self.engine(), &no_params).planner(version);
-            statement::returned(&mut planner, statement)?.unwrap_or_else(|| Arc::new(Schema::empty()))
+            statement::returned(&mut planner, statement).await?.unwrap_or_else(|| Arc::new(Schema::empty()))
         } else {
-            self.columns(&version, statement)?
+            self.columns(&version, statement).await?
         };
         Ok(StatementShape { parameters, columns })
     }
@@ -115,7 +119,7 @@ impl Session {
         let version = self.version().await;
         let no_params = Params::default();
         let planner = Run::new(self.engine(), &no_params).planner(version);
-        let plan = planner.unbound(statement).map_err(from_datafusion)?;
+        let plan = planner.unbound(statement).await.map_err(from_datafusion)?;
         let tree = if has_parameters {
             Operator::of_logical(&planner.planning().optimised(plan).await.map_err(from_datafusion)?)
         } else {
@@ -124,17 +128,17 @@ impl Session {
         Ok(tree.json())
     }
 
-    fn of_view(&self, version: &Arc<Version>, view: &View) -> Result<TableShape> {
+    async fn of_view(&self, version: &Arc<Version>, view: &View) -> Result<TableShape> {
         Ok(TableShape {
             schema: view.schema.clone(),
             name: view.name.clone(),
             is_view: true,
-            columns: self.columns(version, parse::one(&view.sql)?)?,
+            columns: self.columns(version, parse::one(&view.sql)?).await?,
             primary_key: Vec::new(),
         })
     }
 
-    fn columns(&self, version: &Arc<Version>, statement: statement::Parsed) -> Result<SchemaRef> {
+    async fn columns(&self, version: &Arc<Version>, statement: statement::Parsed) -> Result<SchemaRef> {
         if matches!(statement, Statement::Copy { .. }) {
             return Ok(Arc::new(Schema::empty()));
         }
@@ -143,7 +147,7 @@ impl Session {
         }
         let no_params = Params::default();
         let planner = Run::new(self.engine(), &no_params).planner(Arc::clone(version));
-        let plan: LogicalPlan = planner.unbound(statement).map_err(from_datafusion)?;
+        let plan: LogicalPlan = planner.unbound(statement).await.map_err(from_datafusion)?;
         Ok(Arc::clone(plan.schema().inner()))
     }
 }

@@ -70,7 +70,7 @@ pub(crate) fn is_ours(statement: &Parsed) -> bool {
 }
 
 /// Answers an EXPLAIN: a column `plan` with one line per operator, or with the JSON.
-pub(crate) async fn answer(run: &Run<'_>, planner: &Planner<'_>, explain: Parsed) -> Result<Output> {
+pub(crate) async fn answer(run: &Run<'_>, planner: &Planner, explain: Parsed) -> Result<Output> {
     let Statement::Explain { analyze, statement, format, options, .. } = explain else {
         return Err(unsupported("this is no EXPLAIN"));
     };
@@ -95,10 +95,10 @@ pub(crate) async fn answer(run: &Run<'_>, planner: &Planner<'_>, explain: Parsed
             format: None,
             options: None,
         };
-        let plan = planner.plan(explain).map_err(from_datafusion)?;
+        let plan = planner.plan(explain).await.map_err(from_datafusion)?;
         return run.stream(planner, plan).await;
     }
-    let plan = planner.plan(*statement).map_err(from_datafusion)?;
+    let plan = planner.plan(*statement).await.map_err(from_datafusion)?;
     let tree = explained(planner, plan, wanted.analyze).await?;
     let lines = if wanted.json { vec![tree.json()] } else { tree.lines() };
     let batch = RecordBatch::try_new(columns(), vec![Arc::new(StringArray::from(lines))]);
@@ -111,7 +111,7 @@ pub(crate) fn columns() -> SchemaRef {
 }
 
 /// The operators of a plan. With `analyze` it runs, and its rows are thrown away.
-pub(crate) async fn explained(planner: &Planner<'_>, plan: LogicalPlan, analyze: bool) -> Result<Operator> {
+pub(crate) async fn explained(planner: &Planner, plan: LogicalPlan, analyze: bool) -> Result<Operator> {
     let (_, physical) = planner.planning().planned(plan).await.map_err(from_datafusion)?;
     if analyze {
         let rows = execute_stream(Arc::clone(&physical), planner.state.task_ctx());

@@ -44,10 +44,10 @@ pub(crate) const GIVEN: &str = "\u{1}given";
 const VIEW_DEPTH_MAX: usize = 32;
 
 /// What a statement is planned with.
-pub(crate) struct Planner<'e> {
+pub(crate) struct Planner {
     pub(crate) state: Arc<SessionState>,
     pub(crate) version: Arc<Version>,
-    pub(crate) params: &'e Params,
+    pub(crate) params: Arc<Params>,
     handle: Handle,
     session: Option<VortexSession>,
     threads: usize,
@@ -57,13 +57,8 @@ pub(crate) struct Planner<'e> {
     given: HashMap<&'static str, Arc<dyn TableProvider>>,
 }
 
-impl<'e> Planner<'e> {
-    pub(crate) fn new(
-        engine: &Engine,
-        state: &SessionState,
-        version: Arc<Version>,
-        params: &'e Params,
-    ) -> Self {
+impl Planner {
+    pub(crate) fn new(engine: &Engine, state: &SessionState, version: Arc<Version>, params: &Params) -> Self {
         let mut state = state.clone();
         state.mark_start_execution();
         Self {
@@ -71,11 +66,26 @@ impl<'e> Planner<'e> {
             state: Arc::new(state),
             handle: engine.handle().clone(),
             version,
-            params,
+            params: Arc::new(params.clone()),
             session: engine.database().ok().map(|database| database.session().clone()),
             view_depth: 0,
             named_columns: AtomicUsize::new(0),
             given: HashMap::new(),
+        }
+    }
+
+    /// The same for another statement.
+    fn again(&self) -> Self {
+        Self {
+            state: Arc::clone(&self.state),
+            version: Arc::clone(&self.version),
+            params: Arc::clone(&self.params),
+            handle: self.handle.clone(),
+            session: self.session.clone(),
+            threads: self.threads,
+            view_depth: self.view_depth,
+            named_columns: AtomicUsize::new(0),
+            given: self.given.clone(),
         }
     }
 
@@ -102,12 +112,19 @@ impl<'e> Planner<'e> {
     }
 
     /// The plan of a query or EXPLAIN, with its parameters put in.
-    pub(crate) fn plan(&self, statement: ast::Statement) -> Result<LogicalPlan> {
-        self.bind(self.unbound(statement)?)
+    pub(crate) async fn plan(&self, statement: ast::Statement) -> Result<LogicalPlan> {
+        let own = self.again();
+        self.planning().aside(move || own.bind(own.unbound_here(statement)?)).await
     }
 
     /// The plan of a query whose parameters are not known yet.
-    pub(crate) fn unbound(&self, statement: ast::Statement) -> Result<LogicalPlan> {
+    pub(crate) async fn unbound(&self, statement: ast::Statement) -> Result<LogicalPlan> {
+        let own = self.again();
+        self.planning().aside(move || own.unbound_here(statement)).await
+    }
+
+    /// The same on the caller's thread.
+    pub(crate) fn unbound_here(&self, statement: ast::Statement) -> Result<LogicalPlan> {
         limits::of_reached(&statement, &|name| self.view_as_written(name))?;
         self.named_columns.store(0, Relaxed);
         let plan = SqlToRel::new(self).sql_statement_to_plan_with_context(statement, &mut self.context())?;
@@ -162,20 +179,14 @@ impl<'e> Planner<'e> {
         if self.view_depth == VIEW_DEPTH_MAX {
             return plan_err!("view {} stands on more than {VIEW_DEPTH_MAX} others", view.name);
         }
-        let no_params = Params::default();
-        let inner = Planner {
-            state: Arc::clone(&self.state),
-            handle: self.handle.clone(),
-            version: Arc::clone(&self.version),
-            params: &no_params,
-            session: self.session.clone(),
-            threads: self.threads,
+        let inner = Self {
+            params: Arc::default(),
             view_depth: self.view_depth + 1,
-            named_columns: AtomicUsize::new(0),
             given: HashMap::new(),
+            ..self.again()
         };
         let statement = parse::one(&view.sql).map_err(crate::error::into_datafusion)?;
-        Ok(Arc::new(ViewTable::new(inner.plan(statement)?, Some(view.sql.clone()))))
+        Ok(Arc::new(ViewTable::new(inner.unbound_here(statement)?, Some(view.sql.clone()))))
     }
 
     fn view_as_written(&self, name: &ast::ObjectName) -> Option<ast::Statement> {
@@ -219,7 +230,7 @@ impl<'e> Planner<'e> {
     }
 }
 
-impl ContextProvider for Planner<'_> {
+impl ContextProvider for Planner {
     fn get_table_source(&self, name: TableReference) -> Result<Arc<dyn TableSource>> {
         let provider = self.provider(&name)?;
         let columns = provider.schema().fields().len();
@@ -293,7 +304,7 @@ impl ContextProvider for Planner<'_> {
     }
 }
 
-impl Planner<'_> {
+impl Planner {
     /// An argument of a table function as a literal.
     fn constant(&self, arg: Expr) -> Result<Expr, DataFusionError> {
         use datafusion::logical_expr::simplify::SimplifyContext;

@@ -54,7 +54,11 @@ impl Planning {
         self.state.query_planner().create_physical_plan(plan, self.state.as_ref()).await
     }
 
-    async fn aside<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    /// What `work` makes, on a thread of its own.
+    pub(crate) async fn aside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         match self.handle.spawn_blocking(work).await {
             Ok(done) => done,
             Err(error) => match error.try_into_panic() {

@@ -37,7 +37,7 @@ impl<'r> Run<'r> {
         Self { engine, states: engine.states(), params }
     }
 
-    pub(crate) fn planner(&self, version: Arc<Version>) -> Planner<'r> {
+    pub(crate) fn planner(&self, version: Arc<Version>) -> Planner {
         Planner::new(self.engine, &self.states.usual, version, self.params)
     }
 
@@ -49,7 +49,7 @@ impl<'r> Run<'r> {
         statement: statement::Parsed,
     ) -> Result<Output> {
         let planner = self.planner(Arc::clone(&version));
-        let plan = planner.unbound(statement).map_err(from_datafusion)?;
+        let plan = planner.unbound(statement).await.map_err(from_datafusion)?;
         // What cannot be optimised with open parameters may still be when they are known.
         let kept = match plans::may_be_kept(&plan) {
             true => planner.planning().optimised(plan.clone()).await.ok(),
@@ -139,7 +139,7 @@ impl<'r> Run<'r> {
     }
 
     /// Runs a plan.
-    pub(crate) async fn stream(&self, planner: &Planner<'_>, plan: LogicalPlan) -> Result<Output> {
+    pub(crate) async fn stream(&self, planner: &Planner, plan: LogicalPlan) -> Result<Output> {
         if matches!(
             plan,
             LogicalPlan::Dml(_) | LogicalPlan::Ddl(_) | LogicalPlan::Copy(_) | LogicalPlan::Statement(_)
@@ -151,7 +151,7 @@ impl<'r> Run<'r> {
     }
 
     /// All rows of a plan.
-    pub(crate) async fn collect(&self, planner: &Planner<'_>, plan: LogicalPlan) -> Result<Vec<RecordBatch>> {
+    pub(crate) async fn collect(&self, planner: &Planner, plan: LogicalPlan) -> Result<Vec<RecordBatch>> {
         self.stream(planner, plan).await?.collect().await
     }
 }

@@ -210,7 +210,7 @@ impl Session {
                 }
                 Statement::Insert(_) if self.pinned.is_none() => {
                     let planner = run.planner(version);
-                    if let Some(insert) = InsertRows::of(&planner, statement, key.types()) {
+                    if let Some(insert) = InsertRows::of(&planner, statement, key.types()).await {
                         let insert = Arc::new(insert);
                         self.engine.plans().keep(key, Kept::Insert(Arc::clone(&insert)));
                         if let Some(answer) = self.insert(&insert, params).await {

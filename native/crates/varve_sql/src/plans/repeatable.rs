@@ -114,7 +114,8 @@ mod tests {
             let params = Params::default();
             let planner = Run::new(&self.engine, &params).planner(self.version());
             let statement = parse::all(sql).expect(sql).pop().expect("a statement");
-            let plan = planner.unbound(statement).and_then(|plan| planner.state.optimize(&plan)).expect(sql);
+            let plan =
+                planner.unbound_here(statement).and_then(|plan| planner.state.optimize(&plan)).expect(sql);
             let planned = planner.state.query_planner().create_physical_plan(&plan, planner.state.as_ref());
             self.engine.handle().block_on(async { planned.await.expect(sql) })
         }

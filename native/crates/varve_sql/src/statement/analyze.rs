@@ -48,7 +48,7 @@ async fn of_table(
     let seq = snapshot.seq;
     let planner = run.planner(snapshot);
     let query = parse::one(&format!("SELECT {} FROM {name}", wanted.join(", ")))?;
-    let plan = planner.plan(query).map_err(from_datafusion)?;
+    let plan = planner.plan(query).await.map_err(from_datafusion)?;
     let answer = run.collect(&planner, plan).await?;
     let Some(row) = answer.into_iter().find(|batch| batch.num_rows() == 1) else {
         return Err(defect("an aggregate without groups gave no row".into()));

@@ -81,7 +81,7 @@ impl PartitionStream for Once {
 }
 
 /// For each column of the table where its values come from.
-fn values(planner: &Planner<'_>, table: &Table, given: &SchemaRef) -> Result<Vec<Expr>> {
+fn values(planner: &Planner, table: &Table, given: &SchemaRef) -> Result<Vec<Expr>> {
     for (at, field) in given.fields().iter().enumerate() {
         if table.position(field.name()).is_none() {
             return Err(unknown("column", field.name()));

@@ -130,7 +130,7 @@ impl Changes {
     pub(super) async fn apply(
         self,
         run: &Run<'_>,
-        planner: &mut Planner<'_>,
+        planner: &mut Planner,
         transaction: &mut Transaction,
         (count, returning): (u64, Option<&Returning>),
     ) -> Result<Output> {

@@ -78,7 +78,7 @@ impl Rule {
     pub(super) async fn resolve(
         self,
         run: &Run<'_>,
-        planner: &mut Planner<'_>,
+        planner: &mut Planner,
         target: &Target,
         (given, changes): (&Held, &mut Changes),
     ) -> Result<u64> {
@@ -276,7 +276,7 @@ impl Pairs<'_> {
     async fn update(
         &self,
         run: &Run<'_>,
-        planner: &mut Planner<'_>,
+        planner: &mut Planner,
         target: &Target,
         (update, changes): (DoUpdate, &mut Changes),
     ) -> Result<u64> {
@@ -286,7 +286,7 @@ impl Pairs<'_> {
         let old = planner.rows_of(table.id, old).map_err(from_datafusion)?;
         planner.give(OLD, old);
         planner.give(EXCLUDED, Arc::new(self.excluded(table)?));
-        let plan = planner.plan(parse::one(&sql)?).map_err(from_datafusion)?;
+        let plan = planner.plan(parse::one(&sql)?).await.map_err(from_datafusion)?;
         let plan = rows::cast_behind(plan, 2, table)?;
         let checks = Checks::new(planner, table)?;
         let mut last: HashMap<RowAddress, u64> = HashMap::new();

@@ -30,7 +30,7 @@ pub(super) async fn values(
     });
     let sql = format!("SELECT {}", values.collect::<Vec<_>>().join(", "));
     let planner = run.planner(version);
-    let plan = planner.plan(parse::one(&sql)?).map_err(from_datafusion)?;
+    let plan = planner.plan(parse::one(&sql)?).await.map_err(from_datafusion)?;
     let rows = run.collect(&planner, plan).await?;
     let row = rows.iter().find(|batch| batch.num_rows() == 1);
     let row = row.ok_or_else(|| defect("constant expressions are not one row".into()))?;

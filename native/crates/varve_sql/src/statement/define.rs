@@ -53,11 +53,10 @@ pub(super) async fn create_table(
     }
     check_free(&transaction.snapshot(), &schema, &name)?;
     let planner = run.planner(version);
-    let query = create
-        .query
-        .clone()
-        .map(|query| planner.plan(Statement::Query(query)).map_err(from_datafusion))
-        .transpose()?;
+    let query = match create.query.clone() {
+        Some(query) => Some(planner.plan(Statement::Query(query)).await.map_err(from_datafusion)?),
+        None => None,
+    };
     let mut table = Table {
         id: TableId(transaction.next_id()),
         schema,
@@ -94,7 +93,7 @@ pub(super) async fn create_table(
 /// CREATE TABLE ... AS.
 async fn fill(
     run: &Run<'_>,
-    planner: &Planner<'_>,
+    planner: &Planner,
     transaction: &mut Transaction,
     table: &Table,
     plan: LogicalPlan,
@@ -124,7 +123,7 @@ fn check_free(version: &Version, schema: &str, name: &str) -> Result<()> {
     Ok(())
 }
 
-fn add_column(planner: &Planner<'_>, table: &mut Table, definition: &ColumnDef) -> Result<()> {
+fn add_column(planner: &Planner, table: &mut Table, definition: &ColumnDef) -> Result<()> {
     let schema = SqlToRel::new(planner).build_schema(vec![definition.clone()]).map_err(from_datafusion)?;
     let field = Arc::clone(&schema.fields()[0]);
     add_field(table, &field)?;
@@ -220,7 +219,7 @@ pub(super) fn key_column(table: &Table, part: &Expr) -> Result<usize> {
     table.position(&name).ok_or_else(|| unknown("column", &name))
 }
 
-pub(super) fn create_view(
+pub(super) async fn create_view(
     run: &Run<'_>,
     transaction: &mut Transaction,
     create: CreateView,
@@ -248,7 +247,7 @@ pub(super) fn create_view(
             create.columns.iter().map(|column| names::quoted(&names::ident(&column.name))).collect();
         format!("SELECT * FROM ({query}) AS {} ({})", names::quoted(&name), columns.join(", "))
     };
-    run.planner(version).plan(parse::one(&sql)?).map_err(from_datafusion)?;
+    run.planner(version).plan(parse::one(&sql)?).await.map_err(from_datafusion)?;
     transaction.put_view(View { schema, name, sql })?;
     Ok(Output::done(None))
 }
@@ -348,7 +347,7 @@ pub(super) fn alter_table(run: &Run<'_>, transaction: &mut Transaction, alter: A
 }
 
 /// What rows that are older than the last column hold in it: its DEFAULT as it is now.
-fn fill_older_rows(planner: &Planner<'_>, table: &mut Table, has_rows: bool) -> Result<()> {
+fn fill_older_rows(planner: &Planner, table: &mut Table, has_rows: bool) -> Result<()> {
     if !table.primary_key.is_empty()
         && table.primary_key.last() == table.columns.last().map(|column| &column.id)
     {

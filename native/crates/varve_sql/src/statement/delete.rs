@@ -35,7 +35,7 @@ pub(super) async fn run(run: &Run<'_>, transaction: &mut Transaction, delete: De
     if let Some(condition) = &delete.selection {
         sql += &format!(" WHERE {condition}");
     }
-    let plan = planner.plan(parse::one(&sql)?).map_err(from_datafusion)?;
+    let plan = planner.plan(parse::one(&sql)?).await.map_err(from_datafusion)?;
     let mut changes = Changes::new(run, &target.table, "DELETE");
     let mut count = 0;
     let mut batches = run.stream(&planner, plan).await?;

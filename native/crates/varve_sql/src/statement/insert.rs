@@ -26,7 +26,7 @@ pub(super) async fn run(run: &Run<'_>, transaction: &mut Transaction, mut insert
     let rule = Rule::of(&mut insert)?;
     let mut planner = run.planner(transaction.snapshot());
     let returning = insert.returning.take();
-    let Planned { target, plan, checks } = Planned::new(&planner, insert, Planner::plan)?;
+    let Planned { target, plan, checks } = Planned::new(&planner, insert, Parameters::PutIn).await?;
     let table = &target.table;
     let returning = Returning::new(returning, &target);
     let rows = run.stream(&planner, plan).await?;
@@ -51,6 +51,15 @@ pub(super) async fn run(run: &Run<'_>, transaction: &mut Transaction, mut insert
     changes.apply(run, &mut planner, transaction, (count, returning.as_ref())).await
 }
 
+/// What a plan has for its parameters.
+#[derive(Clone, Copy)]
+enum Parameters {
+    /// Their values.
+    PutIn,
+    /// Nothing yet.
+    Open,
+}
+
 /// What an INSERT comes to.
 struct Planned {
     target: Target,
@@ -60,12 +69,7 @@ struct Planned {
 }
 
 impl Planned {
-    /// `query` plans the source.
-    fn new<'e>(
-        planner: &Planner<'e>,
-        insert: Insert,
-        query: impl Fn(&Planner<'e>, Statement) -> datafusion::common::Result<LogicalPlan>,
-    ) -> Result<Self> {
+    async fn new(planner: &Planner, insert: Insert, parameters: Parameters) -> Result<Self> {
         let TableObject::TableName(name) = &insert.table else {
             return Err(unsupported("INSERT INTO a function is not there"));
         };
@@ -76,8 +80,12 @@ impl Planned {
         let targets = targets(table, &given)?;
         let source = match insert.source {
             Some(source) => {
-                let source = with_defaults(table, &targets, source)?;
-                query(planner, Statement::Query(source)).map_err(from_datafusion)?
+                let source = Statement::Query(with_defaults(table, &targets, source)?);
+                let planned = match parameters {
+                    Parameters::PutIn => planner.plan(source).await,
+                    Parameters::Open => planner.unbound(source).await,
+                };
+                planned.map_err(from_datafusion)?
             }
             // DEFAULT VALUES: one row of nothing.
             None => LogicalPlanBuilder::empty(true).build().map_err(from_datafusion)?,
@@ -102,7 +110,7 @@ pub(crate) struct InsertRows {
 
 impl InsertRows {
     /// `None` when the statement is another one, or cannot be planned like that.
-    pub(crate) fn of(planner: &Planner<'_>, statement: &Statement, types: &[DataType]) -> Option<Self> {
+    pub(crate) async fn of(planner: &Planner, statement: &Statement, types: &[DataType]) -> Option<Self> {
         let Statement::Insert(insert) = statement else { return None };
         if insert.returning.is_some() || !insert.source.as_deref().is_none_or(are_few_values) {
             return None;
@@ -111,7 +119,7 @@ impl InsertRows {
         if Rule::of(&mut insert).ok()?.is_some() {
             return None;
         }
-        let Planned { target, plan, checks } = Planned::new(planner, insert, Planner::unbound).ok()?;
+        let Planned { target, plan, checks } = Planned::new(planner, insert, Parameters::Open).await.ok()?;
         // Optimised, `now()` would be the moment of the first time for ever.
         if !GivenRows::suits(&plan) {
             return None;
@@ -191,7 +199,7 @@ pub(super) fn default_of(column: &Column) -> Result<Expr> {
 
 /// The source with a value for each column of the table.
 pub(super) fn in_table_order(
-    planner: &Planner<'_>,
+    planner: &Planner,
     table: &Table,
     targets: &[usize],
     source: LogicalPlan,

@@ -31,7 +31,7 @@ pub(super) async fn run(run: &Run<'_>, transaction: &mut Transaction, merge: Mer
     let clauses = merge.clauses.iter().map(|clause| Clause::new(&target, clause));
     let clauses = clauses.collect::<Result<Vec<_>>>()?;
     let sql = query(&target, &merge.source, &merge.on, &clauses)?;
-    let plan = planner.plan(parse::one(&sql)?).map_err(from_datafusion)?;
+    let plan = planner.plan(parse::one(&sql)?).await.map_err(from_datafusion)?;
     let plan = rows::cast_behind(plan, 2, &target.table)?;
     let checks = Checks::new(&planner, &target.table)?;
     let mut changes = Changes::new(run, &target.table, "MERGE");

@@ -67,7 +67,7 @@ pub(crate) async fn answer(run: &Run<'_>, version: Arc<Version>, statement: Pars
         Statement::Copy { .. } => copy::to_file(run, &planner, statement).await,
         statement if explain::is_ours(&statement) => explain::answer(run, &planner, statement).await,
         other => {
-            let plan = planner.plan(other).map_err(from_datafusion)?;
+            let plan = planner.plan(other).await.map_err(from_datafusion)?;
             run.stream(&planner, plan).await
         }
     }
@@ -104,7 +104,7 @@ pub(crate) async fn apply(run: &Run<'_>, transaction: &mut Transaction, statemen
         Statement::Merge(merge) => merge::run(run, transaction, merge).await,
         Statement::Analyze(analyze) => analyze::run(run, transaction, analyze).await,
         Statement::CreateTable(table) => define::create_table(run, transaction, table).await,
-        Statement::CreateView(view) => define::create_view(run, transaction, view),
+        Statement::CreateView(view) => define::create_view(run, transaction, view).await,
         Statement::CreateSchema { schema_name, if_not_exists, .. } => {
             define::create_schema(transaction, &schema_name, if_not_exists)
         }

@@ -38,23 +38,18 @@ impl Returning {
     pub(super) async fn answer(
         &self,
         run: &Run<'_>,
-        planner: &mut Planner<'_>,
+        planner: &mut Planner,
         table: &Table,
         written: Vec<RecordBatch>,
     ) -> Result<(SchemaRef, Vec<RecordBatch>)> {
         let statement = self.statement(planner, table, written)?;
-        let plan = planner.plan(statement).map_err(from_datafusion)?;
+        let plan = planner.plan(statement).await.map_err(from_datafusion)?;
         let schema = Arc::clone(plan.schema().inner());
         Ok((schema, run.collect(planner, plan).await?))
     }
 
     /// The query; `planner` is given the rows that it reads.
-    fn statement(
-        &self,
-        planner: &mut Planner<'_>,
-        table: &Table,
-        written: Vec<RecordBatch>,
-    ) -> Result<Parsed> {
+    fn statement(&self, planner: &mut Planner, table: &Table, written: Vec<RecordBatch>) -> Result<Parsed> {
         let rows = MemTable::try_new(table.arrow_schema(), vec![written]).map_err(from_datafusion)?;
         planner.give(WRITTEN, Arc::new(rows));
         let items: Vec<String> = self.items.iter().map(ToString::to_string).collect();
@@ -65,7 +60,7 @@ impl Returning {
 }
 
 /// The columns that a statement which changes something answers with; `None` when it has no RETURNING.
-pub(crate) fn returned(planner: &mut Planner<'_>, statement: Parsed) -> Result<Option<SchemaRef>> {
+pub(crate) async fn returned(planner: &mut Planner, statement: Parsed) -> Result<Option<SchemaRef>> {
     let (target, items) = match statement {
         Statement::Insert(insert) => {
             let TableObject::TableName(name) = &insert.table else { return Ok(None) };
@@ -87,7 +82,7 @@ pub(crate) fn returned(planner: &mut Planner<'_>, statement: Parsed) -> Result<O
     let target = target?;
     let returning = Returning { items, alias: target.alias };
     let statement = returning.statement(planner, &target.table, Vec::new())?;
-    let plan = planner.unbound(statement).map_err(from_datafusion)?;
+    let plan = planner.unbound(statement).await.map_err(from_datafusion)?;
     Ok(Some(Arc::clone(plan.schema().inner())))
 }
 

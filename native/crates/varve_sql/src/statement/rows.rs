@@ -81,7 +81,7 @@ pub(super) struct Checks {
 }
 
 impl Checks {
-    pub(super) fn new(planner: &Planner<'_>, table: &Table) -> Result<Self> {
+    pub(super) fn new(planner: &Planner, table: &Table) -> Result<Self> {
         let schema = table.arrow_schema();
         let columns = DFSchema::try_from(Arc::clone(&schema)).map_err(from_datafusion)?;
         let checks = table.checks.iter().map(|check| {

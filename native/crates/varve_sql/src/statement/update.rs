@@ -41,7 +41,7 @@ pub(super) async fn run(run: &Run<'_>, transaction: &mut Transaction, update: Up
     if let Some(condition) = &update.selection {
         sql += &format!(" WHERE {condition}");
     }
-    let plan = planner.plan(parse::one(&sql)?).map_err(from_datafusion)?;
+    let plan = planner.plan(parse::one(&sql)?).await.map_err(from_datafusion)?;
     let plan = rows::cast_behind(plan, 1, table)?;
     let checks = Checks::new(&planner, table)?;
     let mut changes = Changes::new(run, table, "UPDATE");

@@ -31,7 +31,7 @@ use crate::planner::Planner;
 use crate::run::Run;
 
 /// COPY ... TO: the file appears when all rows are in it, or not at all.
-pub(super) async fn to_file(run: &Run<'_>, planner: &Planner<'_>, copy: Parsed) -> Result<Output> {
+pub(super) async fn to_file(run: &Run<'_>, planner: &Planner, copy: Parsed) -> Result<Output> {
     let Copy { source, file, options } = Copy::of(copy)?;
     let path = path::absolute(&file)?;
     let options = CopyOptions::new(&path, &options)?;
@@ -46,7 +46,7 @@ pub(super) async fn to_file(run: &Run<'_>, planner: &Planner<'_>, copy: Parsed) 
             }
         }
     };
-    let plan = planner.plan(Statement::Query(query)).map_err(from_datafusion)?;
+    let plan = planner.plan(Statement::Query(query)).await.map_err(from_datafusion)?;
     let mut draft = Draft::new(run.engine.files().confinement(), &path, options.may_overwrite)?;
     let rows = run.stream(planner, plan).await?;
     let (mut chunks, count) = encoded(rows, &options)?;
