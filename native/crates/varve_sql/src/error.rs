@@ -113,11 +113,11 @@ pub(crate) fn cancelled() -> VarveError {
     VarveError::new(ErrorCode::QueryCancelled, "the statement was cancelled", "")
 }
 
-/// The engine broke a rule of its own.
 pub(crate) fn closed() -> VarveError {
     VarveError::new(ErrorCode::StoreClosed, "the database is closed", "open it again")
 }
 
+/// The engine broke a rule of its own.
 pub(crate) fn defect(message: String) -> VarveError {
     VarveError::new(ErrorCode::EngineDefect, message, "please report the statement")
 }

@@ -114,7 +114,12 @@ impl Planner {
     /// The plan of a query or EXPLAIN, with its parameters put in.
     pub(crate) async fn plan(&self, statement: ast::Statement) -> Result<LogicalPlan> {
         let own = self.again();
-        self.planning().aside(move || own.bind(own.unbound_here(statement)?)).await
+        self.planning().aside(move || own.plan_here(statement)).await
+    }
+
+    /// The same on the caller's thread.
+    fn plan_here(&self, statement: ast::Statement) -> Result<LogicalPlan> {
+        self.bind(self.unbound_here(statement)?)
     }
 
     /// The plan of a query whose parameters are not known yet.
@@ -186,7 +191,7 @@ impl Planner {
             ..self.again()
         };
         let statement = parse::one(&view.sql).map_err(crate::error::into_datafusion)?;
-        Ok(Arc::new(ViewTable::new(inner.unbound_here(statement)?, Some(view.sql.clone()))))
+        Ok(Arc::new(ViewTable::new(inner.plan_here(statement)?, Some(view.sql.clone()))))
     }
 
     fn view_as_written(&self, name: &ast::ObjectName) -> Option<ast::Statement> {

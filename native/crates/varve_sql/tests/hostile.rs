@@ -201,3 +201,20 @@ fn parameters_are_put_in() {
     check("SELECT count(*) FROM generate_series(1, 10) WHERE value > ?", vec![7i64.into()], 3i64.into());
     check("SELECT coalesce(?, 3)", vec![ScalarValue::Null], 3i64.into());
 }
+
+/// A view whose text has a parameter took that of the statement which read the view.
+#[test]
+fn a_view_has_no_parameters() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let options = Options { directory: Some(folder.path().join("db")), threads: 2, ..Options::default() };
+    let engine = Engine::open(&options).expect("it opens");
+    let session = engine.session();
+    let run = |sql: &str| {
+        let params = Params { values: vec![7i64.into()] };
+        engine.handle().block_on(async { session.execute(sql, params).await?.collect().await })
+    };
+    run("CREATE TABLE t (a BIGINT)").expect("a table");
+    run("INSERT INTO t VALUES (7)").expect("a row");
+    run("CREATE VIEW v AS SELECT a FROM t WHERE a = $1").expect("a view");
+    run("SELECT * FROM v WHERE a = $1").expect_err("the view took a parameter that is not its own");
+}
