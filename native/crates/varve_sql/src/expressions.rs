@@ -1,4 +1,4 @@
-//! Rewriting the expressions of a logical plan, once all have their types.
+//! Rewriting a logical plan and its expressions, once all have their types.
 
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{DFSchema, Result};
@@ -12,14 +12,21 @@ pub(crate) fn each_part(
     plan: LogicalPlan,
     rewrite: impl Fn(Expr, &DFSchema) -> Result<Transformed<Expr>>,
 ) -> Result<LogicalPlan> {
-    plan.transform_up_with_subqueries(|plan| {
-        let mut schema = merge_schema(&plan.inputs());
-        if let LogicalPlan::TableScan(scan) = &plan {
-            let columns =
-                DFSchema::try_from_qualified_schema(scan.table_name.clone(), &scan.source.schema())?;
-            schema.merge(&columns);
+    each_node(plan, |node, columns| each_part_of(node, |part| rewrite(part, columns)))
+}
+
+/// The plan with each node rewritten, inputs first; `rewrite` gets the columns that expressions of the node may name.
+pub(crate) fn each_node(
+    plan: LogicalPlan,
+    rewrite: impl Fn(LogicalPlan, &DFSchema) -> Result<Transformed<LogicalPlan>>,
+) -> Result<LogicalPlan> {
+    plan.transform_up_with_subqueries(|node| {
+        let mut columns = merge_schema(&node.inputs());
+        if let LogicalPlan::TableScan(scan) = &node {
+            let stored = DFSchema::try_from_qualified_schema(scan.table_name.clone(), &scan.source.schema())?;
+            columns.merge(&stored);
         }
-        each_part_of(plan, |part| rewrite(part, &schema))
+        rewrite(node, &columns)
     })
     .data()
 }

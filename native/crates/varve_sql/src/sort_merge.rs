@@ -17,6 +17,8 @@ use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::stream::{self, StreamExt, TryStreamExt};
 
+use crate::zeros::with_one_zero;
+
 /// What an entry of a hash table takes beside its row: a slot, and the link to the next row of the same key.
 const ENTRY_BYTES: usize = 4 * size_of::<u64>();
 
@@ -54,10 +56,20 @@ impl SortMerge {
 }
 
 fn sort_merge(join: &HashJoinExec) -> Result<Arc<dyn ExecutionPlan>> {
+    let (left, right) = (join.left().schema(), join.right().schema());
+    let last = join.on().len() - 1;
+    let on = join.on().iter().enumerate().map(|(at, (one, other))| {
+        let (one, other) = (Arc::clone(one), Arc::clone(other));
+        if at == last {
+            return Ok((one, other));
+        }
+        let types = (one.data_type(&left)?, other.data_type(&right)?);
+        Ok((with_one_zero(one, &types.0)?, with_one_zero(other, &types.1)?))
+    });
     let merge = Arc::new(SortMergeJoinExec::try_new(
         Arc::clone(join.left()),
         Arc::clone(join.right()),
-        join.on().to_vec(),
+        on.collect::<Result<_>>()?,
         join.filter().cloned(),
         *join.join_type(),
         vec![Default::default(); join.on().len()],

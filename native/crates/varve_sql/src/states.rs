@@ -22,7 +22,7 @@ use crate::percentile::percentile_cont;
 use crate::rules;
 use crate::time_zones::ExactZones;
 use crate::types::VarveTypes;
-use crate::zeros::BothZeros;
+use crate::zeros::{BothZeros, OneZero};
 
 /// Sorts that a spilling query is expected to have at once, each with something set aside.
 const SORTS_AT_ONCE: usize = 64;
@@ -68,6 +68,7 @@ impl Maker {
         analyzer.rules.push(Arc::new(Equalities));
         analyzer.rules.push(Arc::new(ExactZones));
         analyzer.rules.push(Arc::new(GuardedCase));
+        analyzer.rules.push(Arc::new(OneZero));
         *builder.analyzer() = Some(analyzer);
         let config = self.config();
         let types = VarveTypes::under(config.options());

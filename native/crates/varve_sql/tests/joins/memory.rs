@@ -78,6 +78,28 @@ fn what_is_repartitioned_and_spilt_is_not_waited_for_in_vain() {
     assert!(answered > 30, "{answered} of 60 answered");
 }
 
+/// Rows that were merged by several keys were sorted with -0.0 before 0.0 and compared as if both were one: of the rows with the
+/// one zero and those with the other few met.
+#[test]
+fn zeros_meet_where_rows_are_merged() {
+    let filled = |memory_bytes: usize| {
+        let fixture = Fixture::new(memory_bytes);
+        for (table, by) in [("a", 2), ("b", 3)] {
+            fixture.run(&format!("CREATE TABLE {table} (id BIGINT, x DOUBLE)"));
+            fixture.run(&format!(
+                "INSERT INTO {table} SELECT value, CASE WHEN value % {by} = 0 THEN 0.0 ELSE CAST('-0.0' AS DOUBLE) END \
+                 FROM generate_series(1, 400000)"
+            ));
+        }
+        fixture
+    };
+    let (large, small) = (filled(1 << 30), filled(16 << 20));
+    let sql = "SELECT count(*), sum(a.id) FROM a JOIN b ON a.x = b.x AND a.id = b.id";
+    let plan = small.explain(sql, false);
+    assert!(plan.iter().any(|operator| operator["operator"] == "SortMergeJoinExec"), "{plan:?}");
+    assert_eq!(small.run(sql), large.run(sql));
+}
+
 #[test]
 fn a_join_that_runs_out_of_memory_begins_anew() {
     let small = filled(16 << 20);

@@ -1,6 +1,6 @@
-//! Membership in lists of floating point numbers: the two zeros are one number there too.
+//! Membership in lists.
 //!
-//! `x = 0.0` finds -0.0, as in PostgreSQL; `x IN (0.0, ...)` compared bits in DataFusion once a list was long. A list of
+//! `x = 0.0` finds -0.0; `x IN (0.0, ...)` compared bits in DataFusion once a list was long. A list of
 //! literals gets the other zero beside each; others are no lists any more (see [`crate::membership`]).
 
 use datafusion::common::tree_node::Transformed;
