@@ -121,9 +121,13 @@ fn an_adapted_table_answers_as_before_and_reads_less() {
     fixture.run("CALL varve.undo_adaptation('main.t', 1)");
     assert_eq!(fixture.run("SELECT state FROM varve.adaptations"), ["undone"]);
     assert_eq!(fixture.run("SELECT count(*) FROM t"), [(ROWS / 2).to_string()]);
+    // What was undone is not done again. How columns are kept may be tried anew: that hangs on how fast they were read here.
     observe();
     assert!(fixture.run("CALL varve.adapt()").is_empty());
-    assert_eq!(fixture.run("SELECT count(*) FROM varve.adaptations WHERE state = 'trial'"), ["0"]);
+    assert_eq!(
+        fixture.run("SELECT count(*) FROM varve.adaptations WHERE state = 'trial' AND sort_key <> ''"),
+        ["0"]
+    );
 }
 
 #[test]
