@@ -1,7 +1,7 @@
 //! Keys: the values of some columns of a row, in a form that compares as SQL does.
 //!
 //! One column of a whole number, a date or a time becomes a 64-bit number; everything else a byte string in the row format
-//! of arrow-row, which compares byte by byte. A row with a NULL among its key columns has no key: no equality finds it, and
+//! of arrow-row, which compares byte by byte; of a floating point number both zeros are one, as they are to SQL. A row with a NULL among its key columns has no key: no equality finds it, and
 //! it is a duplicate of nothing.
 
 mod range;
@@ -13,10 +13,10 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    Date32Type, Date64Type, Int8Type, Int16Type, Int32Type, Int64Type, Time32MillisecondType,
-    Time32SecondType, Time64MicrosecondType, Time64NanosecondType, TimestampMicrosecondType,
-    TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type,
-    UInt32Type, UInt64Type,
+    Date32Type, Date64Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
+    Time32MillisecondType, Time32SecondType, Time64MicrosecondType, Time64NanosecondType,
+    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
+    UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, RecordBatch};
 use arrow_row::{RowConverter, Rows, SortField};
@@ -143,9 +143,11 @@ impl KeyColumns {
         });
         let values = match (&self.rows, columns) {
             (None, [only]) => Values::Numbers(numbers(only)),
-            (Some(converter), columns) => Values::Rows(
-                converter.convert_columns(columns).map_err(|error| from_arrow(error, "encoding keys"))?,
-            ),
+            (Some(converter), columns) => {
+                let columns: Vec<_> = columns.iter().map(with_one_zero).collect();
+                let rows = converter.convert_columns(&columns);
+                Values::Rows(rows.map_err(|error| from_arrow(error, "encoding keys"))?)
+            }
             (None, _) => Values::Numbers(Vec::new()),
         };
         Ok(Keys { values, nulls })
@@ -200,6 +202,19 @@ impl Keys {
             Values::Numbers(numbers) => KeyRef::Number(numbers[row]),
             Values::Rows(rows) => KeyRef::Bytes(rows.row(row).data()),
         })
+    }
+}
+
+/// The values with 0.0 in the place of -0.0, which the row format tells apart.
+fn with_one_zero(values: &ArrayRef) -> ArrayRef {
+    match values.data_type() {
+        DataType::Float32 => {
+            Arc::new(values.as_primitive::<Float32Type>().unary::<_, Float32Type>(|it| it + 0.0))
+        }
+        DataType::Float64 => {
+            Arc::new(values.as_primitive::<Float64Type>().unary::<_, Float64Type>(|it| it + 0.0))
+        }
+        _ => Arc::clone(values),
     }
 }
 
