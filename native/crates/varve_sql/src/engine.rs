@@ -15,6 +15,7 @@ use crate::cardinality::Learned;
 use crate::error::from_datafusion;
 use crate::files::{Confinement, Files, OnlyFiles};
 use crate::interrupt::Closing;
+use crate::planning::Planners;
 use crate::plans::Plans;
 use crate::session::Session;
 use crate::settings::Settings;
@@ -73,6 +74,7 @@ pub(crate) struct Inner {
     plans: Plans,
     prepared: PreparedStatements,
     closing: Closing,
+    planners: Planners,
     threads: Threads,
     /// Declared last: what spills is gone when it goes.
     _spill: Spill,
@@ -106,6 +108,7 @@ impl Engine {
             plans: Plans::default(),
             prepared: PreparedStatements::default(),
             closing,
+            planners: Planners::new(running.handle(), threads),
             threads: running,
             _spill: spill,
         };
@@ -175,6 +178,10 @@ impl Engine {
     /// Cost: rewrites segments; others read and write meanwhile.
     pub async fn adapt(&self) -> Result<Vec<TableAdaptation>> {
         system::adapt(self.database()?).await
+    }
+
+    pub(crate) fn planners(&self) -> &Planners {
+        &self.inner.planners
     }
 
     pub(crate) fn settings(&self) -> &Settings {

@@ -23,7 +23,6 @@ use datafusion::physical_plan::operator_statistics::StatisticsRegistry;
 use datafusion::sql::planner::{PlannerContext, SqlToRel};
 use datafusion::sql::sqlparser::ast;
 use futures::FutureExt;
-use tokio::runtime::Handle;
 use varve_table::{DEFAULT_SCHEMA, RowSet, TableId, Version};
 use vortex::session::VortexSession;
 
@@ -31,7 +30,7 @@ use crate::catalogue::{CATALOGUE, Names, StoredTable};
 use crate::engine::Engine;
 use crate::limits;
 use crate::param::Params;
-use crate::planning::Planning;
+use crate::planning::{Planners, Planning};
 use crate::statement::{names, parse};
 use crate::system::{self, SYSTEM};
 use crate::types::VarveTypes;
@@ -48,7 +47,7 @@ pub(crate) struct Planner {
     pub(crate) state: Arc<SessionState>,
     pub(crate) version: Arc<Version>,
     pub(crate) params: Arc<Params>,
-    handle: Handle,
+    planners: Planners,
     session: Option<VortexSession>,
     threads: usize,
     view_depth: usize,
@@ -64,7 +63,7 @@ impl Planner {
         Self {
             threads: state.config().target_partitions(),
             state: Arc::new(state),
-            handle: engine.handle().clone(),
+            planners: engine.planners().clone(),
             version,
             params: Arc::new(params.clone()),
             session: engine.database().ok().map(|database| database.session().clone()),
@@ -80,7 +79,7 @@ impl Planner {
             state: Arc::clone(&self.state),
             version: Arc::clone(&self.version),
             params: Arc::clone(&self.params),
-            handle: self.handle.clone(),
+            planners: self.planners.clone(),
             session: self.session.clone(),
             threads: self.threads,
             view_depth: self.view_depth,
@@ -91,7 +90,7 @@ impl Planner {
 
     /// What makes plans of its plans.
     pub(crate) fn planning(&self) -> Planning {
-        Planning::new(&self.state, &self.handle)
+        Planning::new(&self.state, &self.planners)
     }
 
     /// What is estimated of plans.
@@ -114,7 +113,7 @@ impl Planner {
     /// The plan of a query or EXPLAIN, with its parameters put in.
     pub(crate) async fn plan(&self, statement: ast::Statement) -> Result<LogicalPlan> {
         let own = self.again();
-        self.planning().aside(move || own.plan_here(statement)).await
+        self.planners.aside(move || own.plan_here(statement)).await
     }
 
     /// The same on the caller's thread.
@@ -125,7 +124,7 @@ impl Planner {
     /// The plan of a query whose parameters are not known yet.
     pub(crate) async fn unbound(&self, statement: ast::Statement) -> Result<LogicalPlan> {
         let own = self.again();
-        self.planning().aside(move || own.unbound_here(statement)).await
+        self.planners.aside(move || own.unbound_here(statement)).await
     }
 
     /// The same on the caller's thread.

@@ -2,7 +2,8 @@
 //!
 //! Rules of a planner wait for nothing, and a wide statement keeps them busy for seconds. On a statement's task that would
 //! be seconds in which it cannot be cancelled, and in which the tasks of its thread stand still. So a thread of its own
-//! plans, and the statement waits: it may leave at any moment, and then nobody takes the plan.
+//! plans, and the statement waits: it may leave at any moment, and then nobody takes the plan. Few plan at once, whoever left:
+//! a wide plan takes memory as long as it is made.
 
 use std::sync::Arc;
 
@@ -11,47 +12,24 @@ use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 
 use crate::error::{closed, into_datafusion};
 
-/// A state, and the threads that plan with it.
+/// So many plan at once, whatever the threads that run: one that is kept busy is not to hold up all others.
+const AT_ONCE_MIN: usize = 4;
+
+/// The threads that plan.
 #[derive(Clone)]
-pub(crate) struct Planning {
-    state: Arc<SessionState>,
+pub(crate) struct Planners {
     handle: Handle,
+    free: Arc<Semaphore>,
 }
 
-impl Planning {
-    pub(crate) fn new(state: &Arc<SessionState>, handle: &Handle) -> Self {
-        Self { state: Arc::clone(state), handle: handle.clone() }
-    }
-
-    /// The optimised plan.
-    pub(crate) async fn optimised(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
-        let state = Arc::clone(&self.state);
-        self.aside(move || state.optimize(&plan)).await
-    }
-
-    /// The optimised plan, and the physical one that is made of it.
-    pub(crate) async fn planned(&self, plan: LogicalPlan) -> Result<(LogicalPlan, Arc<dyn ExecutionPlan>)> {
-        let planning = self.clone();
-        let work = move || {
-            let plan = planning.state.optimize(&plan)?;
-            let physical = planning.handle.block_on(planning.physical_here(&plan))?;
-            Ok((plan, physical))
-        };
-        self.aside(work).await
-    }
-
-    /// The physical plan of an optimised one.
-    pub(crate) async fn physical(&self, plan: LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
-        let planning = self.clone();
-        self.aside(move || planning.handle.block_on(planning.physical_here(&plan))).await
-    }
-
-    /// The same on the caller's thread, for plans that are known to be small.
-    pub(crate) async fn physical_here(&self, plan: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
-        self.state.query_planner().create_physical_plan(plan, self.state.as_ref()).await
+impl Planners {
+    /// For an engine that runs on so many threads.
+    pub(crate) fn new(handle: &Handle, threads: usize) -> Self {
+        Self { handle: handle.clone(), free: Arc::new(Semaphore::new(threads.max(AT_ONCE_MIN))) }
     }
 
     /// What `work` makes, on a thread of its own.
@@ -59,6 +37,12 @@ impl Planning {
         &self,
         work: impl FnOnce() -> Result<T> + Send + 'static,
     ) -> Result<T> {
+        // Nobody closes the semaphore.
+        let permit = Arc::clone(&self.free).acquire_owned().await;
+        let work = move || {
+            let _permit = permit;
+            work()
+        };
         match self.handle.spawn_blocking(work).await {
             Ok(done) => done,
             Err(error) => match error.try_into_panic() {
@@ -66,5 +50,46 @@ impl Planning {
                 Err(_) => Err(into_datafusion(closed())),
             },
         }
+    }
+}
+
+/// A state, and the threads that plan with it.
+#[derive(Clone)]
+pub(crate) struct Planning {
+    state: Arc<SessionState>,
+    planners: Planners,
+}
+
+impl Planning {
+    pub(crate) fn new(state: &Arc<SessionState>, planners: &Planners) -> Self {
+        Self { state: Arc::clone(state), planners: planners.clone() }
+    }
+
+    /// The optimised plan.
+    pub(crate) async fn optimised(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
+        let state = Arc::clone(&self.state);
+        self.planners.aside(move || state.optimize(&plan)).await
+    }
+
+    /// The optimised plan, and the physical one that is made of it.
+    pub(crate) async fn planned(&self, plan: LogicalPlan) -> Result<(LogicalPlan, Arc<dyn ExecutionPlan>)> {
+        let planning = self.clone();
+        let work = move || {
+            let plan = planning.state.optimize(&plan)?;
+            let physical = planning.planners.handle.block_on(planning.physical_here(&plan))?;
+            Ok((plan, physical))
+        };
+        self.planners.aside(work).await
+    }
+
+    /// The physical plan of an optimised one.
+    pub(crate) async fn physical(&self, plan: LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
+        let planning = self.clone();
+        self.planners.aside(move || planning.planners.handle.block_on(planning.physical_here(&plan))).await
+    }
+
+    /// The same on the caller's thread, for plans that are known to be small.
+    pub(crate) async fn physical_here(&self, plan: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
+        self.state.query_planner().create_physical_plan(plan, self.state.as_ref()).await
     }
 }

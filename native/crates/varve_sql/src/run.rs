@@ -120,7 +120,7 @@ impl<'r> Run<'r> {
     }
 
     fn planning(&self, state: &Arc<SessionState>) -> Planning {
-        Planning::new(state, self.engine.handle())
+        Planning::new(state, self.engine.planners())
     }
 
     fn context(&self, state: &SessionState, progress: &Arc<Progress>) -> Arc<TaskContext> {

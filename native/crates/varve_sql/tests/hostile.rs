@@ -79,6 +79,30 @@ fn others_are_answered_while_a_wide_statement_is_planned() {
     }
 }
 
+/// Each of many wide statements was planned on a thread of its own, all at once, though everybody had left: 512 plans of some
+/// megabytes each.
+#[cfg(target_os = "linux")]
+#[test]
+fn few_statements_are_planned_at_once() {
+    let engine = Engine::open(&Options { threads: 2, ..Options::default() }).expect("it opens");
+    let items = (0..1_000).map(|at| format!("a * {at}")).collect::<Vec<_>>().join(", ");
+    let wide = format!("EXPLAIN SELECT * FROM (VALUES (1), (2)) AS t(a) ORDER BY {items}");
+    let threads = || std::fs::read_dir("/proc/self/task").expect("it is listed").count();
+    let before = threads();
+    engine.handle().block_on(async {
+        let planned = (0..200).map(|_| {
+            let (session, wide) = (engine.session(), wide.clone());
+            engine.handle().spawn(async move { session.execute(&wide, Params::default()).await })
+        });
+        let planned: Vec<_> = planned.collect();
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        planned.iter().for_each(|task| task.abort());
+        // Other tests have threads of their own.
+        assert!(threads() < before + 100, "{} threads, {before} before", threads());
+        engine.session().execute("SELECT 1", Params::default()).await.expect("it answers still");
+    });
+}
+
 /// What is wide, or reached again and again, was planned until the memory or the stack was gone: thirty lines of WITH are a plan
 /// of 2^30 nodes, and 2,000 parameters in a list were as many comparisons under each other.
 #[test]
