@@ -12,12 +12,15 @@ use varve_table::{Savepoint, Transaction, Version};
 use varve_types::{ErrorCode, Result, VarveError};
 
 use crate::engine::Engine;
-use crate::error::{cancelled, defect, from_datafusion};
+use crate::error::{cancelled, defect, from_datafusion, into_datafusion};
 use crate::output::{AbortOnDrop, Output};
 use crate::param::Params;
 use crate::plans::{Kept, PlanKey};
 use crate::run::Run;
 use crate::statement::{self, InsertRows};
+
+/// Reading a text that is longer takes milliseconds, which are not the task's.
+const ASIDE_BYTES: usize = 4 << 10;
 
 /// What [`Session::at_once`] did.
 pub enum AtOnce {
@@ -200,7 +203,7 @@ impl Session {
             return answer;
         }
         let mut output = Output::done(None);
-        let mut statements = statement::parse::all(sql)?;
+        let mut statements = self.parsed(sql).await?;
         if let (Some(key), Some(version), [statement]) = (key, seen, statements.as_slice()) {
             match statement {
                 Statement::Query(_) if key.is_for_queries() => {
@@ -231,6 +234,15 @@ impl Session {
             output = self.run_one(statement, params).await?;
         }
         Ok(output)
+    }
+
+    async fn parsed(&self, sql: &str) -> Result<Vec<statement::Parsed>> {
+        if sql.len() <= ASIDE_BYTES {
+            return statement::parse::all(sql);
+        }
+        let sql = sql.to_owned();
+        let parsed = move || statement::parse::all(&sql).map_err(into_datafusion);
+        self.engine.planners().aside(parsed).await.map_err(from_datafusion)
     }
 
     /// Runs what was kept of a statement; `None` when it does not serve any more, or not for these parameters.
