@@ -49,6 +49,7 @@ const kinds = [
   'exists',
   'filtered',
   'files',
+  'windowed',
 ] as const;
 type RelationKind = (typeof kinds)[number];
 
@@ -164,6 +165,21 @@ export function relationOf(subject: Subject): Relation {
     }
     case 'files':
       return files(subject, where);
+    case 'windowed': {
+      // A row has the count of its group, and the rank behind all groups before it.
+      const names = shown.map((_, at) => `s${at}`).join(', ');
+      const windows = `count(*) OVER (PARTITION BY ${keys}) AS n, rank() OVER (ORDER BY ${keys}) AS r`;
+      const groups = `SELECT ${list}, count(*) AS n FROM ${from} WHERE ${p} GROUP BY ${keys}`;
+      const before = `sum(n) OVER (ORDER BY ${names} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)`;
+      return {
+        name: kind,
+        queries: [
+          `SELECT DISTINCT ${list}, ${windows} FROM ${from} WHERE ${p}`,
+          `SELECT ${names}, n, coalesce(${before}, 0) + 1 AS r FROM (${groups}) AS g`,
+        ],
+        problem: union(sameBag),
+      };
+    }
     case 'count':
       return {
         name: kind,

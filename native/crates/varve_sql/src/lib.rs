@@ -16,6 +16,7 @@ mod error;
 mod explain;
 mod expressions;
 mod files;
+mod frames;
 mod guarded_case;
 mod interrupt;
 mod join_order;

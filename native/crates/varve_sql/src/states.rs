@@ -15,6 +15,7 @@ use crate::bounded::{BoundedConcat, bounded};
 use crate::cardinality::{self, Learned};
 use crate::catalogue::CATALOGUE;
 use crate::files::{FileRelations, Files};
+use crate::frames::FramesOfGroups;
 use crate::guarded_case::GuardedCase;
 use crate::interrupt::Closing;
 use crate::membership::Equalities;
@@ -65,6 +66,7 @@ impl Maker {
         }
         let mut analyzer = Analyzer::new();
         analyzer.add_function_rewrite(Arc::new(BoundedConcat));
+        analyzer.rules.insert(0, Arc::new(FramesOfGroups));
         analyzer.rules.push(Arc::new(Equalities));
         analyzer.rules.push(Arc::new(ExactZones));
         analyzer.rules.push(Arc::new(GuardedCase));
