@@ -22,13 +22,14 @@ fn with_little_memory(name: &str, test: impl FnOnce(&Asked)) {
         return test(&Asked::new());
     }
     let own = std::env::current_exe().expect("this program");
-    let limited = format!("ulimit -v {ADDRESS_SPACE_KB} && exec \"$0\" --exact {name} --nocapture");
+    let limited = format!("ulimit -v {ADDRESS_SPACE_KB} && exec \"$0\" --exact growth::{name} --nocapture");
     let output = Command::new("sh").arg("-c").arg(limited).arg(own).env(LIMITED, "1").output();
     let output = output.expect("a process");
     let told =
         [output.stdout, output.stderr].map(|told| String::from_utf8_lossy(&told).into_owned()).concat();
     println!("{told}");
     assert!(output.status.success(), "{}", output.status);
+    assert!(told.contains("1 passed"), "it ran no test, or several");
 }
 
 struct Asked {

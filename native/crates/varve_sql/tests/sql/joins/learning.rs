@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::fixture::{Fixture, joined_rows};
+use super::fixture::{Fixture, joined_rows};
 
 /// Columns of `fact` that always have the same value: two filters on them keep as many rows as one.
 fn correlated() -> Fixture {

@@ -1,25 +1,15 @@
 //! Decimals are computed in a short way where they fit: answers are those of numbers that are computed otherwise.
 
-use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use varve_sql::{Engine, Options, Params};
+
+use crate::rows::shown;
 
 /// Rows, or what the error says.
 fn answer(engine: &Engine, sql: &str) -> Result<Vec<String>, String> {
     let session = engine.session();
     let run = async { session.execute(sql, Params::default()).await?.collect().await };
     let batches = engine.handle().block_on(run).map_err(|error| error.to_string())?;
-    let options = FormatOptions::default().with_null("NULL");
-    let mut rows = Vec::new();
-    for batch in &batches {
-        let columns = batch.columns().iter();
-        let columns: Vec<_> = columns
-            .map(|column| ArrayFormatter::try_new(column.as_ref(), &options).expect("shown"))
-            .collect();
-        rows.extend((0..batch.num_rows()).map(|row| {
-            columns.iter().map(|column| column.value(row).to_string()).collect::<Vec<_>>().join(" ")
-        }));
-    }
-    Ok(rows)
+    Ok(shown(&batches))
 }
 
 fn draw(seed: &mut u64) -> u64 {

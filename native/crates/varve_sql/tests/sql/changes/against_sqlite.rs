@@ -1,10 +1,10 @@
 //! Random statements that mean the same in SQLite, on a table with a primary key, a unique and a plain index.
 
-use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use rusqlite::types::Value;
 use varve_sql::{Engine, Options, Params, Session};
 use varve_table::Rewrite;
+
+use crate::rows::shown;
 
 /// Statements of one history.
 const STEPS: usize = 150;
@@ -33,7 +33,7 @@ impl Both {
     fn ours(&self, sql: &str) -> Answer {
         let run = async { self.session.execute(sql, Params::default()).await?.collect().await };
         let batches = self.engine.handle().block_on(run).map_err(|error| error.to_string())?;
-        let mut rows: Vec<String> = batches.iter().flat_map(shown).collect();
+        let mut rows: Vec<String> = shown(&batches);
         rows.sort();
         Ok(rows)
     }
@@ -221,16 +221,6 @@ impl Both {
         }
         self.check("SELECT * FROM t");
     }
-}
-
-fn shown(batch: &RecordBatch) -> Vec<String> {
-    let options = FormatOptions::default().with_null("NULL");
-    let columns = batch.columns().iter();
-    let columns: Vec<_> = columns
-        .map(|column| ArrayFormatter::try_new(column.as_ref(), &options).expect("every type can be shown"))
-        .collect();
-    let row = |row| columns.iter().map(|column| column.value(row).to_string()).collect::<Vec<_>>().join(" ");
-    (0..batch.num_rows()).map(row).collect()
 }
 
 fn text(value: Value) -> rusqlite::Result<String> {

@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
-use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use varve_sql::{Engine, Options, Params, Session};
+
+use crate::rows::shown;
 
 async fn plan_of(session: &Session, query: &str) -> String {
     let output =
@@ -197,17 +198,7 @@ async fn rows_of(session: &Session, query: &str) -> Vec<String> {
     let output =
         session.execute(query, Params::default()).await.unwrap_or_else(|error| panic!("{query}: {error:?}"));
     let batches = output.collect().await.unwrap_or_else(|error| panic!("{query}: {error:?}"));
-    let mut rows = Vec::new();
-    for batch in batches {
-        let columns = batch.columns().iter();
-        let columns = columns.map(|column| ArrayFormatter::try_new(column, &FormatOptions::default()));
-        let columns = columns.collect::<Result<Vec<_>, _>>().expect("columns that can be shown");
-        for row in 0..batch.num_rows() {
-            rows.push(
-                columns.iter().map(|column| column.value(row).to_string()).collect::<Vec<_>>().join("|"),
-            );
-        }
-    }
+    let mut rows = shown(&batches);
     rows.sort_unstable();
     rows
 }

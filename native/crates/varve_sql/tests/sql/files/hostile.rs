@@ -10,7 +10,7 @@ use datafusion::parquet::basic::{Compression, ZstdLevel};
 use datafusion::parquet::file::metadata::{ParquetMetaData, ParquetMetaDataWriter};
 use datafusion::parquet::file::properties::{EnabledStatistics, WriterProperties};
 
-use crate::fixture::{Fixture, shared};
+use super::fixture::{Fixture, shared};
 
 const MALFORMED: &str = "FILE_MALFORMED";
 

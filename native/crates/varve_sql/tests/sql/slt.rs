@@ -1,11 +1,11 @@
-//! Runs the .slt files beside it, each on a database of its own: the records `statement ok`, `statement error TEXT`,
+//! Runs the .slt files of tests/slt, each on a database of its own: the records `statement ok`, `statement error TEXT`,
 //! `statement count N` and `query [rowsort]` of sqllogictest. Values of a row are divided by one space.
 
 use std::path::Path;
 
-use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use varve_sql::{Engine, Options, Params, Session};
+
+use crate::rows::shown;
 
 /// One record of a file.
 struct Record {
@@ -40,30 +40,11 @@ fn records(text: &str) -> Vec<Record> {
     records
 }
 
-fn rows(batches: &[RecordBatch]) -> Vec<String> {
-    let options = FormatOptions::default().with_null("NULL");
-    let mut rows = Vec::new();
-    for batch in batches {
-        let columns: Vec<_> = batch
-            .columns()
-            .iter()
-            .map(|column| {
-                ArrayFormatter::try_new(column.as_ref(), &options).expect("every type can be shown")
-            })
-            .collect();
-        for row in 0..batch.num_rows() {
-            let values: Vec<String> = columns.iter().map(|column| column.value(row).to_string()).collect();
-            rows.push(values.join(" "));
-        }
-    }
-    rows
-}
-
 async fn run(session: &Session, record: &Record) -> Result<(), String> {
     let answer = match session.execute(&record.sql, Params::default()).await {
         Ok(output) => {
             let affected = output.rows_affected;
-            output.collect().await.map(|batches| (affected, rows(&batches)))
+            output.collect().await.map(|batches| (affected, shown(&batches)))
         }
         Err(error) => Err(error),
     };

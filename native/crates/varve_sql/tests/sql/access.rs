@@ -1,9 +1,9 @@
 //! What a scan reads: indexes and zone maps spare most of it, and answers are those of a table without any.
 
-use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use tempfile::TempDir;
 use varve_sql::{Engine, Options, Params, Session};
+
+use crate::rows::shown;
 
 /// Rows of each table.
 const ROWS: u64 = 1_000_000;
@@ -54,7 +54,7 @@ impl Tables {
     fn run(&self, sql: &str) -> Vec<String> {
         let run = async { self.session.execute(sql, Params::default()).await?.collect().await };
         let batches = self.engine.handle().block_on(run).unwrap_or_else(|error| panic!("{sql}: {error}"));
-        let mut rows: Vec<String> = batches.iter().flat_map(shown).collect();
+        let mut rows: Vec<String> = shown(&batches);
         rows.sort();
         rows
     }
@@ -82,16 +82,6 @@ impl Tables {
         };
         assert_eq!(rows("big"), rows("plain"), "{condition}");
     }
-}
-
-fn shown(batch: &RecordBatch) -> Vec<String> {
-    let options = FormatOptions::default().with_null("NULL");
-    let columns = batch.columns().iter();
-    let columns: Vec<_> = columns
-        .map(|column| ArrayFormatter::try_new(column.as_ref(), &options).expect("every type can be shown"))
-        .collect();
-    let row = |row| columns.iter().map(|column| column.value(row).to_string()).collect::<Vec<_>>().join(" ");
-    (0..batch.num_rows()).map(row).collect()
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Files under a name: CREATE EXTERNAL TABLE.
 
-use crate::fixture::Fixture;
+use super::fixture::Fixture;
 
 #[test]
 fn a_named_file_is_read_as_the_statement_says() {

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use varve_sql::{Engine, Options, Params};
 use varve_types::Result;
+
+use crate::rows::shown;
 
 /// An engine with a database, and a folder `allowed` beside it that SQL may use.
 pub struct Fixture {
@@ -53,20 +54,7 @@ impl Fixture {
         let session = self.engine.session();
         let run = async { session.execute(&sql, Params::default()).await?.collect().await };
         let batches = self.engine.handle().block_on(run)?;
-        let options = FormatOptions::default().with_null("NULL");
-        let mut rows = Vec::new();
-        for batch in &batches {
-            let columns = batch.columns().iter();
-            let columns: Vec<_> = columns
-                .map(|column| ArrayFormatter::try_new(column.as_ref(), &options).expect("it can be shown"))
-                .collect();
-            for row in 0..batch.num_rows() {
-                let values: Vec<String> =
-                    columns.iter().map(|column| column.value(row).to_string()).collect();
-                rows.push(values.join(" "));
-            }
-        }
-        Ok(rows)
+        Ok(shown(&batches))
     }
 
     /// Rows that a query must give.

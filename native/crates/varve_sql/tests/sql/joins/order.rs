@@ -1,6 +1,6 @@
 //! A query costs about the same in whatever order its tables are named.
 
-use crate::fixture::{Fixture, joined_rows};
+use super::fixture::{Fixture, joined_rows};
 
 /// All orders of `items`.
 fn permutations<T: Clone>(items: &[T]) -> Vec<Vec<T>> {

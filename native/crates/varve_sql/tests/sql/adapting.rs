@@ -1,10 +1,10 @@
 //! Tables adapt to queries: what scans report, what is done about it, and what SQL shows of it.
 
-use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use tempfile::TempDir;
 use varve_sql::{Engine, Options, Params, Session};
 use varve_table::{Class, PredicateKind};
+
+use crate::rows::shown;
 
 /// Rows of the table. Numbers that rise by one take no bytes as they lie, and would be refused any other order.
 const ROWS: u64 = 300_000;
@@ -34,21 +34,13 @@ impl Fixture {
     fn run(&self, sql: &str) -> Vec<String> {
         let run = async { self.session.execute(sql, Params::default()).await?.collect().await };
         let batches = self.engine.handle().block_on(run).unwrap_or_else(|error| panic!("{sql}: {error}"));
-        batches.iter().flat_map(shown).collect()
+        shown(&batches)
     }
 
     fn classes(&self) -> Vec<Class> {
         let version = self.engine.database().expect("a database").snapshot();
         version.table("main", "t").expect("the table").workload.observed().classes
     }
-}
-
-fn shown(batch: &RecordBatch) -> Vec<String> {
-    let format = FormatOptions::default().with_null("NULL");
-    let columns = batch.columns().iter().map(|column| ArrayFormatter::try_new(column.as_ref(), &format));
-    let columns: Vec<_> = columns.collect::<Result<_, _>>().expect("a format");
-    let row = |at| columns.iter().map(|column| column.value(at).to_string()).collect::<Vec<_>>().join("|");
-    (0..batch.num_rows()).map(row).collect()
 }
 
 #[test]
@@ -107,7 +99,7 @@ fn an_adapted_table_answers_as_before_and_reads_less() {
         "SELECT table_schema, table_name, number, state, sort_key, segments, rewritten, measured_percent, replays \
          FROM varve.adaptations",
     );
-    assert_eq!(shown, ["main|t|1|trial|r|1|1|NULL|true"]);
+    assert_eq!(shown, ["main t 1 trial r 1 1 NULL true"]);
     let after: Vec<_> = asked.iter().flat_map(|sql| fixture.run(sql)).collect();
     assert_eq!(after, before);
     let [class] = fixture.classes().try_into().expect("one class");

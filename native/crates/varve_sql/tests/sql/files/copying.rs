@@ -1,6 +1,6 @@
 //! COPY, in both directions.
 
-use crate::fixture::Fixture;
+use super::fixture::Fixture;
 
 const ROWS: &str = "(1, 'one', 1.50, DATE '2024-02-29', true), \
     (2, 'two, \"2\"', NULL, NULL, false), (3, NULL, -0.25, DATE '1969-12-31', NULL)";

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::fixture::Fixture;
+use super::fixture::Fixture;
 
 #[test]
 fn csv_is_read_as_its_options_say() {

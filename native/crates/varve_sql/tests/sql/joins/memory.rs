@@ -7,7 +7,7 @@ use tokio::time::timeout;
 use varve_sql::Params;
 use varve_types::ErrorCode;
 
-use crate::fixture::Fixture;
+use super::fixture::Fixture;
 
 /// Some megabytes, of which little fits into the smaller pool.
 fn filled(memory_bytes: usize) -> Fixture {

@@ -3,7 +3,7 @@
 use std::os::unix::fs::symlink;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::fixture::Fixture;
+use super::fixture::Fixture;
 
 #[test]
 fn paths_that_lead_out_are_refused() {

@@ -1,0 +1,8 @@
+//! Files that statements name.
+
+mod confinement;
+mod copying;
+mod external;
+mod fixture;
+mod hostile;
+mod reading;
