@@ -1,26 +1,42 @@
-//! Rewriting a logical plan and its expressions, once all have their types.
+//! Rewriting a logical plan and its expressions, before DataFusion optimises it.
+//!
+//! What goes through them is compiled anew for every type of function that it calls: all are one to it here.
 
+use std::fmt;
+use std::sync::Arc;
+
+use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{DFSchema, Result};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::optimizer::analyzer::AnalyzerRule;
 
-/// The plan with each part of its expressions rewritten, inner ones first; `rewrite` gets the columns that a part may name.
-/// Columns that come out keep their names.
-pub(crate) fn each_part(
-    plan: LogicalPlan,
-    rewrite: impl Fn(Expr, &DFSchema) -> Result<Transformed<Expr>>,
-) -> Result<LogicalPlan> {
-    each_node(plan, |node, columns| each_part_of(node, |part| rewrite(part, columns)))
+pub(crate) type Rule = Arc<dyn AnalyzerRule + Send + Sync>;
+
+/// One of our rules: `rewrite` makes another plan for the same rows, with the same schema.
+pub(crate) fn rule(
+    name: &'static str,
+    rewrite: impl Fn(LogicalPlan) -> Result<LogicalPlan> + Send + Sync + 'static,
+) -> Rule {
+    Arc::new(Rewrite { name, rewrite })
 }
 
-/// The plan with each node rewritten, inputs first; `rewrite` gets the columns that expressions of the node may name.
+/// The plan with each node rewritten, inputs first.
 pub(crate) fn each_node(
     plan: LogicalPlan,
-    rewrite: impl Fn(LogicalPlan, &DFSchema) -> Result<Transformed<LogicalPlan>>,
+    rewrite: &dyn Fn(LogicalPlan) -> Result<Transformed<LogicalPlan>>,
 ) -> Result<LogicalPlan> {
-    plan.transform_up_with_subqueries(|node| {
+    plan.transform_up_with_subqueries(rewrite).data()
+}
+
+/// The same; `rewrite` gets the columns that expressions of the node may name.
+pub(crate) fn each_node_over(
+    plan: LogicalPlan,
+    rewrite: &dyn Fn(LogicalPlan, &DFSchema) -> Result<Transformed<LogicalPlan>>,
+) -> Result<LogicalPlan> {
+    each_node(plan, &|node| {
         let mut columns = merge_schema(&node.inputs());
         if let LogicalPlan::TableScan(scan) = &node {
             let stored = DFSchema::try_from_qualified_schema(scan.table_name.clone(), &scan.source.schema())?;
@@ -28,18 +44,58 @@ pub(crate) fn each_node(
         }
         rewrite(node, &columns)
     })
-    .data()
+}
+
+/// The plan with each part of its expressions rewritten, inner ones first; `rewrite` gets the columns that a part may name.
+/// Columns that come out keep their names.
+pub(crate) fn each_part_over(
+    plan: LogicalPlan,
+    rewrite: &dyn Fn(Expr, &DFSchema) -> Result<Transformed<Expr>>,
+) -> Result<LogicalPlan> {
+    each_node_over(plan, &|node, columns| each_part_of(node, &|part| rewrite(part, columns)))
 }
 
 /// The same for the expressions of one node, without its inputs.
 pub(crate) fn each_part_of(
     node: LogicalPlan,
-    rewrite: impl Fn(Expr) -> Result<Transformed<Expr>>,
+    rewrite: &dyn Fn(Expr) -> Result<Transformed<Expr>>,
 ) -> Result<Transformed<LogicalPlan>> {
     let names = NamePreserver::new(&node);
     node.map_expressions(|expr| {
         let name = names.save(&expr);
-        let rewritten = expr.transform_up(&rewrite)?;
+        let rewritten = each_part(expr, rewrite)?;
         Ok(rewritten.update_data(|expr| name.restore(expr)))
     })
+}
+
+/// The expression with each part of it rewritten, inner ones first.
+pub(crate) fn each_part(
+    expr: Expr,
+    rewrite: &dyn Fn(Expr) -> Result<Transformed<Expr>>,
+) -> Result<Transformed<Expr>> {
+    expr.transform_up(rewrite)
+}
+
+struct Rewrite<F> {
+    name: &'static str,
+    rewrite: F,
+}
+
+impl<F> fmt::Debug for Rewrite<F> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.name)
+    }
+}
+
+impl<F> AnalyzerRule for Rewrite<F>
+where
+    F: Fn(LogicalPlan) -> Result<LogicalPlan> + Send + Sync,
+{
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {
+        (self.rewrite)(plan)
+    }
 }

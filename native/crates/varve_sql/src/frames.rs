@@ -5,31 +5,18 @@
 //! date and not for the rest, such as BYTEA, TIME and STRUCT. GROUPS is the same where no distance is named.
 
 use datafusion::arrow::datatypes::DataType;
-use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, Result, plan_err};
-use datafusion::logical_expr::{
-    Expr, ExprSchemable, LogicalPlan, WindowFrame, WindowFrameBound, WindowFrameUnits,
-};
-use datafusion::optimizer::analyzer::AnalyzerRule;
+use datafusion::logical_expr::{Expr, ExprSchemable, WindowFrame, WindowFrameBound, WindowFrameUnits};
 
-use crate::expressions::each_part;
+use crate::expressions::{Rule, each_part_over, rule};
 
 /// The rule. It comes before those that give values their types.
-#[derive(Debug)]
-pub(crate) struct FramesOfGroups;
-
-impl AnalyzerRule for FramesOfGroups {
-    fn name(&self) -> &'static str {
-        "frames_of_groups"
-    }
-
-    fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {
-        each_part(plan, of_groups)
-    }
+pub(crate) fn of_groups() -> Rule {
+    rule("frames_of_groups", |plan| each_part_over(plan, &with_groups))
 }
 
-fn of_groups(part: Expr, columns: &DFSchema) -> Result<Transformed<Expr>> {
+fn with_groups(part: Expr, columns: &DFSchema) -> Result<Transformed<Expr>> {
     let Expr::WindowFunction(mut function) = part else { return Ok(Transformed::no(part)) };
     let params = &mut function.params;
     let WindowFrame { units, start_bound, end_bound, .. } = &params.window_frame;

@@ -7,31 +7,24 @@
 //! CASE, as `coalesce`, become it here and not later.
 
 use datafusion::arrow::datatypes::DataType;
-use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, Result};
 use datafusion::logical_expr::expr::{Case, ScalarFunction};
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
-use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, lit};
-use datafusion::optimizer::analyzer::AnalyzerRule;
+use datafusion::logical_expr::{Expr, ExprSchemable, lit};
 
-use crate::expressions::each_part;
+use crate::expressions::{Rule, each_part_over, rule};
 
 /// The rule. It comes after those that give values their types.
-#[derive(Debug)]
-pub(crate) struct GuardedCase;
+pub(crate) fn guarded_case() -> Rule {
+    rule("guarded_case", |plan| each_part_over(plan, &with_guards))
+}
 
-impl AnalyzerRule for GuardedCase {
-    fn name(&self) -> &'static str {
-        "guarded_case"
-    }
-
-    fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {
-        each_part(plan, |part, schema| match as_case(&part, schema)? {
-            Some(case) => Ok(Transformed::yes(guarded(case))),
-            None => Ok(Transformed::no(part)),
-        })
-    }
+fn with_guards(part: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    Ok(match as_case(&part, schema)? {
+        Some(case) => Transformed::yes(guarded(case)),
+        None => Transformed::no(part),
+    })
 }
 
 /// The CASE that is to be guarded, if `part` is one or stands for one.

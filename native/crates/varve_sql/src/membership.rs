@@ -7,30 +7,19 @@
 //! whose two zeros a list of such values took for two numbers.
 
 use datafusion::common::Result;
-use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TransformedResult};
+use datafusion::common::tree_node::Transformed;
 use datafusion::logical_expr::expr::InList;
-use datafusion::logical_expr::{Expr, LogicalPlan, lit};
-use datafusion::optimizer::analyzer::AnalyzerRule;
+use datafusion::logical_expr::{Expr, lit};
 
-use crate::expressions::each_part_of;
+use crate::expressions::{Rule, each_node, each_part_of, rule};
 use crate::limits;
 
 /// Parameters of one list in a plan that is kept for other values of them.
 const OPEN_MAX: usize = 64;
 
 /// The rule. It comes after those that give values their types.
-#[derive(Debug)]
-pub(crate) struct Equalities;
-
-impl AnalyzerRule for Equalities {
-    fn name(&self) -> &'static str {
-        "equalities_of_lists"
-    }
-
-    fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {
-        plan.transform_up_with_subqueries(|node| each_part_of(node, in_equalities)).data()
-    }
+pub(crate) fn as_equalities() -> Rule {
+    rule("equalities_of_lists", |plan| each_node(plan, &|node| each_part_of(node, &in_equalities)))
 }
 
 fn in_equalities(part: Expr) -> Result<Transformed<Expr>> {

@@ -1,12 +1,14 @@
 //! Parameters as callers have them, without a type of DataFusion in sight.
 
+use std::convert::Infallible;
 use std::ops::ControlFlow;
 
 use datafusion::common::ScalarValue;
-use datafusion::sql::sqlparser::ast::{Value, ValueWithSpan, VisitMut, VisitorMut};
+use datafusion::sql::sqlparser::ast::{Value, ValueWithSpan, VisitorMut};
 use varve_types::Result;
 
 use crate::statement::parse;
+use crate::statement::walk::change;
 use crate::types::UTC;
 
 /// Parameters of a statement, by position: `$1` or the first `?` is the first.
@@ -75,7 +77,7 @@ impl FromIterator<Param> for Params {
 pub fn number_names(sql: &str, names: &[String]) -> Result<String> {
     let mut statements = parse::all(sql)?;
     for statement in &mut statements {
-        let _: ControlFlow<()> = statement.visit(&mut Names { names });
+        change(statement, &mut Names { names });
     }
     Ok(statements.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
 }
@@ -85,9 +87,9 @@ struct Names<'n> {
 }
 
 impl VisitorMut for Names<'_> {
-    type Break = ();
+    type Break = Infallible;
 
-    fn pre_visit_value(&mut self, value: &mut ValueWithSpan) -> ControlFlow<()> {
+    fn pre_visit_value(&mut self, value: &mut ValueWithSpan) -> ControlFlow<Infallible> {
         if let Value::Placeholder(name) = &mut value.value
             && let Some(at) = self.names.iter().position(|known| name.strip_prefix('$') == Some(known))
         {
@@ -100,16 +102,16 @@ impl VisitorMut for Names<'_> {
 /// The highest number of a parameter.
 pub(crate) fn count(statement: &mut crate::statement::Parsed) -> usize {
     let mut highest = Highest(0);
-    let _: ControlFlow<()> = statement.visit(&mut highest);
+    change(statement, &mut highest);
     highest.0
 }
 
 struct Highest(usize);
 
 impl VisitorMut for Highest {
-    type Break = ();
+    type Break = Infallible;
 
-    fn pre_visit_value(&mut self, value: &mut ValueWithSpan) -> ControlFlow<()> {
+    fn pre_visit_value(&mut self, value: &mut ValueWithSpan) -> ControlFlow<Infallible> {
         if let Value::Placeholder(name) = &value.value {
             let number = name.strip_prefix('$').and_then(|number| number.parse().ok());
             self.0 = self.0.max(number.unwrap_or(0));

@@ -15,15 +15,12 @@ use crate::bounded::{BoundedConcat, bounded};
 use crate::cardinality::{self, Learned};
 use crate::catalogue::CATALOGUE;
 use crate::files::{FileRelations, Files};
-use crate::frames::FramesOfGroups;
-use crate::guarded_case::GuardedCase;
+use crate::guarded_case::guarded_case;
 use crate::interrupt::Closing;
-use crate::membership::Equalities;
 use crate::percentile::percentile_cont;
-use crate::rules;
-use crate::time_zones::ExactZones;
 use crate::types::VarveTypes;
-use crate::zeros::{BothZeros, OneZero};
+use crate::zeros::{BothZeros, one_zero};
+use crate::{frames, membership, rules, time_zones};
 
 /// Sorts that a spilling query is expected to have at once, each with something set aside.
 const SORTS_AT_ONCE: usize = 64;
@@ -66,11 +63,9 @@ impl Maker {
         }
         let mut analyzer = Analyzer::new();
         analyzer.add_function_rewrite(Arc::new(BoundedConcat));
-        analyzer.rules.insert(0, Arc::new(FramesOfGroups));
-        analyzer.rules.push(Arc::new(Equalities));
-        analyzer.rules.push(Arc::new(ExactZones));
-        analyzer.rules.push(Arc::new(GuardedCase));
-        analyzer.rules.push(Arc::new(OneZero));
+        analyzer.rules.insert(0, frames::of_groups());
+        let typed = [membership::as_equalities(), time_zones::exact(), guarded_case(), one_zero()];
+        analyzer.rules.extend(typed);
         *builder.analyzer() = Some(analyzer);
         let config = self.config();
         let types = VarveTypes::under(config.options());

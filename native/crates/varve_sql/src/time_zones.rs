@@ -9,31 +9,20 @@ use std::sync::Arc;
 
 use datafusion::arrow::compute::CastOptions;
 use datafusion::arrow::datatypes::{DataType, FieldRef};
-use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, Result, plan_err};
 use datafusion::logical_expr::expr::{Cast, TryCast};
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, ExprSchemable, LogicalPlan, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF,
-    ScalarUDFImpl, Signature, Volatility,
+    ColumnarValue, Expr, ExprSchemable, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl,
+    Signature, Volatility,
 };
-use datafusion::optimizer::analyzer::AnalyzerRule;
 
-use crate::expressions::each_part;
+use crate::expressions::{Rule, each_part_over, rule};
 use crate::types::UTC;
 
 /// The rule. It comes after those that give values their types.
-#[derive(Debug)]
-pub(crate) struct ExactZones;
-
-impl AnalyzerRule for ExactZones {
-    fn name(&self) -> &'static str {
-        "exact_zones"
-    }
-
-    fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {
-        each_part(plan, as_function)
-    }
+pub(crate) fn exact() -> Rule {
+    rule("exact_zones", |plan| each_part_over(plan, &as_function))
 }
 
 fn as_function(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::tree_node::Transformed;
 use datafusion::common::{ExprSchema, Result, ScalarValue};
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::sort_properties::{ExprProperties, SortProperties};
@@ -21,6 +21,7 @@ use datafusion::logical_expr::{
 use varve_types::{ErrorCode, VarveError};
 
 use crate::error::into_datafusion;
+use crate::expressions::each_part;
 use growth::Growth;
 
 pub(crate) use concat::BoundedConcat;
@@ -145,7 +146,7 @@ impl ScalarUDFImpl for Bounded {
         }
         Ok(match self.inner.inner().simplify(args, context)? {
             ExprSimplifyResult::Simplified(simple) => {
-                let held = simple.transform_up(|part| {
+                let held = each_part(simple, &|part| {
                     let Expr::ScalarFunction(mut call) = part else { return Ok(Transformed::no(part)) };
                     if !call.func.inner().is::<Self>() {
                         call.func = bounded(&call.func);

@@ -5,11 +5,12 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     Expr, FunctionArguments, GroupByExpr, OrderByKind, Query, Select, SelectItem, Statement, TableWithJoins,
-    Visit, Visitor, WindowSpec, WindowType,
+    Visitor, WindowSpec, WindowType,
 };
 use varve_types::{Result, VarveError};
 
 use super::{flow, items, within};
+use crate::statement::walk::look;
 
 /// Relations of one FROM.
 const RELATIONS_MAX: usize = 256;
@@ -23,10 +24,7 @@ const GROUPING_SETS_MAX: usize = 4_096;
 /// # Errors
 /// `SQL_LIMIT`.
 pub(crate) fn of_statement(statement: &Statement) -> Result<()> {
-    match statement.visit(&mut Lists::default()) {
-        ControlFlow::Continue(()) => Ok(()),
-        ControlFlow::Break(error) => Err(error),
-    }
+    look(statement, &mut Lists::default())
 }
 
 #[derive(Default)]

@@ -5,12 +5,13 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use datafusion::common::Result;
-use datafusion::sql::sqlparser::ast::{ObjectName, Query, Statement, Visit, Visitor};
+use datafusion::sql::sqlparser::ast::{ObjectName, Query, Statement, Visitor};
 use varve_types::VarveError;
 
 use super::within;
 use crate::error::into_datafusion;
 use crate::statement::names;
+use crate::statement::walk::look;
 
 /// Relations, each as often as it is reached.
 const REACHED_MAX: usize = 2_000;
@@ -50,12 +51,10 @@ struct Open {
 impl Reached<'_> {
     fn of(&mut self, statement: &Statement) -> varve_types::Result<usize> {
         let outer = std::mem::replace(&mut self.open, vec![Open::default()]);
-        let visited = statement.visit(self);
+        let looked = look(statement, self);
         let whole = std::mem::replace(&mut self.open, outer).pop();
-        match visited {
-            ControlFlow::Continue(()) => Ok(whole.map_or(0, |whole| whole.reached)),
-            ControlFlow::Break(error) => Err(error),
-        }
+        looked?;
+        Ok(whole.map_or(0, |whole| whole.reached))
     }
 
     fn add(&mut self, count: usize) -> varve_types::Result<()> {

@@ -15,6 +15,7 @@ use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext
 use datafusion::logical_expr::{Expr, LogicalPlan, Operator};
 use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
 
+use crate::expressions::each_part;
 use crate::param::Params;
 
 /// So many parts its expressions may have, all together.
@@ -104,7 +105,7 @@ fn rows_of(plan: &LogicalPlan) -> Option<Vec<Vec<Expr>>> {
             let columns = projection.input.schema();
             let of = |row: &Vec<Expr>| {
                 let put_in = |expr: &Expr| {
-                    let made = expr.clone().transform_up(|part| match part {
+                    let made = each_part(expr.clone(), &|part| match part {
                         Expr::Column(column) => {
                             let at = columns.index_of_column(&column)?;
                             let missing = || plan_datafusion_err!("a row has no column {column}");
@@ -164,7 +165,7 @@ fn is_quick(expr: &Expr, parts: &mut usize) -> bool {
 
 /// The same expression over columns that hold the parameters.
 fn over_params(expr: Expr) -> Result<Expr> {
-    let made = expr.transform_up(|part| {
+    let made = each_part(expr, &|part| {
         Ok(match part {
             Expr::Placeholder(placeholder) => {
                 Transformed::yes(Expr::Column(Column::new_unqualified(placeholder.id)))

@@ -27,6 +27,7 @@ use parking_lot::Mutex;
 use varve_table::Version;
 
 use crate::catalogue::StoredTable;
+use crate::expressions::each_node;
 use crate::membership::is_open;
 use crate::param::Params;
 use crate::statement::InsertRows;
@@ -250,7 +251,7 @@ fn is_stored(scan: &TableScan) -> bool {
 
 /// The same plan over other tables.
 fn over(plan: LogicalPlan, other: impl Fn(&StoredTable) -> Result<StoredTable>) -> Result<LogicalPlan> {
-    plan.transform_up_with_subqueries(|node| {
+    each_node(plan, &|node| {
         let LogicalPlan::TableScan(mut scan) = node else { return Ok(Transformed::no(node)) };
         let provider = source_as_provider(&scan.source)?;
         let Some(table) = provider.downcast_ref::<StoredTable>() else {
@@ -259,5 +260,4 @@ fn over(plan: LogicalPlan, other: impl Fn(&StoredTable) -> Result<StoredTable>) 
         scan.source = provider_as_source(Arc::new(other(table)?));
         Ok(Transformed::yes(LogicalPlan::TableScan(scan)))
     })
-    .map(|changed| changed.data)
 }

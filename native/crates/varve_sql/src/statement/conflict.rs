@@ -5,6 +5,7 @@
 //! last row win, a statement whose answer depends on the order of its rows is refused.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -14,8 +15,7 @@ use datafusion::arrow::datatypes::{DataType, Field, Schema, UInt64Type};
 use datafusion::arrow::error::ArrowError;
 use datafusion::datasource::MemTable;
 use datafusion::sql::sqlparser::ast::{
-    ConflictTarget, DoUpdate, Expr, Ident, Insert, OnConflictAction, OnInsert, SqliteOnConflict, VisitMut,
-    VisitorMut,
+    ConflictTarget, DoUpdate, Expr, Ident, Insert, OnConflictAction, OnInsert, SqliteOnConflict, VisitorMut,
 };
 use futures::StreamExt;
 use varve_table::{KeyRef, Keys, Lookup, PRIMARY, RowAddress, RowSet, Table, TableVersion, Version};
@@ -25,6 +25,7 @@ use super::changes::{Changes, Held};
 use super::names::{self, quoted};
 use super::rows::{self, Checks};
 use super::target::{Target, addresses, behind};
+use super::walk::change;
 use super::{parse, update};
 use crate::error::{from_datafusion, unknown, unsupported};
 use crate::planner::{GIVEN, Planner};
@@ -338,7 +339,7 @@ impl Pairs<'_> {
 /// The query for address, place and new values. Columns without a table's name are those of the old row.
 fn query(target: &Target, mut update: DoUpdate) -> Result<String> {
     let table = &target.table;
-    let _: ControlFlow<()> = update.visit(&mut Excluded { table });
+    change(&mut update, &mut Excluded { table });
     let new = update::assigned(table, &update.assignments)?;
     let condition = update.selection.map_or_else(String::new, |condition| format!(" WHERE {condition}"));
     let mut sql = format!("SELECT {}, {EXCLUDED}.{PLACE}", target.address());
@@ -366,9 +367,9 @@ struct Excluded<'t> {
 }
 
 impl VisitorMut for Excluded<'_> {
-    type Break = ();
+    type Break = Infallible;
 
-    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Infallible> {
         if let Expr::CompoundIdentifier(parts) = expr
             && let [relation, column] = parts.as_mut_slice()
             && names::ident(relation) == EXCLUDED

@@ -1,6 +1,7 @@
 //! CREATE, ALTER and DROP.
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, FieldRef};
@@ -9,7 +10,7 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::planner::SqlToRel;
 use datafusion::sql::sqlparser::ast::{
     AlterTable, AlterTableOperation, ColumnDef, ColumnOption, CreateIndex, CreateTable, CreateView, Expr,
-    ObjectName, RenameTableNameKind, SchemaName, Statement, TableConstraint,
+    ObjectName, RenameTableNameKind, SchemaName, Statement, TableConstraint, Visitor,
 };
 use varve_table::{
     Check, Column, ColumnId, DEFAULT_SCHEMA, Index, IndexId, Table, TableId, Transaction, Version, View,
@@ -17,6 +18,7 @@ use varve_table::{
 use varve_types::{ErrorCode, Result, VarveError};
 
 use super::names::{self, Name};
+use super::walk::look;
 use super::{external, parse, rows, unique};
 use crate::catalogue::schemas;
 use crate::error::{exists, from_datafusion, unknown, unsupported};
@@ -407,25 +409,30 @@ fn rename_column(table: &mut Table, old: &str, new: String) -> Result<()> {
 
 /// Whether a CHECK names the column.
 fn checks_name(table: &Table, name: &str) -> Result<bool> {
-    use datafusion::sql::sqlparser::ast::visit_expressions;
-    use std::ops::ControlFlow;
-
+    let mut column = NamedColumn { name, is_found: false };
     for check in &table.checks {
-        let condition = parse::expression(&check.expression)?;
-        let found = visit_expressions(&condition, |expr| match expr {
-            Expr::Identifier(column) if names::ident(column) == name => ControlFlow::Break(()),
-            Expr::CompoundIdentifier(parts)
-                if parts.last().is_some_and(|column| names::ident(column) == name) =>
-            {
-                ControlFlow::Break(())
-            }
-            _ => ControlFlow::Continue(()),
-        });
-        if found.is_break() {
-            return Ok(true);
-        }
+        look(&parse::expression(&check.expression)?, &mut column)?;
     }
-    Ok(false)
+    Ok(column.is_found)
+}
+
+struct NamedColumn<'n> {
+    name: &'n str,
+    is_found: bool,
+}
+
+impl Visitor for NamedColumn<'_> {
+    type Break = VarveError;
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<VarveError> {
+        let column = match expr {
+            Expr::Identifier(column) => Some(column),
+            Expr::CompoundIdentifier(parts) => parts.last(),
+            _ => None,
+        };
+        self.is_found |= column.is_some_and(|column| names::ident(column) == self.name);
+        ControlFlow::Continue(())
+    }
 }
 
 pub(super) fn drop_table(transaction: &mut Transaction, name: &ObjectName, dropping: Dropping) -> Result<()> {

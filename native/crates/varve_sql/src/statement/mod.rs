@@ -27,6 +27,7 @@ mod target;
 mod unique;
 mod update;
 mod vacuum;
+pub(crate) mod walk;
 
 use std::sync::Arc;
 

@@ -2,16 +2,18 @@
 
 use datafusion::sql::sqlparser::ast::{
     DataType, Expr, OrderBy, OrderByExpr, OrderByKind, Query, SelectItem, SetExpr, UnaryOperator, Value,
-    ValueWithSpan, VisitMut, VisitorMut,
+    ValueWithSpan, VisitorMut,
 };
 use datafusion::sql::sqlparser::dialect::{Dialect, DuckDbDialect};
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
+use std::convert::Infallible;
 use std::ops::ControlFlow;
 use varve_types::{ErrorCode, Result, VarveError};
 
 use super::dialect::VarveDialect;
+use super::walk::change;
 use super::{Parsed, copy, external, quotes, select_into};
 use crate::limits;
 
@@ -23,8 +25,7 @@ pub(crate) fn all(sql: &str) -> Result<Vec<Parsed>> {
     let mut statements = parsed(sql)?;
     for statement in &mut statements {
         limits::of_statement(statement)?;
-        let settled = statement.visit(&mut Settling { next: 1 });
-        debug_assert!(settled.is_continue(), "it goes through the whole statement");
+        change(statement, &mut Settling { next: 1 });
         super::repeated::rename(statement);
     }
     Ok(statements)
@@ -130,9 +131,9 @@ struct Settling {
 }
 
 impl VisitorMut for Settling {
-    type Break = ();
+    type Break = Infallible;
 
-    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Infallible> {
         if let SetExpr::Select(select) = query.body.as_ref()
             && select.projection.iter().all(is_one_column)
             && let Some(OrderBy { kind, .. }) = &mut query.order_by
@@ -148,7 +149,7 @@ impl VisitorMut for Settling {
         ControlFlow::Continue(())
     }
 
-    fn pre_visit_value(&mut self, value: &mut ValueWithSpan) -> ControlFlow<()> {
+    fn pre_visit_value(&mut self, value: &mut ValueWithSpan) -> ControlFlow<Infallible> {
         if let Value::Placeholder(name) = &mut value.value
             && name == "?"
         {
@@ -158,7 +159,7 @@ impl VisitorMut for Settling {
         ControlFlow::Continue(())
     }
 
-    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Infallible> {
         if let Expr::UnaryOp { op: UnaryOperator::Minus, expr: negated } = expr
             && matches!(negated.as_ref(), Expr::UnaryOp { op: UnaryOperator::Minus, .. })
         {

@@ -1,11 +1,14 @@
 //! Columns of an answer that have the same name. SQL allows them, DataFusion does not: the second is renamed.
 
 use std::collections::HashSet;
+use std::convert::Infallible;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, Query, Select, SelectItem, SetExpr, Statement, UnaryOperator, VisitMut, VisitorMut,
+    Expr, Ident, Query, Select, SelectItem, SetExpr, Statement, UnaryOperator, VisitorMut,
 };
+
+use super::walk::change;
 
 /// Gives columns of the answer of `statement` that have the same text a name of their own: `a`, `a_2`, `a_3`. Those of
 /// queries within are left, where two columns of one name cannot be told apart.
@@ -64,8 +67,7 @@ fn name_of(item: &SelectItem) -> Option<(String, String)> {
     let name = match item {
         SelectItem::UnnamedExpr(expr) => {
             let mut bare = expr.clone();
-            let walked = bare.visit(&mut Unnamed);
-            debug_assert!(walked.is_continue(), "it goes through the whole expression");
+            change(&mut bare, &mut Unnamed);
             return Some((bare.to_string().to_lowercase(), expr.to_string().to_lowercase()));
         }
         SelectItem::ExprWithAlias { alias, .. } if alias.quote_style.is_none() => alias.value.to_lowercase(),
@@ -80,9 +82,9 @@ fn name_of(item: &SelectItem) -> Option<(String, String)> {
 struct Unnamed;
 
 impl VisitorMut for Unnamed {
-    type Break = ();
+    type Break = Infallible;
 
-    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Infallible> {
         let place = std::mem::replace(expr, Expr::value(datafusion::sql::sqlparser::ast::Value::Null));
         *expr = match place {
             Expr::Nested(inner) | Expr::UnaryOp { op: UnaryOperator::Plus, expr: inner } => *inner,

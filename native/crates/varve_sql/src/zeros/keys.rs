@@ -9,48 +9,41 @@
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::DataType;
-use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, Result, ScalarValue};
 use datafusion::logical_expr::expr::Sort as Key;
 use datafusion::logical_expr::{
     Distinct, Expr, ExprSchemable, LogicalPlan, Operator, WindowFunctionDefinition, lit,
 };
-use datafusion::optimizer::analyzer::AnalyzerRule;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::{BinaryExpr, Literal};
 
-use crate::expressions::{each_node, each_part_of};
+use crate::expressions::{Rule, each_node_over, each_part_of, rule};
 
 /// Functions that ask for the place of a row among others and not for the rows whose keys are equal.
 const BY_PLACE: [&str; 4] = ["row_number", "lag", "lead", "ntile"];
 
 /// The rule. It comes after those that give values their types.
-#[derive(Debug)]
-pub(crate) struct OneZero;
+pub(crate) fn one_zero() -> Rule {
+    rule("one_zero_in_keys", |plan| each_node_over(plan, &in_node))
+}
 
-impl AnalyzerRule for OneZero {
-    fn name(&self) -> &'static str {
-        "one_zero_in_keys"
-    }
-
-    fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {
-        each_node(plan, |node, columns| match node {
-            LogicalPlan::Sort(mut sort) => {
-                let is_changed = but_the_last(&mut sort.expr, columns)?;
-                Ok(Transformed::new_transformed(LogicalPlan::Sort(sort), is_changed))
-            }
-            LogicalPlan::Distinct(Distinct::On(mut on)) => {
-                // What is to be distinct is what the keys begin with, and has to stay so.
-                let keys = on.sort_expr.iter_mut().flatten().map(|key| &mut key.expr);
-                let is_changed = all(on.on_expr.iter_mut().chain(keys), columns)?;
-                Ok(Transformed::new_transformed(LogicalPlan::Distinct(Distinct::On(on)), is_changed))
-            }
-            node @ (LogicalPlan::Window(_) | LogicalPlan::Aggregate(_)) => {
-                each_part_of(node, |part| in_function(part, columns))
-            }
-            node => Ok(Transformed::no(node)),
-        })
+fn in_node(node: LogicalPlan, columns: &DFSchema) -> Result<Transformed<LogicalPlan>> {
+    match node {
+        LogicalPlan::Sort(mut sort) => {
+            let is_changed = but_the_last(&mut sort.expr, columns)?;
+            Ok(Transformed::new_transformed(LogicalPlan::Sort(sort), is_changed))
+        }
+        LogicalPlan::Distinct(Distinct::On(mut on)) => {
+            // What is to be distinct is what the keys begin with, and has to stay so.
+            let keys = on.sort_expr.iter_mut().flatten().map(|key| &mut key.expr);
+            let is_changed = all(on.on_expr.iter_mut().chain(keys), columns)?;
+            Ok(Transformed::new_transformed(LogicalPlan::Distinct(Distinct::On(on)), is_changed))
+        }
+        node @ (LogicalPlan::Window(_) | LogicalPlan::Aggregate(_)) => {
+            each_part_of(node, &|part| in_function(part, columns))
+        }
+        node => Ok(Transformed::no(node)),
     }
 }
 

@@ -24,7 +24,7 @@ impl OptimizerRule for BothZeros {
     }
 
     fn rewrite(&self, plan: LogicalPlan, _config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
-        each_part_of(plan, |part| Ok(with_both_zeros(part)))
+        each_part_of(plan, &|part| Ok(with_both_zeros(part)))
     }
 }
 

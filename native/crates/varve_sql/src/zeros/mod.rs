@@ -5,5 +5,5 @@
 mod keys;
 mod lists;
 
-pub(crate) use keys::{OneZero, with_one_zero};
+pub(crate) use keys::{one_zero, with_one_zero};
 pub(crate) use lists::BothZeros;

@@ -1,8 +1,8 @@
 //! Keys: the values of some columns of a row, in a form that compares as SQL does.
 //!
 //! One column of a whole number, a date or a time becomes a 64-bit number; everything else a byte string in the row format
-//! of arrow-row, which compares byte by byte; of a floating point number both zeros are one, as they are to SQL. A row with a NULL among its key columns has no key: no equality finds it, and
-//! it is a duplicate of nothing.
+//! of arrow-row, which compares byte by byte; of a floating point number both zeros are one, as they are to SQL. A row with a
+//! NULL among its key columns has no key: no equality finds it, and it is a duplicate of nothing.
 
 mod range;
 mod run;
