@@ -239,12 +239,13 @@ export class Shell {
 
   async #query(sql: string, signal: AbortSignal): Promise<void> {
     const result = await this.#run(sql, signal);
-    if (result.rowsAffected !== undefined && result.fields.length === 0) {
+    if (result.fields.length === 0) {
       await result.rows();
-      if (this.#mode === 'table') await this.#options.write(`${countOf(result.rowsAffected)} changed\n`);
+      if (result.rowsAffected !== undefined && this.#mode === 'table')
+        await this.#options.write(`${countOf(result.rowsAffected)} changed\n`);
       return;
     }
-    if (result.rowsAffected === undefined && result.fields.length > 0) this.#lastSelect = sql;
+    if (result.rowsAffected === undefined) this.#lastSelect = sql;
     await this.#show(result);
   }
 
@@ -264,7 +265,7 @@ export class Shell {
     }
     this.#options.showProgress?.('');
     await write(writer.end());
-    if (isTable && result.fields.length > 0)
+    if (isTable)
       await write(isCut ? `the first ${countOf(shown)}; .limit 0 shows all\n` : `${countOf(shown)}\n`);
   }
 

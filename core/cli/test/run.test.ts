@@ -32,6 +32,7 @@ const answers: Readonly<Record<string, Canned>> = {
   'select\ndays': { fields, rows },
   'select none': { fields, rows: [] },
   insert: { changed: 3 },
+  create: { fields: [], rows: [] },
   wait: 'waits',
   fail: new VarveError('CONSTRAINT_VIOLATED', { message: 'id is there', hint: 'take another' }),
 };
@@ -102,6 +103,9 @@ const runs: readonly (readonly [readonly string[], string, number, string | RegE
   ],
   [['sql', '-c', 'insert', '--mode', 'table'], '', 0, '3 rows changed\n', ''],
   [['sql', '-c', 'insert'], '', 0, '', ''],
+  // A statement without an answer was an empty line of CSV.
+  [['sql', '-c', 'create'], '', 0, '', ''],
+  [['sql', '-c', 'create', '-m', 'json'], '', 0, '', ''],
   [['sql'], 'select days;\n.mode json\nselect none', 0, `${csv}[]\n`, ''],
   [['sql'], 'select\ndays;', 0, csv, ''],
   [['sql'], '-- nothing\n;\n', 0, '', ''],

@@ -99,7 +99,7 @@ function collecting(
         cells.push(fields.map(({ name, type }) => oneLine(valueText(row[name] ?? null, type))));
       return '';
     },
-    end: () => (fields.length === 0 ? '' : render(cells)),
+    end: () => render(cells),
   };
 }
 
