@@ -58,9 +58,26 @@ impl ReadOptions {
             Some(compression) => (compression, endings.next()?),
             None => (FileCompressionType::UNCOMPRESSED, last),
         };
-        let mut options = Self::new(Format::named(format)?);
+        let mut options = Self::named(format)?;
         options.compression = compression;
-        if format == "tsv" {
+        Some(options)
+    }
+
+    /// Those of a file that is said to have the format of this name; its ending may tell more.
+    pub(crate) fn of_file(path: &Path, format: &str) -> Option<Self> {
+        let named = Self::named(format)?;
+        let mut options = Self::of_name(path).filter(|told| told.format == named.format);
+        if let Some(told) = &mut options
+            && named.delimiter != b','
+        {
+            told.delimiter = named.delimiter;
+        }
+        Some(options.unwrap_or(named))
+    }
+
+    fn named(format: &str) -> Option<Self> {
+        let mut options = Self::new(Format::named(format)?);
+        if format.eq_ignore_ascii_case("tsv") {
             options.delimiter = b'\t';
         }
         Some(options)

@@ -17,7 +17,7 @@ use varve_types::{ErrorCode, VarveError};
 
 use super::Files;
 use super::options::{Format, ReadOptions, text};
-use crate::error::{from_datafusion, into_datafusion};
+use crate::error::{from_datafusion, into_datafusion, unsupported};
 use crate::statement::{names, parse};
 
 /// Plans files that stand in the place of tables.
@@ -43,8 +43,8 @@ impl RelationPlanner for FileRelations {
         };
         let found = match args {
             None => quoted(name).map(|path| (stem(path), self.files.table_now(path, None, None))),
-            Some(args) => reader(name).map(|(function, options)| {
-                let table = self.function((&function, options), args, context);
+            Some(args) => reader(name).map(|(function, format)| {
+                let table = self.function((&function, &format), args, context);
                 (function, table)
             }),
         };
@@ -59,7 +59,7 @@ impl RelationPlanner for FileRelations {
 impl FileRelations {
     fn function(
         &self,
-        (function, mut options): (&str, ReadOptions),
+        (function, format): (&str, &str),
         args: &TableFunctionArgs,
         context: &mut dyn RelationPlannerContext,
     ) -> varve_types::Result<Arc<dyn TableProvider>> {
@@ -72,9 +72,8 @@ impl FileRelations {
                 "as in read_csv('x.csv', header = false)",
             )),
         }?;
-        if let Some(told) = ReadOptions::of_name(path.as_ref()).filter(|told| told.format == options.format) {
-            options = told;
-        }
+        let mut options = ReadOptions::of_file(path.as_ref(), format)
+            .ok_or_else(|| unsupported(format!("there is no format {format}")))?;
         let mut schema = None;
         for arg in args {
             let (name, value) = named(arg).ok_or_else(|| {
@@ -116,17 +115,18 @@ fn quoted(name: &ObjectName) -> Option<&str> {
     part.as_ident().filter(|ident| ident.quote_style == Some('\'')).map(|ident| ident.value.as_str())
 }
 
-/// The function that reads files, and how it does.
-fn reader(name: &ObjectName) -> Option<(String, ReadOptions)> {
+/// The function that reads files, and the name of their format.
+fn reader(name: &ObjectName) -> Option<(String, String)> {
     let [part] = name.0.as_slice() else { return None };
     let name = part.as_ident()?.value.to_ascii_lowercase();
     let format = match name.as_str() {
-        "parquet_scan" => Format::Parquet,
-        "read_csv_auto" => Format::Csv,
-        "read_json_auto" => Format::Json,
-        other => other.strip_prefix("read_").and_then(Format::named)?,
+        "parquet_scan" => "parquet",
+        "read_csv_auto" => "csv",
+        "read_json_auto" => "json",
+        other => other.strip_prefix("read_").filter(|format| Format::named(format).is_some())?,
     };
-    Some((name, ReadOptions::new(format)))
+    let format = format.to_owned();
+    Some((name, format))
 }
 
 /// `name = value`, `name := value` or `name => value`.

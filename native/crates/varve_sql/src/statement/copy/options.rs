@@ -41,20 +41,19 @@ impl CopyOptions {
         path: &Path,
         (options, legacy): &(Vec<CopyOption>, Vec<CopyLegacyOption>),
     ) -> Result<Self> {
-        let told = ReadOptions::of_name(path);
         let named = options.iter().find_map(|option| match option {
             CopyOption::Format(name) => Some(name),
             _ => None,
         });
-        let format = match named {
-            Some(name) => Format::named(&name.value)
+        let usual = match named {
+            Some(name) => ReadOptions::of_file(path, &name.value)
                 .ok_or_else(|| unsupported(format!("there is no format {}", name.value)))?,
-            None => told.as_ref().map(|told| told.format).ok_or_else(|| {
+            None => ReadOptions::of_name(path).ok_or_else(|| {
                 let message = format!("the ending of {} tells no format", path.display());
                 VarveError::new(ErrorCode::FileMalformed, message, "use (FORMAT parquet|csv|json|arrow)")
             })?,
         };
-        let usual = told.filter(|told| told.format == format).unwrap_or_else(|| ReadOptions::new(format));
+        let format = usual.format;
         let mut copy = Self {
             format,
             codec: Codec::Default,

@@ -26,6 +26,7 @@ fn what_is_copied_out_comes_back() {
         "t.dat' (FORMAT csv, HEADER false, DELIM ';', QUOTE '|') --",
         "u.dat' (FORMAT parquet, COMPRESSION none) --",
         "v.dat' (FORMAT csv, COMPRESSION gzip) --",
+        "x.dat' (FORMAT tsv) --",
         "w.parquet' (COMPRESSION gzip) --",
     ]
     .iter()
@@ -36,6 +37,8 @@ fn what_is_copied_out_comes_back() {
         at.run(&format!("COPY t{number} FROM '@/{file}'")).unwrap_or_else(|error| panic!("{file}: {error}"));
         at.check(&format!("SELECT * FROM t{number} ORDER BY id"), &wanted);
     }
+    let tabs = std::fs::read_to_string(at.path("x.dat")).expect("it is there");
+    assert!(tabs.starts_with("id\tname\tprice\tday\tgood\n"), "{tabs}");
     for file in ["t.parquet", "t.csv", "t.json", "t.arrow", "t.csv.gz", "t.json.zst"] {
         at.check(&format!("SELECT id, name FROM '@/{file}' WHERE id = 2"), &["2 two, \"2\""]);
     }

@@ -16,6 +16,9 @@ fn csv_is_read_as_its_options_say() {
     at.check("SELECT a.id FROM '@/a.csv' WHERE a.name = 'one'", &["1"]);
     at.check("SELECT t.id FROM '@/a.csv' AS t WHERE t.name = 'one'", &["1"]);
     at.check("SELECT id + 1, name FROM '@/b.tsv'", &["4 three"]);
+    // A file of another name was read with commas.
+    at.write("b.txt", "id\tname\n3\tthree\n");
+    at.check("SELECT id, name FROM read_tsv('@/b.txt')", &["3 three"]);
     at.check("SELECT count(*) FROM read_csv('@/a.csv', header = false)", &["3"]);
     at.check(
         "SELECT * FROM read_csv('@/bare.csv', header := false, delim => ';', quote = '''')",
