@@ -11,14 +11,20 @@ use datafusion::catalog::{SchemaProvider, TableFunctionArgs, TableProvider};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::metadata::ScalarAndMetadata;
 use datafusion::common::{
-    DFSchema, DataFusionError, ParamValues, Result, TableReference, plan_datafusion_err, plan_err,
+    DFSchema, DataFusionError, ParamValues, Result, TableReference, internal_err, plan_datafusion_err,
+    plan_err,
 };
 use datafusion::datasource::{ViewTable, provider_as_source};
 use datafusion::execution::{FunctionRegistry, SessionState};
+use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner, RelationPlanner, TypePlanner};
+use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::{
-    AggregateUDF, Expr, HigherOrderUDF, LogicalPlan, ScalarUDF, TableSource, WindowUDF,
+    AggregateUDF, EmptyRelation, Expr, HigherOrderUDF, LogicalPlan, LogicalPlanBuilder, Projection,
+    ScalarUDF, TableSource, WindowUDF,
 };
+use datafusion::optimizer::simplify_expressions::ExprSimplifier;
+use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
 use datafusion::physical_plan::operator_statistics::StatisticsRegistry;
 use datafusion::sql::planner::{PlannerContext, SqlToRel};
 use datafusion::sql::sqlparser::ast;
@@ -34,6 +40,7 @@ use crate::planning::{Planners, Planning};
 use crate::statement::{names, parse};
 use crate::system::{self, SYSTEM};
 use crate::types::VarveTypes;
+use crate::zeros::with_both_zeros;
 
 /// The schema that DML finds its target in, by number, with the addresses of its rows. No statement can name it.
 pub(crate) const TARGETS: &str = "\u{1}targets";
@@ -139,6 +146,30 @@ impl Planner {
     /// An expression over `schema`, with its parameters put in.
     pub(crate) fn expr(&self, expr: ast::Expr, schema: &DFSchema) -> Result<Expr> {
         SqlToRel::new(self).sql_to_expr(expr, schema, &mut self.context())
+    }
+
+    /// What computes an expression for rows of `columns`, as a query of these rows would.
+    pub(crate) fn computed(&self, expr: Expr, columns: &DFSchema) -> Result<Arc<dyn PhysicalExpr>> {
+        let rows = EmptyRelation { produce_one_row: false, schema: Arc::new(columns.clone()) };
+        let query = LogicalPlanBuilder::from(LogicalPlan::EmptyRelation(rows)).project([expr])?.build()?;
+        let options = self.state.config_options();
+        let query = self.state.analyzer().execute_and_check(query, options, |_, _| {})?;
+        let LogicalPlan::Projection(Projection { expr, .. }) = query else {
+            return internal_err!("a query for one expression is no projection");
+        };
+        let expr = expr.into_iter().next().unwrap_or_default().unalias();
+        let context = SimplifyContext::builder()
+            .with_schema(Arc::new(columns.clone()))
+            .with_config_options(Arc::clone(options))
+            .with_query_execution_start_time(self.state.execution_props().query_execution_start_time)
+            .build();
+        let expr = with_both_zeros(ExprSimplifier::new(context).simplify(expr)?)?;
+        create_physical_expr(
+            &expr,
+            columns,
+            self.state.execution_props(),
+            &PhysicalPlanningContext::default(),
+        )
     }
 
     fn context(&self) -> PlannerContext {

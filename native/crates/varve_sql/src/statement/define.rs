@@ -362,7 +362,7 @@ fn fill_older_rows(planner: &Planner, table: &mut Table, has_rows: bool) -> Resu
             .and_then(|value| {
                 use datafusion::logical_expr::ExprSchemable;
                 let value = value.cast_to(&column.data_type, &DFSchema::empty())?;
-                let value = planner.state.create_physical_expr(value, &DFSchema::empty())?;
+                let value = planner.computed(value, &DFSchema::empty())?;
                 let nothing = datafusion::arrow::array::RecordBatch::new_empty(Arc::new(
                     datafusion::arrow::datatypes::Schema::empty(),
                 ));

@@ -88,7 +88,7 @@ impl Checks {
             let condition = parse::expression(&check.expression)?;
             let condition = planner
                 .expr(condition, &columns)
-                .and_then(|condition| planner.state.create_physical_expr(condition, &columns))
+                .and_then(|condition| planner.computed(condition, &columns))
                 .map_err(from_datafusion)?;
             Ok((check.clone(), condition))
         });

@@ -3,12 +3,12 @@
 //! `x = 0.0` finds -0.0; `x IN (0.0, ...)` compared bits in DataFusion once a list was long. A list of
 //! literals gets the other zero beside each; others are no lists any more (see [`crate::membership`]).
 
-use datafusion::common::tree_node::Transformed;
+use datafusion::common::tree_node::{Transformed, TransformedResult};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 
-use crate::expressions::each_part_of;
+use crate::expressions::{each_part, each_part_of};
 
 /// The rule. It comes after those that make lists of equalities.
 #[derive(Debug)]
@@ -24,11 +24,16 @@ impl OptimizerRule for BothZeros {
     }
 
     fn rewrite(&self, plan: LogicalPlan, _config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
-        each_part_of(plan, &|part| Ok(with_both_zeros(part)))
+        each_part_of(plan, &|part| Ok(in_list(part)))
     }
 }
 
-fn with_both_zeros(part: Expr) -> Transformed<Expr> {
+/// The same of an expression that is in no plan.
+pub(crate) fn with_both_zeros(expr: Expr) -> Result<Expr> {
+    each_part(expr, &|part| Ok(in_list(part))).data()
+}
+
+fn in_list(part: Expr) -> Transformed<Expr> {
     let Expr::InList(mut list) = part else { return Transformed::no(part) };
     let known = list.list.len();
     for at in 0..known {
