@@ -41,6 +41,7 @@ mod states;
 mod system;
 mod time_zones;
 mod types;
+mod values;
 mod zeros;
 
 pub use describe::{StatementShape, TableShape};

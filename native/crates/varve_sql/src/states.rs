@@ -20,7 +20,7 @@ use crate::interrupt::Closing;
 use crate::percentile::percentile_cont;
 use crate::types::VarveTypes;
 use crate::zeros::{BothZeros, one_zero};
-use crate::{frames, membership, rules, time_zones};
+use crate::{frames, membership, rules, time_zones, values};
 
 /// Sorts that a spilling query is expected to have at once, each with something set aside.
 const SORTS_AT_ONCE: usize = 64;
@@ -63,7 +63,7 @@ impl Maker {
         }
         let mut analyzer = Analyzer::new();
         analyzer.add_function_rewrite(Arc::new(BoundedConcat));
-        analyzer.rules.insert(0, frames::of_groups());
+        analyzer.rules.splice(0..0, [values::as_queries(), frames::of_groups()]);
         let typed = [membership::as_equalities(), time_zones::exact(), guarded_case(), one_zero()];
         analyzer.rules.extend(typed);
         *builder.analyzer() = Some(analyzer);

@@ -4,9 +4,11 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{DataType, FieldRef};
+use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
+use datafusion::arrow::datatypes::{DataType, FieldRef, Schema};
+use datafusion::arrow::error::ArrowError;
 use datafusion::common::DFSchema;
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::{ExprSchemable, LogicalPlan};
 use datafusion::sql::planner::SqlToRel;
 use datafusion::sql::sqlparser::ast::{
     AlterTable, AlterTableOperation, ColumnDef, ColumnOption, CreateIndex, CreateTable, CreateView, Expr,
@@ -26,6 +28,7 @@ use crate::limits;
 use crate::output::Output;
 use crate::planner::Planner;
 use crate::run::Run;
+use crate::values::contains_subquery;
 
 /// How a DROP takes it when something is not there, or something else stands on it.
 #[derive(Clone, Copy)]
@@ -136,7 +139,10 @@ fn add_column(planner: &Planner, table: &mut Table, definition: &ColumnDef) -> R
             ColumnOption::Null => {}
             ColumnOption::NotNull => column.nullable = false,
             ColumnOption::Default(value) => {
-                planner.expr(value.clone(), &DFSchema::empty()).map_err(from_datafusion)?;
+                let known = planner.expr(value.clone(), &DFSchema::empty()).map_err(from_datafusion)?;
+                if contains_subquery(&known) {
+                    return Err(unsupported("a query in a DEFAULT is not there"));
+                }
                 column.default = Some(value.to_string());
             }
             ColumnOption::PrimaryKey(_) => {
@@ -357,19 +363,17 @@ fn fill_older_rows(planner: &Planner, table: &mut Table, has_rows: bool) -> Resu
     }
     let Some(column) = table.columns.last_mut() else { return Ok(()) };
     if let Some(sql) = &column.default {
-        let value = planner
-            .expr(parse::expression(sql)?, &DFSchema::empty())
-            .and_then(|value| {
-                use datafusion::logical_expr::ExprSchemable;
-                let value = value.cast_to(&column.data_type, &DFSchema::empty())?;
-                let value = planner.computed(value, &DFSchema::empty())?;
-                let nothing = datafusion::arrow::array::RecordBatch::new_empty(Arc::new(
-                    datafusion::arrow::datatypes::Schema::empty(),
-                ));
-                value.evaluate(&nothing)?.into_array(1)
-            })
-            .map_err(from_datafusion)?;
-        column.missing = Some(value.slice(0, 1));
+        let nothing = DFSchema::empty();
+        let value = planner.expr(parse::expression(sql)?, &nothing).map_err(from_datafusion)?;
+        if has_rows && value.is_volatile() {
+            return Err(unsupported(format!(
+                "rows that are there have no value of their own of DEFAULT {sql}: add the column without, then UPDATE"
+            )));
+        }
+        let computed = value
+            .cast_to(&column.data_type, &nothing)
+            .and_then(|value| planner.computed(value, &nothing)?.evaluate(&one_row()?)?.into_array(1));
+        column.missing = Some(computed.map_err(from_datafusion)?);
     }
     if has_rows && !column.nullable && column.missing.is_none() {
         let message =
@@ -377,6 +381,12 @@ fn fill_older_rows(planner: &Planner, table: &mut Table, has_rows: bool) -> Resu
         return Err(VarveError::new(ErrorCode::ConstraintViolated, message, "give it a DEFAULT"));
     }
     Ok(())
+}
+
+/// A row without columns.
+fn one_row() -> Result<RecordBatch, ArrowError> {
+    let options = RecordBatchOptions::new().with_row_count(Some(1));
+    RecordBatch::try_new_with_options(Arc::new(Schema::empty()), Vec::new(), &options)
 }
 
 fn drop_column(version: &Version, table: &mut Table, name: &str, if_exists: bool) -> Result<()> {
