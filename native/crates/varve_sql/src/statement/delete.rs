@@ -2,7 +2,7 @@
 
 use datafusion::arrow::array::BooleanArray;
 use datafusion::arrow::compute::filter_record_batch;
-use datafusion::sql::sqlparser::ast::{Delete, FromTable};
+use datafusion::sql::sqlparser::ast::{Delete, FromTable, Statement, Truncate};
 use futures::StreamExt;
 use varve_table::Transaction;
 use varve_types::Result;
@@ -51,4 +51,23 @@ pub(super) async fn run(run: &Run<'_>, transaction: &mut Transaction, delete: De
         changes.count_gone()?;
     }
     changes.apply(run, &mut planner, transaction, (count, returning.as_ref())).await
+}
+
+/// TRUNCATE: DELETE of all rows.
+pub(super) async fn truncate(
+    run: &Run<'_>,
+    transaction: &mut Transaction,
+    truncate: Truncate,
+) -> Result<Output> {
+    let Truncate { table_names, partitions: None, if_exists: false, identity: None, cascade: None, .. } =
+        truncate
+    else {
+        return Err(unsupported("TRUNCATE names tables, and nothing else"));
+    };
+    for target in table_names {
+        if let Statement::Delete(all) = parse::one(&format!("DELETE FROM {}", target.name))? {
+            self::run(run, transaction, all).await?;
+        }
+    }
+    Ok(Output::done(None))
 }

@@ -28,6 +28,7 @@ mod unique;
 mod update;
 mod vacuum;
 pub(crate) mod walk;
+mod with_insert;
 
 use std::sync::Arc;
 
@@ -101,6 +102,7 @@ pub(crate) async fn apply(run: &Run<'_>, transaction: &mut Transaction, statemen
         Statement::Insert(insert) => insert::run(run, transaction, insert).await,
         Statement::Update(update) => update::run(run, transaction, update).await,
         Statement::Delete(delete) => delete::run(run, transaction, delete).await,
+        Statement::Truncate(truncate) => delete::truncate(run, transaction, truncate).await,
         Statement::Copy { .. } => copy::from_file(run, transaction, statement).await,
         Statement::Merge(merge) => merge::run(run, transaction, merge).await,
         Statement::Analyze(analyze) => analyze::run(run, transaction, analyze).await,

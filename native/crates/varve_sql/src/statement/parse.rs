@@ -1,8 +1,8 @@
 //! SQL text to statements, within limits: what is too long or too deep is refused before anything recurses over it.
 
 use datafusion::sql::sqlparser::ast::{
-    DataType, Expr, OrderBy, OrderByExpr, OrderByKind, Query, SelectItem, SetExpr, UnaryOperator, Value,
-    ValueWithSpan, VisitorMut,
+    DataType, Expr, Fetch, LimitClause, OrderBy, OrderByExpr, OrderByKind, Query, SelectItem, SetExpr,
+    UnaryOperator, Value, ValueWithSpan, VisitorMut,
 };
 use datafusion::sql::sqlparser::dialect::{Dialect, DuckDbDialect};
 use datafusion::sql::sqlparser::keywords::Keyword;
@@ -14,7 +14,7 @@ use varve_types::{ErrorCode, Result, VarveError};
 
 use super::dialect::VarveDialect;
 use super::walk::change;
-use super::{Parsed, copy, external, quotes, select_into};
+use super::{Parsed, copy, external, quotes, select_into, with_insert};
 use crate::limits;
 
 /// Levels that the parser goes down.
@@ -70,7 +70,7 @@ fn divided(parser: &mut Parser<'_>) -> Result<Vec<Parsed>, ParserError> {
         } else {
             parser.parse_statement()?
         };
-        statements.push(select_into::as_create_table(statement));
+        statements.push(with_insert::as_insert(select_into::as_create_table(statement)));
     }
 }
 
@@ -124,7 +124,7 @@ pub(super) fn syntax(error: ParserError) -> VarveError {
 }
 
 /// `?` becomes `$1`, `$2`, in the order of the text; ORDER BY ALL the numbers of what is selected, where no item stands for many
-/// columns; and `- -a` becomes `-(-a)`, for the parser's library writes the former as a comment, and what is written may be read
+/// columns; FETCH FIRST n ROWS ONLY a LIMIT; and `- -a` becomes `-(-a)`, for the parser's library writes the former as a comment, and what is written may be read
 /// again.
 struct Settling {
     next: usize,
@@ -146,6 +146,7 @@ impl VisitorMut for Settling {
             });
             *kind = OrderByKind::Expressions(keys.collect());
         }
+        query.fetch = query.fetch.take().and_then(|fetch| into_limit(fetch, &mut query.limit_clause));
         ControlFlow::Continue(())
     }
 
@@ -167,6 +168,21 @@ impl VisitorMut for Settling {
             **negated = Expr::Nested(Box::new(inner));
         }
         ControlFlow::Continue(())
+    }
+}
+
+/// Puts a FETCH into the LIMIT of its query; gives it back when there is one already, or none like it.
+fn into_limit(fetch: Fetch, limit: &mut Option<LimitClause>) -> Option<Fetch> {
+    if fetch.with_ties || fetch.percent {
+        return Some(fetch);
+    }
+    let none = LimitClause::LimitOffset { limit: None, offset: None, limit_by: Vec::new() };
+    match limit.get_or_insert(none) {
+        LimitClause::LimitOffset { limit: free @ None, .. } => {
+            *free = Some(fetch.quantity.unwrap_or_else(|| Expr::value(Value::Number("1".to_owned(), false))));
+            None
+        }
+        _ => Some(fetch),
     }
 }
 
