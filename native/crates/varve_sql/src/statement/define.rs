@@ -21,7 +21,7 @@ use varve_types::{ErrorCode, Result, VarveError};
 
 use super::names::{self, Name};
 use super::walk::look;
-use super::{external, parse, rows, unique};
+use super::{external, parse, rows, texts, unique};
 use crate::catalogue::schemas;
 use crate::error::{exists, from_datafusion, unknown, unsupported};
 use crate::limits;
@@ -58,10 +58,6 @@ pub(super) async fn create_table(
     }
     check_free(&transaction.snapshot(), &schema, &name)?;
     let planner = run.planner(version);
-    let query = match create.query.clone() {
-        Some(query) => Some(planner.plan(Statement::Query(query)).await.map_err(from_datafusion)?),
-        None => None,
-    };
     let mut table = Table {
         id: TableId(transaction.next_id()),
         schema,
@@ -77,6 +73,13 @@ pub(super) async fn create_table(
     for constraint in &create.constraints {
         add_constraint(&mut table, constraint)?;
     }
+    let query = match create.query.clone() {
+        Some(mut query) => {
+            texts::in_columns(&mut query, table.columns.iter().map(|column| &column.data_type))?;
+            Some(planner.plan(Statement::Query(query)).await.map_err(from_datafusion)?)
+        }
+        None => None,
+    };
     if let (Some(plan), true) = (&query, table.columns.is_empty()) {
         for field in plan.schema().fields() {
             add_field(&mut table, field)?;

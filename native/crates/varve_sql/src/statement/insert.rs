@@ -14,7 +14,7 @@ use super::conflict::Rule;
 use super::returning::Returning;
 use super::rows::Checks;
 use super::target::Target;
-use super::{names, parse, rows};
+use super::{names, parse, rows, texts};
 use crate::error::{from_datafusion, unknown, unsupported};
 use crate::output::Output;
 use crate::param::Params;
@@ -80,7 +80,7 @@ impl Planned {
         let targets = targets(table, &given)?;
         let source = match insert.source {
             Some(source) => {
-                let source = Statement::Query(with_defaults(table, &targets, source)?);
+                let source = Statement::Query(in_columns(table, &targets, source)?);
                 let planned = match parameters {
                     Parameters::PutIn => planner.plan(source).await,
                     Parameters::Open => planner.unbound(source).await,
@@ -169,8 +169,8 @@ fn are_few_values(query: &Query) -> bool {
     matches!(query.body.as_ref(), SetExpr::Values(values) if values.rows.len() <= GivenRows::ROWS_MAX)
 }
 
-/// The source with the DEFAULT of the column in the place of each word DEFAULT.
-fn with_defaults(table: &Table, targets: &[usize], mut query: Box<Query>) -> Result<Box<Query>> {
+/// The source with the DEFAULT of the column in the place of each word DEFAULT, and texts as what the columns hold.
+fn in_columns(table: &Table, targets: &[usize], mut query: Box<Query>) -> Result<Box<Query>> {
     if let SetExpr::Values(values) = query.body.as_mut() {
         for row in &mut values.rows {
             for (value, target) in row.content.iter_mut().zip(targets) {
@@ -180,6 +180,7 @@ fn with_defaults(table: &Table, targets: &[usize], mut query: Box<Query>) -> Res
             }
         }
     }
+    texts::in_columns(&mut query, targets.iter().map(|target| &table.columns[*target].data_type))?;
     Ok(query)
 }
 

@@ -24,6 +24,7 @@ mod returning;
 mod rows;
 mod select_into;
 mod target;
+mod texts;
 mod unique;
 mod update;
 mod vacuum;
