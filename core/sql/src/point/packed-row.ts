@@ -92,10 +92,13 @@ export type KeyWriter = (values: readonly unknown[], buffer: PackedBuffer) => nu
 export function keyWriter(fields: readonly Field[]): KeyWriter {
   const writers = fields.map(({ name, type }) => slotWriter(type, name));
   const begin = slotsBegin(fields.length);
+  const first = begin / 8;
   return (values, buffer) => {
-    buffer.bytes.fill(0, 0, begin);
+    // No key has nulls; a call of `fill` takes longer than to write one.
+    for (let at = 0; at < first; at += 1) buffer.doubles[at] = 0;
     let end = begin + 8 * writers.length;
-    for (const [at, write] of writers.entries()) end = write(values[at], buffer, begin / 8 + at, end);
+    for (let at = 0; at < writers.length; at += 1)
+      end = (writers[at] as SlotWriter)(values[at], buffer, first + at, end);
     return end;
   };
 }
