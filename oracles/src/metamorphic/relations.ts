@@ -1,9 +1,10 @@
 /**
- * Queries that must agree, whatever the data: ternary logic partitioning and NoREC.
+ * Queries that must agree, whatever the data: ternary logic partitioning, NoREC, and rows that are asked for in two ways.
  *
  * A row makes a condition true, false or unknown, so that the rows under `p`, `NOT p` and `p IS NULL` together are those of
  * the query without a condition; and the rows that a query finds `WHERE p` are as many as those for which it computes `p`
- * as true, which no optimiser can make quicker by filtering.
+ * as true, which no optimiser can make quicker by filtering. A LIMIT gives the first rows of an order, files give back what
+ * was written to them, and a window what groups beside their rows give.
  *
  * Sources: Rigger, Su: "Finding Bugs in Database Systems via Query Partitioning" (OOPSLA 2020) and "Detecting Optimization
  * Bugs in Database Engines via Non-optimizing Reference Engine Construction" (ESEC/FSE 2020).
