@@ -236,7 +236,7 @@ fn answers_nothing(node: &LogicalPlan) -> bool {
 }
 
 /// Whether an expression may have another value for the same arguments later.
-fn changes_by_itself(expr: &Expr) -> bool {
+pub(crate) fn changes_by_itself(expr: &Expr) -> bool {
     match expr {
         Expr::ScalarFunction(call) => call.func.signature().volatility != Volatility::Immutable,
         Expr::AggregateFunction(call) => call.func.signature().volatility != Volatility::Immutable,

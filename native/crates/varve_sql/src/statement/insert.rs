@@ -121,7 +121,7 @@ impl InsertRows {
         }
         let Planned { target, plan, checks } = Planned::new(planner, insert, Parameters::Open).await.ok()?;
         // Optimised, `now()` would be the moment of the first time for ever.
-        if !GivenRows::suits(&plan) {
+        if !GivenRows::suits(&plan) || checks.is_of_statement {
             return None;
         }
         let rows = GivenRows::of(&planner.state.optimize(&plan).ok()?, types)?;

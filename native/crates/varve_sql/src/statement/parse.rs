@@ -124,8 +124,8 @@ pub(super) fn syntax(error: ParserError) -> VarveError {
 }
 
 /// `?` becomes `$1`, `$2`, in the order of the text; ORDER BY ALL the numbers of what is selected, where no item stands for many
-/// columns; FETCH FIRST n ROWS ONLY a LIMIT; and `- -a` becomes `-(-a)`, for the parser's library writes the former as a comment, and what is written may be read
-/// again.
+/// columns; FETCH FIRST n ROWS ONLY a LIMIT; and `- -a` becomes `-(-a)`, for the parser's library writes the former as a
+/// comment, and what is written may be read again.
 struct Settling {
     next: usize,
 }

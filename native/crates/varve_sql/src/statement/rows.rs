@@ -5,6 +5,7 @@ use std::sync::Arc;
 use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::cast::as_boolean_array;
+use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{DFSchema, plan_err};
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Projection};
 use datafusion::physical_expr::PhysicalExpr;
@@ -15,6 +16,7 @@ use varve_types::{ErrorCode, Result, VarveError};
 use super::parse;
 use crate::error::from_datafusion;
 use crate::planner::Planner;
+use crate::plans::changes_by_itself;
 
 /// `plan` with its columns as `values` says, each cast to the type of the column of `table` at its place.
 pub(super) fn cast(plan: LogicalPlan, values: Vec<Expr>, table: &Table) -> Result<LogicalPlan> {
@@ -78,21 +80,25 @@ pub(super) struct Checks {
     table: String,
     schema: SchemaRef,
     checks: Vec<(Check, Arc<dyn PhysicalExpr>)>,
+    /// Whether a condition means another for each statement, as one with `now()` does.
+    pub(super) is_of_statement: bool,
 }
 
 impl Checks {
     pub(super) fn new(planner: &Planner, table: &Table) -> Result<Self> {
         let schema = table.arrow_schema();
         let columns = DFSchema::try_from(Arc::clone(&schema)).map_err(from_datafusion)?;
+        let mut is_of_statement = false;
         let checks = table.checks.iter().map(|check| {
             let condition = parse::expression(&check.expression)?;
-            let condition = planner
-                .expr(condition, &columns)
-                .and_then(|condition| planner.computed(condition, &columns))
-                .map_err(from_datafusion)?;
-            Ok((check.clone(), condition))
+            let condition = planner.expr(condition, &columns).and_then(|condition| {
+                is_of_statement |= condition.exists(|part| Ok(changes_by_itself(part)))?;
+                planner.computed(condition, &columns)
+            });
+            Ok((check.clone(), condition.map_err(from_datafusion)?))
         });
-        Ok(Self { table: table.name.clone(), schema, checks: checks.collect::<Result<_>>()? })
+        let checks = checks.collect::<Result<_>>()?;
+        Ok(Self { table: table.name.clone(), schema, checks, is_of_statement })
     }
 
     /// Refuses rows for which a condition is false. NULL passes, as the standard has it.

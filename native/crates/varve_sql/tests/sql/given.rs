@@ -214,6 +214,23 @@ fn the_time_of_an_insert_is_its_own() {
     }
 }
 
+/// A condition with `now()` is of the statement too: what was kept would refuse rows of later moments.
+#[test]
+fn a_check_of_the_time_is_of_its_statement() {
+    let fixture = Fixture::new();
+    fixture.run("CREATE TABLE t (at TIMESTAMP WITH TIME ZONE CHECK (at <= now()))");
+    for _ in 0..4 {
+        let since = std::time::UNIX_EPOCH.elapsed().expect("a time after 1970");
+        let micros = i64::try_from(since.as_micros()).expect("a time of ours");
+        let sql = "INSERT INTO t VALUES ($1)";
+        assert_eq!(fixture.at_once(sql, &[Param::Micros(micros)]), None, "it is not done at once");
+        assert_eq!(fixture.answer(sql, &[Param::Micros(micros)]), Ok("1 rows".into()));
+        let later = [Param::Micros(micros + 3_600_000_000)];
+        assert_eq!(fixture.answer(sql, &later), Err("CONSTRAINT_VIOLATED".into()));
+        std::thread::sleep(Duration::from_millis(3));
+    }
+}
+
 #[test]
 fn inserts_at_once_respect_what_changed_since_they_were_known() {
     let fixture = Fixture::new();
