@@ -2,7 +2,6 @@
 //!
 //! What goes through them is compiled anew for every type of function that it calls: all are one to it here.
 
-use std::fmt;
 use std::sync::Arc;
 
 use datafusion::common::config::ConfigOptions;
@@ -12,6 +11,8 @@ use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::optimizer::analyzer::AnalyzerRule;
+
+use crate::rules::Rewrite;
 
 pub(crate) type Rule = Arc<dyn AnalyzerRule + Send + Sync>;
 
@@ -74,17 +75,6 @@ pub(crate) fn each_part(
     rewrite: &dyn Fn(Expr) -> Result<Transformed<Expr>>,
 ) -> Result<Transformed<Expr>> {
     expr.transform_up(rewrite)
-}
-
-struct Rewrite<F> {
-    name: &'static str,
-    rewrite: F,
-}
-
-impl<F> fmt::Debug for Rewrite<F> {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(self.name)
-    }
 }
 
 impl<F> AnalyzerRule for Rewrite<F>

@@ -64,9 +64,10 @@ fn rule(
     Arc::new(Rewrite { name, rewrite })
 }
 
-struct Rewrite<F> {
-    name: &'static str,
-    rewrite: F,
+/// A rule of ours, of the physical plan or, in [`crate::expressions`], of the logical one.
+pub(crate) struct Rewrite<F> {
+    pub(crate) name: &'static str,
+    pub(crate) rewrite: F,
 }
 
 impl<F> fmt::Debug for Rewrite<F> {

@@ -18,11 +18,11 @@ pub(crate) fn as_queries() -> Rule {
 
 fn in_node(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
     let LogicalPlan::Values(Values { schema, values }) = node else { return Ok(Transformed::no(node)) };
-    let (asked, known): (Vec<_>, Vec<_>) =
-        values.into_iter().partition(|row| row.iter().any(contains_subquery));
-    if asked.is_empty() {
-        return Ok(Transformed::no(LogicalPlan::Values(Values { schema, values: known })));
+    let is_asked = |row: &Vec<Expr>| row.iter().any(contains_subquery);
+    if !values.iter().any(is_asked) {
+        return Ok(Transformed::no(LogicalPlan::Values(Values { schema, values })));
     }
+    let (asked, known): (Vec<_>, Vec<_>) = values.into_iter().partition(is_asked);
     let asked = asked.into_iter().map(|row| query(row, &schema).map(Arc::new));
     let mut inputs = asked.collect::<Result<Vec<_>>>()?;
     if !known.is_empty() {
