@@ -20,6 +20,7 @@ mod frames;
 mod guarded_case;
 mod interrupt;
 mod join_order;
+mod json;
 mod lambdas;
 mod limits;
 mod membership;

@@ -17,6 +17,7 @@ use crate::catalogue::CATALOGUE;
 use crate::files::{FileRelations, Files};
 use crate::guarded_case::guarded_case;
 use crate::interrupt::Closing;
+use crate::json::{self, JsonOperators};
 use crate::percentile::percentile_cont;
 use crate::types::VarveTypes;
 use crate::zeros::{BothZeros, one_zero};
@@ -56,6 +57,8 @@ impl Maker {
         for function in builder.scalar_functions().iter_mut().flatten() {
             *function = bounded(function);
         }
+        builder.scalar_functions().get_or_insert_default().extend(json::functions());
+        builder.expr_planners().get_or_insert_default().insert(0, Arc::new(JsonOperators));
         for function in builder.aggregate_functions().iter_mut().flatten() {
             if function.name() == "percentile_cont" {
                 *function = percentile_cont();

@@ -167,7 +167,8 @@ fn matched(
     Ok((0..rows).map(|row| bytes(row, times(row))).sum())
 }
 
-fn summed(all: &[ColumnarValue], rows: usize) -> Result<u128> {
+/// Bytes of texts, or of what is not one as text.
+pub(crate) fn summed(all: &[ColumnarValue], rows: usize) -> Result<u128> {
     let mut bytes = 0;
     for value in all {
         let times = if matches!(value, ColumnarValue::Array(_)) { 1 } else { rows };

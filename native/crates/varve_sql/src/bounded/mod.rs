@@ -25,9 +25,10 @@ use crate::expressions::each_part;
 use growth::Growth;
 
 pub(crate) use concat::BoundedConcat;
+pub(crate) use growth::summed as text_bytes;
 
 /// Bytes of the answers of one batch of rows.
-const ANSWER_BYTES_MAX: u64 = 1 << 30;
+pub(crate) const ANSWER_BYTES_MAX: u64 = 1 << 30;
 /// Bytes of one value of a type that has its size, NULL too: a batch of 8192 rows takes half of [`ANSWER_BYTES_MAX`].
 const VALUE_BYTES_MAX: u64 = 1 << 16;
 
@@ -44,7 +45,12 @@ pub(crate) fn bounded(function: &Arc<ScalarUDF>) -> Arc<ScalarUDF> {
 /// # Errors
 /// `SQL_LIMIT` when the answers for `rows` rows would be longer than the bound.
 fn check(name: &str, growth: Growth, args: &[ColumnarValue], rows: usize) -> Result<()> {
-    let bytes = growth.bytes(args, rows)?;
+    check_bytes(name, growth.bytes(args, rows)?, rows)
+}
+
+/// # Errors
+/// `SQL_LIMIT` when the answers for `rows` rows are longer than the bound.
+pub(crate) fn check_bytes(name: &str, bytes: u128, rows: usize) -> Result<()> {
     if bytes <= u128::from(ANSWER_BYTES_MAX) {
         return Ok(());
     }

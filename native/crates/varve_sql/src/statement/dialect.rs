@@ -1,11 +1,17 @@
-//! How SQL is written here: as the parser's generic dialect has it, with lambdas and ORDER BY ALL.
+//! How SQL is written here: as the parser's generic dialect has it, with lambdas, JSON and ORDER BY ALL.
 
 use std::any::TypeId;
 
 use datafusion::sql::sqlparser::dialect::{Dialect, GenericDialect};
+use datafusion::sql::sqlparser::parser::{Parser, ParserError};
+use datafusion::sql::sqlparser::tokenizer::Token;
+
+/// How tightly the arrows of JSON bind: more than all other operators between two, as SQLite's do.
+const ARROWS: u8 = 45;
 
 /// The generic dialect, which takes what most databases take; `x -> x + 1`, without which the functions that call others on
-/// each item of a list cannot be called; and ORDER BY ALL, as GROUP BY ALL is there.
+/// each item of a list cannot be called; ORDER BY ALL, as GROUP BY ALL is there; and `1_000`, which is 1 with another name to
+/// the generic one.
 #[derive(Debug)]
 pub(super) struct VarveDialect;
 
@@ -29,6 +35,18 @@ impl Dialect for VarveDialect {
 
     fn supports_order_by_all(&self) -> bool {
         true
+    }
+
+    fn supports_numeric_literal_underscores(&self) -> bool {
+        true
+    }
+
+    /// The generic dialect takes `doc ->> 'a' = 'b'` for `doc ->> ('a' = 'b')`.
+    fn get_next_precedence(&self, parser: &Parser) -> Option<Result<u8, ParserError>> {
+        match parser.peek_token_ref().token {
+            Token::Arrow | Token::LongArrow | Token::CustomBinaryOperator(_) => Some(Ok(ARROWS)),
+            _ => None,
+        }
     }
 
     fn is_delimited_identifier_start(&self, ch: char) -> bool {

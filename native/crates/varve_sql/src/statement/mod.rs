@@ -2,6 +2,7 @@
 
 mod analyze;
 mod append;
+mod arrows;
 mod call;
 mod changes;
 mod conflict;

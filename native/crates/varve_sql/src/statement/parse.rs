@@ -14,7 +14,7 @@ use varve_types::{ErrorCode, Result, VarveError};
 
 use super::dialect::VarveDialect;
 use super::walk::change;
-use super::{Parsed, copy, external, quotes, select_into, with_insert};
+use super::{Parsed, arrows, copy, external, quotes, select_into, with_insert};
 use crate::limits;
 
 /// Levels that the parser goes down.
@@ -25,6 +25,7 @@ pub(crate) fn all(sql: &str) -> Result<Vec<Parsed>> {
     let mut statements = parsed(sql)?;
     for statement in &mut statements {
         limits::of_statement(statement)?;
+        arrows::settle(statement);
         change(statement, &mut Settling { next: 1 });
         super::repeated::rename(statement);
     }
@@ -85,7 +86,9 @@ pub(crate) fn one(sql: &str) -> Result<Parsed> {
 
 /// An expression.
 pub(crate) fn expression(sql: &str) -> Result<Expr> {
-    parser(&VarveDialect, tokens(sql)?).parse_expr().map_err(syntax)
+    let mut expression = parser(&VarveDialect, tokens(sql)?).parse_expr().map_err(syntax)?;
+    arrows::settle(&mut expression);
+    Ok(expression)
 }
 
 /// The type of a column as CREATE TABLE writes it, and whether it may be NULL.
@@ -108,7 +111,14 @@ fn tokens(sql: &str) -> Result<Vec<TokenWithSpan>> {
         .tokenize_with_location()
         .map_err(|error| syntax(ParserError::TokenizerError(error.to_string())))?;
     limits::of_tokens(&tokens)?;
+    for TokenWithSpan { token, .. } in &mut tokens {
+        // As `1_000` is written, and not read by what makes numbers of texts.
+        if let Token::Number(digits, _) | Token::HexStringLiteral(digits) = token {
+            digits.retain(|digit| digit != '_');
+        }
+    }
     quotes::settle(&mut tokens)?;
+    arrows::tell_apart(&mut tokens);
     Ok(tokens)
 }
 
