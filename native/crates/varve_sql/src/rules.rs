@@ -14,7 +14,7 @@ use crate::interrupt::Closing;
 use crate::join_order::JoinOrder;
 use crate::pushdown::guarded;
 use crate::sort_merge::SortMerge;
-use crate::{aggregate, decimals, interrupt, lambdas};
+use crate::{aggregate, decimals, failing, interrupt, lambdas};
 
 pub(crate) type Rule = Arc<dyn PhysicalOptimizerRule + Send + Sync>;
 
@@ -40,6 +40,7 @@ pub(crate) fn physical(learned: &Arc<Learned>, closing: &Closing, table_bytes_ma
         }
     }
     let mut rules: Vec<Rule> = rules.into_iter().map(guarded).map(lambdas::kept).collect();
+    rules.push(rule("filters_in_turn", failing::filters_in_turn));
     rules.push(rule("short_decimals", decimals::in_short_ways));
     rules.push(rule("group_in_both_phases", aggregate::in_both_phases));
     rules.push(rule("group_by_place", aggregate::by_place));

@@ -15,13 +15,12 @@ use crate::bounded::{BoundedConcat, bounded};
 use crate::cardinality::{self, Learned};
 use crate::catalogue::CATALOGUE;
 use crate::files::{FileRelations, Files};
-use crate::guarded_case::guarded_case;
 use crate::interrupt::Closing;
 use crate::json::{self, JsonOperators};
 use crate::percentile::percentile_cont;
 use crate::types::VarveTypes;
 use crate::zeros::{BothZeros, one_zero};
-use crate::{frames, membership, rules, time_zones, values};
+use crate::{frames, guarded, membership, rules, time_zones, values};
 
 /// Sorts that a spilling query is expected to have at once, each with something set aside.
 const SORTS_AT_ONCE: usize = 64;
@@ -67,7 +66,13 @@ impl Maker {
         let mut analyzer = Analyzer::new();
         analyzer.add_function_rewrite(Arc::new(BoundedConcat));
         analyzer.rules.splice(0..0, [values::as_queries(), frames::of_groups()]);
-        let typed = [membership::as_equalities(), time_zones::exact(), guarded_case(), one_zero()];
+        let typed = [
+            membership::as_equalities(),
+            time_zones::exact(),
+            checked::integers(),
+            guarded::parts(),
+            one_zero(),
+        ];
         analyzer.rules.extend(typed);
         *builder.analyzer() = Some(analyzer);
         let config = self.config();

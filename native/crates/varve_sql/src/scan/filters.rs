@@ -15,6 +15,7 @@ use vortex::session::VortexSession;
 use vortex_datafusion::convert::{DefaultExpressionConverter, ExpressionConverter};
 
 use super::{floats, unknown};
+use crate::failing::{in_turn, may_fail_at_last};
 
 /// One filter that was pushed into a scan.
 #[derive(Clone, Debug)]
@@ -68,11 +69,11 @@ pub(super) fn generation(filters: &[Filter]) -> u64 {
         .fold(0, |sum, filter| sum.wrapping_add(snapshot_generation(&filter.expr)))
 }
 
-/// Filters for one segment: what Vortex evaluates, what is left for DataFusion, and what DataFusion may evaluate where that
-/// pays.
+/// Filters for one segment: what Vortex evaluates; what is left for DataFusion, one after the other; and what DataFusion may
+/// evaluate where that pays.
 pub(super) struct Split {
     pub native: Vec<Expression>,
-    pub residual: Option<Arc<dyn PhysicalExpr>>,
+    pub residual: Vec<Arc<dyn PhysicalExpr>>,
     pub optional: Vec<Arc<dyn PhysicalExpr>>,
 }
 
@@ -96,7 +97,8 @@ pub(super) fn split(
         let current =
             map_columns(current, |column| adapt(column).unwrap_or_else(|| Arc::new(column.clone())))?;
         for part in split_conjunction(&current) {
-            let is_sayable = !are_few && !has_case(part)?;
+            // Vortex would compute it for rows that other filters refuse, and for deleted ones.
+            let is_sayable = !are_few && !has_case(part)? && !may_fail_at_last(part, stored)?;
             let ordered = if is_sayable { floats::in_total_order(part, stored)? } else { None };
             let sayable = ordered.as_ref().map_or(Ok(None), unknown::without_difference)?;
             let converted = sayable.map_or(Ok(None), |part| converter.try_convert(&part, stored));
@@ -108,7 +110,7 @@ pub(super) fn split(
             }
         }
     }
-    Ok(Split { native, residual: conjunction_opt(residual), optional })
+    Ok(Split { native, residual: in_turn(&residual, stored)?, optional })
 }
 
 /// Whether a branch of a CASE, or of a COALESCE that became one, is computed. Vortex computes branches for all rows: for

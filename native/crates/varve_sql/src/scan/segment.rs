@@ -170,7 +170,7 @@ pub(super) struct Assembly {
     constant: Vec<(usize, ScalarValue)>,
     /// Read columns, then constant ones.
     gathered: SchemaRef,
-    residual: Option<Arc<dyn PhysicalExpr>>,
+    residual: Vec<Arc<dyn PhysicalExpr>>,
     optional: Option<OptionalFilter>,
     /// Where in `gathered` each column that comes out is.
     output: Vec<usize>,
@@ -182,7 +182,7 @@ impl Assembly {
         scan: &TableScan,
         read: Vec<usize>,
         constant: Vec<(usize, ScalarValue)>,
-        residual: Option<Arc<dyn PhysicalExpr>>,
+        residual: Vec<Arc<dyn PhysicalExpr>>,
         optional: Vec<Arc<dyn PhysicalExpr>>,
     ) -> Result<Self> {
         let fields = |positions: &mut dyn Iterator<Item = usize>| -> Vec<Field> {
@@ -199,7 +199,10 @@ impl Assembly {
             session: scan.session.clone(),
             target: Field::new_struct("", read_fields, false),
             constant,
-            residual: residual.map(|expr| reassign_expr_columns(expr, &gathered)).transpose()?,
+            residual: residual
+                .into_iter()
+                .map(|expr| reassign_expr_columns(expr, &gathered))
+                .collect::<Result<_>>()?,
             optional: OptionalFilter::new(optional, &gathered)?,
             gathered,
             output: scan.columns.iter().map(place).collect(),
@@ -225,7 +228,7 @@ impl Assembly {
         }
         let options = RecordBatchOptions::new().with_row_count(Some(count));
         let mut batch = RecordBatch::try_new_with_options(Arc::clone(&self.gathered), columns, &options)?;
-        if let Some(residual) = &self.residual {
+        for residual in &self.residual {
             batch = batch_filter(&batch, residual)?;
         }
         if let Some(optional) = &self.optional {

@@ -1,0 +1,130 @@
+//! CASE, AND, OR and FILTER of which some parts are not to be computed for all rows, since they may fail.
+//!
+//! A branch is not computed where the conditions say so, nor a condition where one before it holds:
+//! `CASE WHEN a = 0 THEN false ELSE 10 / a > 2 END` divides by no zero. DataFusion 55.2 makes a CASE of truth values, or of
+//! literals beside one, a sum of products, `NOT a = 0 AND 10 / a > 2`, of which it computes every part for all rows when it
+//! likes. It takes only those that have no operand, so one that may fail gets `true` for one. Functions that stand for such a
+//! CASE, as `coalesce`, become it here and not later.
+//!
+//! `b = 0 OR a / b > 1` and `sum(a / b) FILTER (WHERE b <> 0)` become such a CASE. What a filter joins by AND stays apart, to
+//! be pushed to where it belongs, and is put in order at last ([`crate::failing`]).
+
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::tree_node::Transformed;
+use datafusion::common::{DFSchema, Result};
+use datafusion::logical_expr::expr::{AggregateFunctionParams, BinaryExpr, Case, ScalarFunction};
+use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
+use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, Operator, lit};
+
+use crate::expressions::{Rule, each_node_over, each_part, each_part_of, rule};
+use crate::failing::may_fail;
+
+/// The rule. It comes after those that give values their types.
+pub(crate) fn parts() -> Rule {
+    rule("guarded_parts", |plan| {
+        each_node_over(plan, &|node, columns| {
+            let with_guards = |part: Expr| with_guards(part, columns);
+            if !matches!(node, LogicalPlan::Filter(_) | LogicalPlan::Join(_)) {
+                return each_part_of(node, &with_guards);
+            }
+            node.map_expressions(|expr| {
+                let parts = split_conjunction_owned(expr).into_iter();
+                let parts = parts.map(|part| each_part(part, &with_guards)).collect::<Result<Vec<_>>>()?;
+                let is_new = parts.iter().any(|part| part.transformed);
+                let all = conjunction(parts.into_iter().map(|part| part.data)).expect("there is a part");
+                Ok(Transformed::new_transformed(all, is_new))
+            })
+        })
+    })
+}
+
+fn with_guards(part: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    Ok(match part {
+        Expr::BinaryExpr(BinaryExpr { left, op: op @ (Operator::And | Operator::Or), right })
+            if may_fail(&right, schema)? =>
+        {
+            Transformed::yes(in_turn(*left, op, right, schema)?)
+        }
+        Expr::AggregateFunction(mut call) => {
+            let AggregateFunctionParams { args, filter, .. } = &mut call.params;
+            let mut is_new = false;
+            if let Some(filter) = filter {
+                for arg in args {
+                    if may_fail(arg, schema)? {
+                        is_new = true;
+                        *arg = when_true(filter.as_ref().clone(), Box::new(std::mem::take(arg)), None);
+                    }
+                }
+            }
+            Transformed::new_transformed(Expr::AggregateFunction(call), is_new)
+        }
+        part => match as_case(&part, schema)? {
+            Some(case) => Transformed::yes(guarded(case)),
+            None => Transformed::no(part),
+        },
+    })
+}
+
+/// `left AND right` or `left OR right`, with the right side only where the left one does not say it all.
+fn in_turn(left: Expr, op: Operator, right: Box<Expr>, schema: &DFSchema) -> Result<Expr> {
+    let says_all = op == Operator::Or;
+    let rest = if left.nullable(schema)? {
+        Box::new(Expr::BinaryExpr(BinaryExpr { left: Box::new(left.clone()), op, right }))
+    } else {
+        right
+    };
+    let settled = if says_all { left } else { left.is_false() };
+    Ok(when_true(settled, Box::new(lit(says_all)), Some(rest)))
+}
+
+fn when_true(when: Expr, then: Box<Expr>, otherwise: Option<Box<Expr>>) -> Expr {
+    guarded(Case { expr: None, when_then_expr: vec![(Box::new(when), then)], else_expr: otherwise })
+}
+
+/// The CASE that is to be guarded, if `part` is one or stands for one.
+fn as_case(part: &Expr, schema: &DFSchema) -> Result<Option<Case>> {
+    Ok(match part {
+        Expr::Case(case) if is_exposed(case, schema)? => Some(case.clone()),
+        Expr::ScalarFunction(ScalarFunction { func, args })
+            if func.short_circuits()
+                && any_may_fail(args.iter().skip(1), schema)?
+                && is_truth(part, schema) =>
+        {
+            match func.simplify(args.clone(), &SimplifyContext::default())? {
+                ExprSimplifyResult::Simplified(Expr::Case(case)) => Some(case),
+                _ => None,
+            }
+        }
+        _ => None,
+    })
+}
+
+/// Whether parts that may fail would be computed for rows that they are not for.
+fn is_exposed(case: &Case, schema: &DFSchema) -> Result<bool> {
+    let conditions = case.when_then_expr.iter().skip(1).map(|(when, _)| when.as_ref());
+    let branches =
+        || case.when_then_expr.iter().map(|(_, then)| then).chain(&case.else_expr).map(AsRef::as_ref);
+    Ok(case.expr.is_none()
+        && (any_may_fail(conditions, schema)?
+            || any_may_fail(branches(), schema)? && branches().any(|branch| is_truth(branch, schema))))
+}
+
+fn any_may_fail<'e>(parts: impl IntoIterator<Item = &'e Expr>, schema: &DFSchema) -> Result<bool> {
+    for part in parts {
+        if may_fail(part, schema)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn is_truth(expr: &Expr, schema: &DFSchema) -> bool {
+    matches!(expr.get_type(schema), Ok(DataType::Boolean))
+}
+
+fn guarded(Case { when_then_expr, else_expr, .. }: Case) -> Expr {
+    let is_true = |when: Box<Expr>| Box::new(when.is_true());
+    let when_then_expr = when_then_expr.into_iter().map(|(when, then)| (is_true(when), then)).collect();
+    Expr::Case(Case { expr: Some(Box::new(lit(true))), when_then_expr, else_expr })
+}
