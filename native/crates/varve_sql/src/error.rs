@@ -192,6 +192,9 @@ fn classify_arrow(error: &ArrowError) -> (ErrorCode, &'static str) {
     match error {
         ArrowError::NotYetImplemented(_) => (ErrorCode::SqlUnsupported, ""),
         ArrowError::SchemaError(_) => (ErrorCode::SqlType, ""),
+        ArrowError::ArithmeticOverflow(_) => {
+            (ErrorCode::SqlValue, "cast a side to a wider type, as to BIGINT or DOUBLE")
+        }
         ArrowError::MemoryError(_) => (ErrorCode::MemoryExceeded, "ask for less at once"),
         ArrowError::ParquetError(_)
         | ArrowError::CsvError(_)

@@ -17,6 +17,8 @@ use datafusion::physical_plan::expressions::{BinaryExpr, CastExpr, Literal};
 use datafusion::physical_plan::filter::{FilterExec, FilterExecBuilder};
 use datafusion::scalar::ScalarValue;
 
+use crate::checked::CHECKED;
+
 /// Functions that refuse some values, beside those whose names begin with `to_`.
 const REFUSING: [&str; 17] = [
     "arrow_cast",
@@ -108,6 +110,7 @@ fn arithmetic_may_fail(op: Operator, of: &DataType, right: Option<&ScalarValue>)
     match op {
         _ if !of.is_integer() && !of.is_decimal() => false,
         Operator::Divide | Operator::Modulo => right.is_none_or(is_zero),
+        // Those of integers are functions where they may.
         _ => of.is_decimal(),
     }
 }
@@ -142,5 +145,7 @@ fn cast_may_fail(from: &DataType, to: &DataType) -> bool {
 }
 
 fn function_may_fail(name: &str) -> bool {
-    REFUSING.contains(&name) || name.starts_with("to_") && !matches!(name, "to_json" | "to_char" | "to_hex")
+    REFUSING.contains(&name)
+        || name.starts_with(CHECKED)
+        || name.starts_with("to_") && !matches!(name, "to_json" | "to_char" | "to_hex")
 }

@@ -8,6 +8,7 @@ mod aggregate;
 mod bounded;
 mod cardinality;
 mod catalogue;
+mod checked;
 mod covered;
 mod decimals;
 mod describe;
