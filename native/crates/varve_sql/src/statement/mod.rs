@@ -13,6 +13,7 @@ mod define;
 mod delete;
 mod dialect;
 mod external;
+mod ignored;
 mod insert;
 mod merge;
 pub(crate) mod names;

@@ -14,7 +14,7 @@ use varve_types::{ErrorCode, Result, VarveError};
 
 use super::dialect::VarveDialect;
 use super::walk::change;
-use super::{Parsed, arrows, copy, external, quotes, select_into, with_insert};
+use super::{Parsed, arrows, copy, external, ignored, quotes, select_into, with_insert};
 use crate::limits;
 
 /// Levels that the parser goes down.
@@ -25,6 +25,7 @@ pub(crate) fn all(sql: &str) -> Result<Vec<Parsed>> {
     let mut statements = parsed(sql)?;
     for statement in &mut statements {
         limits::of_statement(statement)?;
+        ignored::refuse(statement)?;
         arrows::settle(statement);
         change(statement, &mut Settling { next: 1 });
         super::repeated::rename(statement);
