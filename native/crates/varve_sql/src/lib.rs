@@ -10,6 +10,7 @@ mod cardinality;
 mod catalogue;
 mod checked;
 mod covered;
+mod dates;
 mod decimals;
 mod describe;
 mod engine;

@@ -20,7 +20,7 @@ use crate::json::{self, JsonOperators};
 use crate::percentile::percentile_cont;
 use crate::types::VarveTypes;
 use crate::zeros::{BothZeros, one_zero};
-use crate::{checked, frames, guarded, membership, rules, time_zones, values};
+use crate::{checked, dates, frames, guarded, membership, rules, time_zones, values};
 
 /// Sorts that a spilling query is expected to have at once, each with something set aside.
 const SORTS_AT_ONCE: usize = 64;
@@ -68,6 +68,7 @@ impl Maker {
         analyzer.rules.splice(0..0, [values::as_queries(), frames::of_groups()]);
         let typed = [
             membership::as_equalities(),
+            dates::within_moments(),
             time_zones::exact(),
             checked::integers(),
             guarded::parts(),
