@@ -37,7 +37,7 @@ use crate::engine::Engine;
 use crate::limits;
 use crate::param::Params;
 use crate::planning::{Planners, Planning};
-use crate::statement::{names, parse};
+use crate::statement::{enclosing, names, parse};
 use crate::system::{self, SYSTEM};
 use crate::types::VarveTypes;
 use crate::zeros::with_both_zeros;
@@ -135,7 +135,8 @@ impl Planner {
     }
 
     /// The same on the caller's thread.
-    pub(crate) fn unbound_here(&self, statement: ast::Statement) -> Result<LogicalPlan> {
+    pub(crate) fn unbound_here(&self, mut statement: ast::Statement) -> Result<LogicalPlan> {
+        enclosing::name(&mut statement);
         limits::of_reached(&statement, &|name| self.view_as_written(name))?;
         self.named_columns.store(0, Relaxed);
         let plan = SqlToRel::new(self).sql_statement_to_plan_with_context(statement, &mut self.context())?;
