@@ -41,10 +41,12 @@ pub(crate) fn parts() -> Rule {
 
 fn with_guards(part: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     Ok(match part {
-        Expr::BinaryExpr(BinaryExpr { left, op: op @ (Operator::And | Operator::Or), right })
-            if may_fail(&right, schema)? =>
-        {
-            Transformed::yes(in_turn(*left, op, right, schema)?)
+        Expr::BinaryExpr(BinaryExpr { left, op: op @ (Operator::And | Operator::Or), right }) => {
+            match (may_fail(&left, schema)?, may_fail(&right, schema)?) {
+                (_, true) => Transformed::yes(in_turn(*left, op, right, schema)?),
+                (true, false) => Transformed::yes(in_turn(*right, op, left, schema)?),
+                _ => Transformed::no(Expr::BinaryExpr(BinaryExpr { left, op, right })),
+            }
         }
         Expr::AggregateFunction(mut call) => {
             let AggregateFunctionParams { args, filter, .. } = &mut call.params;
@@ -66,15 +68,15 @@ fn with_guards(part: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     })
 }
 
-/// `left AND right` or `left OR right`, with the right side only where the left one does not say it all.
-fn in_turn(left: Expr, op: Operator, right: Box<Expr>, schema: &DFSchema) -> Result<Expr> {
+/// `first AND second` or `first OR second`, with the second only where the first does not say it all.
+fn in_turn(first: Expr, op: Operator, second: Box<Expr>, schema: &DFSchema) -> Result<Expr> {
     let says_all = op == Operator::Or;
-    let rest = if left.nullable(schema)? {
-        Box::new(Expr::BinaryExpr(BinaryExpr { left: Box::new(left.clone()), op, right }))
+    let rest = if first.nullable(schema)? {
+        Box::new(Expr::BinaryExpr(BinaryExpr { left: Box::new(first.clone()), op, right: second }))
     } else {
-        right
+        second
     };
-    let settled = if says_all { left } else { left.is_false() };
+    let settled = if says_all { first } else { first.is_false() };
     Ok(when_true(settled, Box::new(lit(says_all)), Some(rest)))
 }
 
