@@ -20,6 +20,7 @@ const refusals: readonly (readonly [string, QueryPlan, ErrorCode])[] = [
   ['an unknown step', bare({ kind: 'drop' }), 'ARGUMENT_INVALID'],
   ['a step that is none', bare(null), 'ARGUMENT_INVALID'],
   ['an unknown operation', plan(where(f(untyped<PlanOperation>('constructor'), l(1)))), 'ARGUMENT_INVALID'],
+  ['a product that does not fit', plan(where(f('>', f('*', c('id'), l(2n ** 62n)), l(0)))), 'SQL_VALUE'],
   ['too few values', plan(where(f('=', l(1)))), 'ARGUMENT_INVALID'],
   ['a literal that is none', plan(where(l(untyped({})))), 'ARGUMENT_INVALID'],
   ['columns in a list', plan(where(f('in', c('id'), c('delay')))), 'ARGUMENT_INVALID'],

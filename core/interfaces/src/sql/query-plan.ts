@@ -10,8 +10,8 @@
  * 2. Numbers compare as numbers, text by its bytes in UTF-8. -0 equals 0; NaN equals itself and is above all others. Dates
  *    and timestamps compare with moments (`Date`) and with ISO text, which must be one (`SQL_VALUE`). Other mixtures
  *    fail or not, as the engine has it.
- * 3. `+`, `-` and `*` of whole numbers give the wider of both types and wrap around at its end, as the SQL of this
- *    database does. A whole number in a plan has 64 bits. Decimals stay exact. `/` is of doubles, and by zero is NULL.
+ * 3. `+`, `-` and `*` of whole numbers give the wider of both types; what does not fit is `SQL_VALUE`, unless `and` or `or`
+ *    of it with something else is settled without it. A whole number in a plan has 64 bits. Decimals stay exact. `/` is of doubles, and by zero is NULL.
  * 4. Aggregates leave NULL out; `count` without a column counts rows. Without values `count` is 0, others are NULL. `sum`
  *    of whole numbers has 64 bits and wraps around; of decimals it has ten digits more; `avg` is a double. Sums of
  *    floating point numbers may differ in their last digits, since no order of adding is promised; `min` and `max` of
@@ -22,7 +22,7 @@
  * 7. Names are exact. Columns of one result have different names.
  */
 import type { PendingResult, QueryOptions } from './sql-engine.js';
-import type { SqlParameter, SqlRow } from './sql-types.js';
+import type { SqlRow, SqlScalar } from './sql-types.js';
 
 /** The version of plans that this release writes, and the newest it runs. */
 export const queryPlanVersion = 1;
@@ -77,7 +77,7 @@ export type PlanOperation =
 /** A value of a row. */
 export type PlanValue =
   | { readonly kind: 'column'; readonly name: string }
-  | { readonly kind: 'literal'; readonly value: SqlParameter }
+  | { readonly kind: 'literal'; readonly value: SqlScalar }
   | { readonly kind: 'call'; readonly operation: PlanOperation; readonly values: readonly PlanValue[] };
 
 /** A value with the name of its column. */

@@ -6,8 +6,12 @@ use arrow_arith::temporal::{DatePart, date_part};
 use arrow_arith::{boolean, numeric};
 use arrow_array::cast::AsArray;
 use arrow_array::types::Float64Type;
-use arrow_array::{Array, ArrayRef, BooleanArray, Datum, RecordBatch, StringViewArray, new_empty_array};
+use arrow_array::{
+    Array, ArrayRef, BooleanArray, Datum, RecordBatch, StringViewArray, UInt64Array, new_empty_array,
+};
 use arrow_schema::{ArrowError, DataType, Schema};
+use arrow_select::filter::filter_record_batch;
+use arrow_select::take::take;
 use varve_types::{ErrorCode, Result, VarveError};
 
 use crate::coerce::{addable, cast, comparable, is_text};
@@ -123,9 +127,9 @@ impl Expr {
                 let (text, prefix) = two(values)?;
                 truth(Node::StartsWith(Box::new((text.text("startsWith")?, prefix.text("startsWith")?))))
             }
-            Add => Self::arithmetic(numeric::add_wrapping, "a sum", two(values)?)?,
-            Sub => Self::arithmetic(numeric::sub_wrapping, "a difference", two(values)?)?,
-            Mul => Self::arithmetic(numeric::mul_wrapping, "a product", two(values)?)?,
+            Add => Self::arithmetic(numeric::add, "a sum", two(values)?)?,
+            Sub => Self::arithmetic(numeric::sub, "a difference", two(values)?)?,
+            Mul => Self::arithmetic(numeric::mul, "a product", two(values)?)?,
             Div => {
                 let (left, right) = two(values)?;
                 let sides = (left.double()?, right.double()?);
@@ -189,6 +193,21 @@ impl Expr {
         Ok(Self { node: Node::Part(Box::new(value), part), data_type: DataType::Int64 })
     }
 
+    /// Whether some of its values may be an error.
+    fn may_fail(&self) -> bool {
+        let of = |sides: &(Self, Self)| sides.0.may_fail() || sides.1.may_fail();
+        match &self.node {
+            Node::Column(_) | Node::Literal(_) => false,
+            Node::Arithmetic(_, sides) => !self.data_type.is_floating() || of(sides),
+            Node::Cast(inner) => is_text(&inner.data_type) && !is_text(&self.data_type) || inner.may_fail(),
+            Node::Compare(_, sides) | Node::StartsWith(sides) | Node::Divide(sides) => of(sides),
+            Node::And(all) | Node::Or(all) => all.iter().any(Self::may_fail),
+            Node::Not(inner) | Node::IsNull(inner) | Node::Case(inner, _) | Node::Part(inner, _) => {
+                inner.may_fail()
+            }
+        }
+    }
+
     /// The values of the rows of a batch.
     pub(crate) fn array(&self, batch: &RecordBatch) -> Result<ArrayRef> {
         self.values(batch)?.into_array(batch.num_rows())
@@ -233,10 +252,28 @@ impl Expr {
     }
 }
 
+/// What may fail comes last, and is computed for the rows that the others leave open.
 fn fold(all: &[Expr], batch: &RecordBatch, is_and: bool) -> Result<Values> {
-    let mut values = all.iter().map(|value| value.values(batch));
-    let first = values.next().ok_or_else(shapeless)??;
-    values.try_fold(first, |truth, value| truth.logic(is_and, &value?))
+    let (failing, safe): (Vec<&Expr>, Vec<&Expr>) = all.iter().partition(|value| value.may_fail());
+    let mut values = safe.into_iter().chain(failing);
+    let first = values.next().ok_or_else(shapeless)?.values(batch)?;
+    values.try_fold(first, |truth, value| {
+        let value =
+            if value.may_fail() { open(&truth, is_and, value, batch)? } else { value.values(batch)? };
+        truth.logic(is_and, &value)
+    })
+}
+
+/// `value` where `truth` does not say it all, and NULL elsewhere.
+fn open(truth: &Values, is_and: bool, value: &Expr, batch: &RecordBatch) -> Result<Values> {
+    let truth = truth.clone().into_array(batch.num_rows())?;
+    let is_open: BooleanArray = truth.as_boolean().iter().map(|known| Some(known != Some(!is_and))).collect();
+    let rows = filter_record_batch(batch, &is_open).map_err(from_arrow)?;
+    let mut numbers = 0..rows.num_rows() as u64;
+    let places: UInt64Array =
+        is_open.values().iter().map(|is_open| if is_open { numbers.next() } else { None }).collect();
+    let values = take(&value.array(&rows)?, &places, None).map_err(from_arrow)?;
+    Ok(Values::PerRow(values))
 }
 
 /// NULL in the place of zeros.
