@@ -96,6 +96,7 @@ export type {
   SqlParameter,
   SqlParameters,
   SqlRow,
+  SqlScalar,
   SqlTimeUnit,
   SqlType,
   SqlValue,

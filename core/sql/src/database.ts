@@ -4,8 +4,8 @@ import {
   type PreparedStatement,
   requirePath,
   type SqlEngine,
-  type SqlParameter,
   type SqlRow,
+  type SqlScalar,
   type SqlSnapshot,
   type SqlTransaction,
   type TableAdaptation,
@@ -102,7 +102,7 @@ export class SqlDatabase extends Session implements SqlEngine {
 
   get<R extends object = SqlRow>(
     table: string,
-    key: SqlParameter | readonly SqlParameter[],
+    key: SqlScalar | readonly SqlScalar[],
     options?: ValueModes,
   ): R | undefined {
     this.usable();

@@ -6,6 +6,7 @@ export type {
   NativeAppender,
   NativeDatabase,
   NativeHead,
+  NativeList,
   NativeOptions,
   NativeParam,
   NativeParams,

@@ -43,9 +43,12 @@ export type NativeParam =
   | Uint8Array
   | { readonly micros: bigint };
 
+/** A list: values of one kind, and null. */
+export type NativeList = readonly NativeParam[];
+
 /** Parameters by position, or by name when `names` is there, as long as `values`. */
 export interface NativeParams {
-  readonly values: readonly NativeParam[];
+  readonly values: readonly (NativeParam | NativeList)[];
   readonly names?: readonly string[];
 }
 

@@ -8,7 +8,7 @@ import {
   type ValueModes,
   VarveError,
 } from '@varve/interfaces';
-import type { NativeOptions, NativeParam, NativeParams } from './native-face.js';
+import type { NativeList, NativeOptions, NativeParam, NativeParams } from './native-face.js';
 
 /** How a database is opened. Every field has a default. */
 export interface SqlOptions extends ValueModes {
@@ -111,15 +111,34 @@ export function readModes(asked: ValueModes, standard: ValueModes): ValueModes {
 export function nativeParams(params: SqlParameters | undefined): NativeParams {
   if (params === undefined) return { values: [] };
   if (Array.isArray(params))
-    return { values: Array.from(params, (value: unknown, at) => nativeParam(value, `parameter $${at + 1}`)) };
+    return {
+      values: Array.from(params, (value: unknown, at) => nativeArgument(value, `parameter $${at + 1}`)),
+    };
   if (typeof params !== 'object' || params === null || !isPlain(params))
     throw invalid(`parameters are an array, or an object of values by name, not ${shown(params)}`);
   const names = Object.keys(params);
   const byName = params as Readonly<Record<string, unknown>>;
-  return { names, values: names.map((name) => nativeParam(byName[name], `parameter $${name}`)) };
+  return { names, values: names.map((name) => nativeArgument(byName[name], `parameter $${name}`)) };
 }
 
-/** One parameter as the engine takes it. @param what it is, as it begins a sentence */
+/** One parameter or a list of them. @param what it is, as it begins a sentence */
+function nativeArgument(value: unknown, what: string): NativeParam | NativeList {
+  if (!Array.isArray(value)) return nativeParam(value, what);
+  const items = Array.from(value, (item: unknown, at) => nativeParam(item, `item ${at} of ${what}`));
+  const kinds = new Set(items.filter((item) => item !== null).map(kindOf));
+  if (kinds.size <= 1) return items;
+  throw new VarveError('ARGUMENT_INVALID', {
+    message: `${what} is an array of ${[...kinds].join(' and ')}`,
+    hint: 'a list has values of one type, and null',
+  });
+}
+
+function kindOf(item: Exclude<NativeParam, null>): string {
+  if (typeof item === 'object') return item instanceof Uint8Array ? 'bytes' : 'dates';
+  return typeof item === 'boolean' ? 'booleans' : typeof item === 'string' ? 'texts' : 'numbers';
+}
+
+/** One value as the engine takes it. @param what it is, as it begins a sentence */
 export function nativeParam(value: unknown, what: string): NativeParam {
   switch (typeof value) {
     case 'boolean':
@@ -142,7 +161,7 @@ function nativeObject(value: unknown, what: string): NativeParam {
   if (value instanceof Date && !Number.isNaN(value.getTime()))
     return { micros: BigInt(value.getTime()) * 1000n };
   const [instead, hint] = Array.isArray(value)
-    ? ['an array', 'for IN, write sql.list(values) in a template']
+    ? ['an array', 'name its values one by one']
     : value === undefined
       ? ['undefined', 'write null for no value']
       : [shown(value), 'pass null, a boolean, number, bigint, text, Date or Uint8Array'];

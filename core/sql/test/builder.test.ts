@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { SqlParameter } from '@varve/interfaces';
+import type { SqlScalar } from '@varve/interfaces';
 import { avg, col, count, countDistinct, desc, from, lit, max, min, type Query, sum } from '@varve/sql';
 import { afterAll, expect, expectTypeOf, it } from 'vitest';
 import { encodePlan } from '../src/builder/encode.js';
@@ -20,7 +20,7 @@ interface Flight {
 }
 const flights = from<Flight>('flights');
 
-const written: readonly (readonly [Query<object>, string, readonly SqlParameter[]])[] = [
+const written: readonly (readonly [Query<object>, string, readonly SqlScalar[]])[] = [
   [flights, 'SELECT * FROM "main"."flights"', []],
   [
     flights.where(col('delay').gt(10).and(col('origin').ne('x').not()), lit(true)),

@@ -5,7 +5,7 @@ import type {
   PlanStep,
   PlanValue,
   QueryPlan,
-  SqlParameter,
+  SqlScalar,
 } from '@varve/interfaces';
 
 /** What draws: a whole number below `count`. */
@@ -41,7 +41,7 @@ export const words: readonly string[] = [
 ];
 
 const column = (name: string): PlanValue => ({ kind: 'column', name });
-const literal = (value: SqlParameter): PlanValue => ({ kind: 'literal', value });
+const literal = (value: SqlScalar): PlanValue => ({ kind: 'literal', value });
 const call = (operation: PlanOperation, ...values: readonly PlanValue[]): PlanValue => ({
   kind: 'call',
   operation,

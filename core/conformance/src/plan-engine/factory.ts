@@ -10,8 +10,8 @@ import {
   type PlanValue,
   type QueryPlan,
   queryPlanVersion,
-  type SqlParameter,
   type SqlRow,
+  type SqlScalar,
 } from '@varve/interfaces';
 
 /** A database that runs plans. */
@@ -83,7 +83,7 @@ async function createTables(db: PlanSubject): Promise<void> {
 /** A column. */
 export const c = (name: string): PlanValue => ({ kind: 'column', name });
 /** A literal. */
-export const l = (value: SqlParameter): PlanValue => ({ kind: 'literal', value });
+export const l = (value: SqlScalar): PlanValue => ({ kind: 'literal', value });
 /** A call. */
 export const f = (operation: PlanOperation, ...values: readonly PlanValue[]): PlanValue => ({
   kind: 'call',

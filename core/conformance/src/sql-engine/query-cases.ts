@@ -129,10 +129,47 @@ export const queryCases: readonly Case<SqlFactory>[] = [
       }),
   },
   {
+    name: 'an array is a list',
+    run: (factory) =>
+      withDatabase(factory, async (db) => {
+        const three = '(VALUES (1::BIGINT), (2), (3)) AS v(value)';
+        const among = `SELECT value FROM ${three} WHERE value = ANY($1) ORDER BY value`;
+        for (const [list, values] of [
+          [
+            [1, 3n, null],
+            [1n, 3n],
+          ],
+          [[2.0, 2.5], [2n]],
+          [[], []],
+        ] as const)
+          same(
+            await db.query(among, [list]).rows(),
+            values.map((value) => ({ value })),
+          );
+        await db.query('CREATE TABLE lists (id INT, numbers DOUBLE[], texts TEXT[], days DATE[])');
+        const row = [1, [1, 2.5, null], ['a', ''], [new Date('2026-01-02')]];
+        await db.query('INSERT INTO lists VALUES ($1, $2, $3, $4), (2, $5, $5, $5)', [...row, []]);
+        same(await db.query('SELECT numbers, texts, days::TEXT AS days FROM lists ORDER BY id').rows(), [
+          { days: '[2026-01-02]', numbers: [1, 2.5, null], texts: ['a', ''] },
+          { days: '[]', numbers: [], texts: [] },
+        ]);
+        same(await db.sql`SELECT id FROM lists WHERE texts = ${['a', '']}`.rows(), [{ id: 1 }]);
+      }),
+  },
+  {
     name: 'what cannot be a parameter, SQL or an option is refused',
     run: (factory) =>
       withDatabase(factory, async (db) => {
-        for (const bad of [undefined, [1], {}, () => 1, Symbol('s'), new Date(Number.NaN), new Map()])
+        for (const bad of [
+          undefined,
+          [1, 'x'],
+          [[1]],
+          {},
+          () => 1,
+          Symbol('s'),
+          new Date(Number.NaN),
+          new Map(),
+        ])
           await rejectsCode('ARGUMENT_INVALID', () => db.query('SELECT $1', [untyped(bad)]));
         await rejectsCode('SQL_VALUE', () => db.query('SELECT $1', [2n ** 64n]));
         for (const bad of [7, 'x', true, new Date(), null])

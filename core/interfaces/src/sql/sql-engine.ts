@@ -17,6 +17,7 @@ import type {
   SqlParameter,
   SqlParameters,
   SqlRow,
+  SqlScalar,
   SqlValue,
   ValueModes,
 } from './sql-types.js';
@@ -222,7 +223,7 @@ export interface SqlEngine extends SqlSession, AsyncDisposable {
    */
   get<R extends object = SqlRow>(
     table: string,
-    key: SqlParameter | readonly SqlParameter[],
+    key: SqlScalar | readonly SqlScalar[],
     options?: ValueModes,
   ): R | undefined;
   /** Holds on to the state of this moment. */

@@ -26,8 +26,11 @@ export interface SqlField {
   readonly nullable: boolean;
 }
 
-/** What a parameter may be: it never becomes part of the SQL text. A number that is an integer counts as one. */
-export type SqlParameter = null | boolean | number | bigint | string | Date | Uint8Array;
+/** One value as programs give it. A number that is an integer counts as one. */
+export type SqlScalar = null | boolean | number | bigint | string | Date | Uint8Array;
+
+/** What a parameter may be: it never becomes part of the SQL text. An array of values of one type is a list. */
+export type SqlParameter = SqlScalar | readonly SqlScalar[];
 
 /** Values of `?` or `$1`, `$2`, … by position, or of `$name` by name. */
 export type SqlParameters = readonly SqlParameter[] | Readonly<Record<string, SqlParameter>>;

@@ -6,7 +6,7 @@
  */
 import type { PlanEngine } from './query-plan.js';
 import type { AppendColumns, SqlSnapshot, TableDescription } from './sql-engine.js';
-import type { ColumnType, SqlParameter, SqlRow, ValueModes } from './sql-types.js';
+import type { ColumnType, SqlRow, SqlScalar, ValueModes } from './sql-types.js';
 
 /** What queries and changes tables: a database, or a transaction in it. */
 export interface TableSession extends PlanEngine {
@@ -42,7 +42,7 @@ export interface TableStore extends TableSession, AsyncDisposable {
   /** The row with this primary key, synchronously; undefined when there is none. */
   get<R extends object = SqlRow>(
     table: string,
-    key: SqlParameter | readonly SqlParameter[],
+    key: SqlScalar | readonly SqlScalar[],
     options?: ValueModes,
   ): R | undefined;
   /** Holds on to the state of this moment. */

@@ -1,6 +1,6 @@
 /** Plans as the text that an engine reads which runs them itself: JSON, literals with their types. */
 
-import type { QueryPlan, SqlParameter } from '@varve/interfaces';
+import type { QueryPlan, SqlScalar } from '@varve/interfaces';
 import type { NativeParam } from '../native-face.js';
 import { nativeParam } from '../options.js';
 
@@ -12,7 +12,7 @@ export function encodePlan(plan: QueryPlan): string {
   });
 }
 
-function isLiteral(part: unknown): part is { readonly kind: 'literal'; readonly value: SqlParameter } {
+function isLiteral(part: unknown): part is { readonly kind: 'literal'; readonly value: SqlScalar } {
   return typeof part === 'object' && part !== null && 'kind' in part && part.kind === 'literal';
 }
 

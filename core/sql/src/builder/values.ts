@@ -4,12 +4,12 @@ import type {
   PlanOperation,
   PlanOrder,
   PlanValue,
-  SqlParameter,
+  SqlScalar,
   SqlValue,
 } from '@varve/interfaces';
 
 /** What may stand where a value is expected: a `Value`, or a literal. */
-export type ValueLike = Value | SqlParameter;
+export type ValueLike = Value | SqlScalar;
 
 /** A value of a row. */
 export class Value {
@@ -57,7 +57,7 @@ export class Value {
   }
 
   /** Whether it is one of these literals; of none, false. */
-  in(values: readonly SqlParameter[]): Value {
+  in(values: readonly SqlScalar[]): Value {
     return call('in', this, ...values);
   }
 
@@ -148,7 +148,7 @@ export function col(name: string): Value {
 }
 
 /** A literal, for where it stands first: `lit(1).sub(col('share'))`. */
-export function lit(value: SqlParameter): Value {
+export function lit(value: SqlScalar): Value {
   return new Value({ kind: 'literal', value });
 }
 

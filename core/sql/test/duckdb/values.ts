@@ -16,13 +16,14 @@ import {
   type DuckDBType,
   DuckDBTypeId,
   type DuckDBValue,
+  LIST,
   SQLNULL,
   TIMESTAMP,
   UBIGINT,
   VARCHAR,
 } from '@duckdb/node-api';
 import * as arrow from '@uwdata/flechette';
-import type { NativeParam, NativeParams } from '@varve/sql';
+import type { NativeList, NativeParam, NativeParams } from '@varve/sql';
 
 /** DuckDB's package drops a byte order mark from texts, so another character carries it. */
 const mark = '\uFEFF';
@@ -101,9 +102,23 @@ function boundParam(param: NativeParam): [DuckDBValue, DuckDBType] {
   return [new DuckDBTimestampValue(param.micros), TIMESTAMP];
 }
 
+/** A list has the type of its values; of a double among them, theirs. */
+function boundArgument(argument: NativeParam | NativeList): [DuckDBValue, DuckDBType] {
+  if (!isList(argument)) return boundParam(argument);
+  const items = argument.map(boundParam);
+  const types = items.map(([, type]) => type).filter((type) => type !== SQLNULL);
+  const of = types.includes(DOUBLE) ? DOUBLE : (types[0] ?? SQLNULL);
+  const value = (item: DuckDBValue): DuckDBValue => (of === DOUBLE && item !== null ? Number(item) : item);
+  return [new DuckDBListValue(items.map(([item]) => value(item))), LIST(of)];
+}
+
+function isList(argument: NativeParam | NativeList): argument is NativeList {
+  return Array.isArray(argument);
+}
+
 /** Parameters with their types, as DuckDB takes them. */
 export function bound({ values, names }: NativeParams): [never, never] {
-  const pairs = values.map(boundParam);
+  const pairs = values.map(boundArgument);
   if (names === undefined) return [pairs.map(([value]) => value), pairs.map(([, type]) => type)] as never;
   const byName = (part: 0 | 1): unknown =>
     Object.fromEntries(names.map((name, at) => [name, pairs[at]?.[part]]));

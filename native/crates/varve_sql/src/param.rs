@@ -1,8 +1,10 @@
 //! Parameters as callers have them, without a type of DataFusion in sight.
 
+use std::collections::HashSet;
 use std::convert::Infallible;
 use std::ops::ControlFlow;
 
+use datafusion::arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use datafusion::sql::sqlparser::ast::{Value, ValueWithSpan, VisitorMut};
 use varve_types::Result;
@@ -47,6 +49,8 @@ pub enum Param {
     Bytes(Vec<u8>),
     /// A moment: microseconds since 1970 in UTC. It has that zone, so that it is the same moment beside those of others.
     Micros(i64),
+    /// A list of values of one kind, and NULL.
+    List(Vec<Param>),
 }
 
 impl From<Param> for ScalarValue {
@@ -60,8 +64,26 @@ impl From<Param> for ScalarValue {
             Param::Text(value) => Self::Utf8View(Some(value)),
             Param::Bytes(value) => Self::BinaryView(Some(value)),
             Param::Micros(value) => Self::TimestampMicrosecond(Some(value), Some(UTC.into())),
+            Param::List(items) => list(items),
         }
     }
+}
+
+/// Integers beside doubles are doubles, and signed ones beside some that need all 64 bits decimals.
+fn list(items: Vec<Param>) -> ScalarValue {
+    let items: Vec<ScalarValue> = items.into_iter().map(ScalarValue::from).collect();
+    let types: HashSet<DataType> =
+        items.iter().filter(|item| !item.is_null()).map(ScalarValue::data_type).collect();
+    let of = match types.iter().collect::<Vec<_>>()[..] {
+        [] => DataType::Null,
+        [of] => of.clone(),
+        _ if types.contains(&DataType::Float64) => DataType::Float64,
+        _ => DataType::Decimal128(20, 0),
+    };
+    // Kinds that do not go together come from no caller: their values would be NULL.
+    let cast = |item: &ScalarValue| item.cast_to(&of).or_else(|_| ScalarValue::try_from(&of));
+    let items: Vec<ScalarValue> = items.iter().filter_map(|item| cast(item).ok()).collect();
+    ScalarValue::List(ScalarValue::new_list(&items, &of, true))
 }
 
 impl FromIterator<Param> for Params {

@@ -21,19 +21,27 @@ pub struct Given {
 pub unsafe fn given(env: sys::napi_env, object: sys::napi_value) -> napi::Result<Given> {
     // SAFETY: the caller vouches for both.
     unsafe {
-        let list = property(env, object, c"values")?
+        let values = property(env, object, c"values")?
             .ok_or_else(|| napi::Error::new(napi::Status::InvalidArg, "there are no values"))?;
-        let mut length = 0;
-        check(sys::napi_get_array_length(env, list, &raw mut length))?;
-        let mut values = Vec::with_capacity(length as usize);
-        for at in 0..length {
-            let mut item = ptr::null_mut();
-            check(sys::napi_get_element(env, list, at, &raw mut item))?;
-            values.push(param(env, item)?);
-        }
+        let values = items(env, values)?;
         let names = property(env, object, c"names")?;
         let names = names.map(|names| Vec::<String>::from_napi_value(env, names)).transpose()?;
         Ok(Given { values, names })
+    }
+}
+
+unsafe fn items(env: sys::napi_env, array: sys::napi_value) -> napi::Result<Vec<Param>> {
+    let mut length = 0;
+    // SAFETY: the caller vouches for both; the out pointers are locals.
+    unsafe {
+        check(sys::napi_get_array_length(env, array, &raw mut length))?;
+        let mut values = Vec::with_capacity(length as usize);
+        for at in 0..length {
+            let mut item = ptr::null_mut();
+            check(sys::napi_get_element(env, array, at, &raw mut item))?;
+            values.push(param(env, item)?);
+        }
+        Ok(values)
     }
 }
 
@@ -47,6 +55,7 @@ unsafe fn param(env: sys::napi_env, value: sys::napi_value) -> napi::Result<Para
             sys::ValueType::napi_number => number(f64::from_napi_value(env, value)?),
             sys::ValueType::napi_string => Param::Text(String::from_napi_value(env, value)?),
             sys::ValueType::napi_bigint => bigint(env, value)?,
+            sys::ValueType::napi_object if is_array(env, value)? => Param::List(items(env, value)?),
             sys::ValueType::napi_object => match property(env, value, c"micros")? {
                 Some(micros) => match bigint(env, micros)? {
                     Param::Int(micros) => Param::Micros(micros),
@@ -60,6 +69,13 @@ unsafe fn param(env: sys::napi_env, value: sys::napi_value) -> napi::Result<Para
             _ => Param::Null,
         })
     }
+}
+
+unsafe fn is_array(env: sys::napi_env, value: sys::napi_value) -> napi::Result<bool> {
+    let mut is_array = false;
+    // SAFETY: the caller vouches for both; the out pointer is a local.
+    unsafe { check(sys::napi_is_array(env, value, &raw mut is_array))? };
+    Ok(is_array)
 }
 
 /// Integers that a double holds exactly are integers.
