@@ -18,8 +18,10 @@ use datafusion::physical_expr_common::datum::apply;
 
 use crate::expressions::{Rule, each_part_over, rule};
 
-/// What the names of such functions begin with.
-pub(crate) const CHECKED: &str = "checked_";
+/// Whether a function is such an operator. No other has a name like it.
+pub(crate) fn is_checked(function: &str) -> bool {
+    function.starts_with("checked_")
+}
 
 /// The rule. It comes after those that give values their types.
 pub(crate) fn integers() -> Rule {

@@ -17,7 +17,7 @@ use datafusion::physical_plan::expressions::{BinaryExpr, CastExpr, Literal};
 use datafusion::physical_plan::filter::{FilterExec, FilterExecBuilder};
 use datafusion::scalar::ScalarValue;
 
-use crate::checked::CHECKED;
+use crate::checked::is_checked;
 
 /// Functions that refuse some values, beside those whose names begin with `to_`.
 const REFUSING: [&str; 17] = [
@@ -146,6 +146,6 @@ fn cast_may_fail(from: &DataType, to: &DataType) -> bool {
 
 fn function_may_fail(name: &str) -> bool {
     REFUSING.contains(&name)
-        || name.starts_with(CHECKED)
+        || is_checked(name)
         || name.starts_with("to_") && !matches!(name, "to_json" | "to_char" | "to_hex")
 }

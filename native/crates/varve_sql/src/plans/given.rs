@@ -15,6 +15,7 @@ use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext
 use datafusion::logical_expr::{Expr, LogicalPlan, Operator};
 use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
 
+use crate::checked::is_checked;
 use crate::expressions::each_part;
 use crate::param::Params;
 
@@ -156,6 +157,7 @@ fn is_quick(expr: &Expr, parts: &mut usize) -> bool {
                         || binary.op.supports_propagation()
                         || matches!(binary.op, Operator::NotEq | Operator::And | Operator::Or)
                 }
+                Expr::ScalarFunction(call) => is_checked(call.name()),
                 _ => false,
             };
         Ok(if is { TreeNodeRecursion::Continue } else { TreeNodeRecursion::Stop })
