@@ -33,8 +33,10 @@ fn checked(part: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     let (Operator::Plus | Operator::Minus | Operator::Multiply) = op else {
         return Ok(Transformed::no(part));
     };
-    let of = left.get_type(schema)?;
-    if !of.is_integer() || right.get_type(schema)? != of || bits(&part, schema)? < type_bits(&of) {
+    let (Ok(of), Ok(other)) = (left.get_type(schema), right.get_type(schema)) else {
+        return Ok(Transformed::no(part));
+    };
+    if !of.is_integer() || other != of || bits(&part, schema)? < type_bits(&of) {
         return Ok(Transformed::no(part));
     }
     let Expr::BinaryExpr(BinaryExpr { left, op, right }) = part else {

@@ -61,11 +61,18 @@ pub(crate) fn each_part_of(
     node: LogicalPlan,
     rewrite: &dyn Fn(Expr) -> Result<Transformed<Expr>>,
 ) -> Result<Transformed<LogicalPlan>> {
+    each_whole_of(node, &|expr| each_part(expr, rewrite))
+}
+
+/// The same; `rewrite` gets each expression as a whole.
+pub(crate) fn each_whole_of(
+    node: LogicalPlan,
+    rewrite: &dyn Fn(Expr) -> Result<Transformed<Expr>>,
+) -> Result<Transformed<LogicalPlan>> {
     let names = NamePreserver::new(&node);
     node.map_expressions(|expr| {
         let name = names.save(&expr);
-        let rewritten = each_part(expr, rewrite)?;
-        Ok(rewritten.update_data(|expr| name.restore(expr)))
+        Ok(rewrite(expr)?.update_data(|expr| name.restore(expr)))
     })
 }
 
@@ -75,6 +82,14 @@ pub(crate) fn each_part(
     rewrite: &dyn Fn(Expr) -> Result<Transformed<Expr>>,
 ) -> Result<Transformed<Expr>> {
     expr.transform_up(rewrite)
+}
+
+/// The same, outer ones first.
+pub(crate) fn each_part_down(
+    expr: Expr,
+    rewrite: &dyn Fn(Expr) -> Result<Transformed<Expr>>,
+) -> Result<Transformed<Expr>> {
+    expr.transform_down(rewrite)
 }
 
 impl<F> AnalyzerRule for Rewrite<F>

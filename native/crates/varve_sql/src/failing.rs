@@ -40,6 +40,9 @@ const REFUSING: [&str; 17] = [
     "rpad",
 ];
 
+/// So many filters that may fail come one after the other.
+const TURNS_MAX: usize = 16;
+
 /// Whether some value of `expr` may be an error.
 pub(crate) fn may_fail(expr: &Expr, schema: &DFSchema) -> Result<bool> {
     expr.exists(|part| {
@@ -49,9 +52,12 @@ pub(crate) fn may_fail(expr: &Expr, schema: &DFSchema) -> Result<bool> {
                     Expr::Literal(value, _) => Some(value),
                     _ => None,
                 };
-                op.is_numerical_operators() && arithmetic_may_fail(*op, &left.get_type(schema)?, divisor)
+                let may = |of: DataType| arithmetic_may_fail(*op, &of, divisor);
+                op.is_numerical_operators() && left.get_type(schema).map_or(true, may)
             }
-            Expr::Cast(Cast { expr, field }) => cast_may_fail(&expr.get_type(schema)?, field.data_type()),
+            Expr::Cast(Cast { expr, field }) => {
+                expr.get_type(schema).map_or(true, |of| cast_may_fail(&of, field.data_type()))
+            }
             Expr::ScalarFunction(call) => function_may_fail(call.name()),
             _ => false,
         })
@@ -83,6 +89,11 @@ pub(crate) fn in_turn<'e>(
     for part in conjuncts.into_iter().flat_map(split_conjunction) {
         let place = if may_fail_at_last(part, schema)? { &mut failing } else { &mut safe };
         place.push(Arc::clone(part));
+    }
+    // Each is an operator, or a pass over rows.
+    if failing.len() > TURNS_MAX {
+        let rest = failing.split_off(TURNS_MAX - 1);
+        failing.extend(conjunction_opt(rest));
     }
     Ok(conjunction_opt(safe).into_iter().chain(failing).collect())
 }

@@ -10,74 +10,114 @@
 //! be pushed to where it belongs, and is put in order at last ([`crate::failing`]).
 
 use datafusion::arrow::datatypes::DataType;
-use datafusion::common::tree_node::Transformed;
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, Result};
 use datafusion::logical_expr::expr::{AggregateFunctionParams, BinaryExpr, Case, ScalarFunction};
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, Operator, lit};
 
-use crate::expressions::{Rule, each_node_over, each_part, each_part_of, rule};
+use crate::expressions::{Rule, each_node_over, each_part_down, each_whole_of, rule};
 use crate::failing::may_fail;
+
+/// What stands for itself twice, at most: parts within parts that did would be too many.
+const TWICE_MAX: usize = 64;
 
 /// The rule. It comes after those that give values their types.
 pub(crate) fn parts() -> Rule {
     rule("guarded_parts", |plan| {
-        each_node_over(plan, &|node, columns| {
-            let with_guards = |part: Expr| with_guards(part, columns);
-            if !matches!(node, LogicalPlan::Filter(_) | LogicalPlan::Join(_)) {
-                return each_part_of(node, &with_guards);
-            }
-            node.map_expressions(|expr| {
+        each_node_over(plan, &|node, columns| match node {
+            LogicalPlan::Filter(_) | LogicalPlan::Join(_) => node.map_expressions(|expr| {
                 let parts = split_conjunction_owned(expr).into_iter();
-                let parts = parts.map(|part| each_part(part, &with_guards)).collect::<Result<Vec<_>>>()?;
+                let parts = parts.map(|part| with_guards(part, columns)).collect::<Result<Vec<_>>>()?;
                 let is_new = parts.iter().any(|part| part.transformed);
                 let all = conjunction(parts.into_iter().map(|part| part.data)).expect("there is a part");
                 Ok(Transformed::new_transformed(all, is_new))
-            })
+            }),
+            node => each_whole_of(node, &|expr| with_guards(expr, columns)),
         })
     })
 }
 
-fn with_guards(part: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
-    Ok(match part {
-        Expr::BinaryExpr(BinaryExpr { left, op: op @ (Operator::And | Operator::Or), right }) => {
-            match (may_fail(&left, schema)?, may_fail(&right, schema)?) {
-                (_, true) => Transformed::yes(in_turn(*left, op, right, schema)?),
-                (true, false) => Transformed::yes(in_turn(*right, op, left, schema)?),
-                _ => Transformed::no(Expr::BinaryExpr(BinaryExpr { left, op, right })),
+fn with_guards(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    each_part_down(expr, &|part| {
+        Ok(match part {
+            Expr::BinaryExpr(BinaryExpr { op: op @ (Operator::And | Operator::Or), .. }) => {
+                let all = in_turn(operands(part, op), op, schema)?;
+                Transformed::new(all.data, all.transformed, TreeNodeRecursion::Jump)
             }
-        }
-        Expr::AggregateFunction(mut call) => {
-            let AggregateFunctionParams { args, filter, .. } = &mut call.params;
-            let mut is_new = false;
-            if let Some(filter) = filter {
-                for arg in args {
-                    if may_fail(arg, schema)? {
-                        is_new = true;
-                        *arg = when_true(filter.as_ref().clone(), Box::new(std::mem::take(arg)), None);
+            Expr::AggregateFunction(mut call) => {
+                let AggregateFunctionParams { args, filter, .. } = &mut call.params;
+                let mut is_new = false;
+                if let Some(filter) = filter {
+                    for arg in args {
+                        if may_fail(arg, schema)? {
+                            is_new = true;
+                            *arg = when_true(filter.as_ref().clone(), Box::new(std::mem::take(arg)), None);
+                        }
                     }
                 }
+                Transformed::new_transformed(Expr::AggregateFunction(call), is_new)
             }
-            Transformed::new_transformed(Expr::AggregateFunction(call), is_new)
-        }
-        part => match as_case(&part, schema)? {
-            Some(case) => Transformed::yes(guarded(case)),
-            None => Transformed::no(part),
-        },
+            part => match as_case(&part, schema)? {
+                Some(case) => Transformed::yes(guarded(case)),
+                None => Transformed::no(part),
+            },
+        })
     })
 }
 
-/// `first AND second` or `first OR second`, with the second only where the first does not say it all.
-fn in_turn(first: Expr, op: Operator, second: Box<Expr>, schema: &DFSchema) -> Result<Expr> {
+/// What `op` joins, from left to right.
+fn operands(expr: Expr, op: Operator) -> Vec<Expr> {
+    let (mut left, mut found) = (vec![expr], Vec::new());
+    while let Some(expr) = left.pop() {
+        match expr {
+            Expr::BinaryExpr(binary) if binary.op == op => left.extend([*binary.right, *binary.left]),
+            operand => found.push(operand),
+        }
+    }
+    found
+}
+
+/// All of `operands`, joined by `op`: those that may fail last, each only where what comes before does not say it all.
+fn in_turn(operands: Vec<Expr>, op: Operator, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let (mut safe, mut failing, mut is_new) = (Vec::new(), Vec::new(), false);
+    for operand in operands {
+        let operand = with_guards(operand, schema)?;
+        is_new |= operand.transformed;
+        let place = if may_fail(&operand.data, schema)? { &mut failing } else { &mut safe };
+        place.push(operand.data);
+    }
+    is_new |= !failing.is_empty();
+    let join =
+        |left, right| Expr::BinaryExpr(BinaryExpr { left: Box::new(left), op, right: Box::new(right) });
+    let safe = safe.into_iter().reduce(join);
+    let mut all = failing.pop();
+    for first in failing.into_iter().rev().chain(safe) {
+        all = Some(match all {
+            Some(rest) => before(first, op, rest, schema)?,
+            None => first,
+        });
+    }
+    Ok(Transformed::new_transformed(all.expect("there is an operand"), is_new))
+}
+
+/// `first AND rest` or `first OR rest`, with the rest only where the first does not say it all.
+fn before(first: Expr, op: Operator, rest: Expr, schema: &DFSchema) -> Result<Expr> {
+    let both =
+        |first, rest| Expr::BinaryExpr(BinaryExpr { left: Box::new(first), op, right: Box::new(rest) });
+    let mut parts = 0;
+    first.apply(|_| {
+        parts += 1;
+        Ok(if parts > TWICE_MAX { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+    })?;
+    if parts > TWICE_MAX && may_fail(&first, schema)? {
+        return Ok(both(first, rest));
+    }
     let says_all = op == Operator::Or;
-    let rest = if first.nullable(schema)? {
-        Box::new(Expr::BinaryExpr(BinaryExpr { left: Box::new(first.clone()), op, right: second }))
-    } else {
-        second
-    };
+    let rest = if first.nullable(schema)? { both(first.clone(), rest) } else { rest };
     let settled = if says_all { first } else { first.is_false() };
-    Ok(when_true(settled, Box::new(lit(says_all)), Some(rest)))
+    Ok(when_true(settled, Box::new(lit(says_all)), Some(Box::new(rest))))
 }
 
 fn when_true(when: Expr, then: Box<Expr>, otherwise: Option<Box<Expr>>) -> Expr {
