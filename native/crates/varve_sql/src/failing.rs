@@ -13,8 +13,12 @@ use datafusion::logical_expr::{Expr, ExprSchemable, Operator};
 use datafusion::physical_expr::utils::conjunction_opt;
 use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr, split_conjunction};
 use datafusion::physical_plan::ExecutionPlan;
-use datafusion::physical_plan::expressions::{BinaryExpr, CastExpr, Literal};
+use datafusion::physical_plan::expressions::{BinaryExpr, CastExpr, Literal, case, lit};
 use datafusion::physical_plan::filter::{FilterExec, FilterExecBuilder};
+use datafusion::physical_plan::joins::utils::JoinFilter;
+use datafusion::physical_plan::joins::{
+    HashJoinExec, NestedLoopJoinExec, NestedLoopJoinExecBuilder, SortMergeJoinExec,
+};
 use datafusion::scalar::ScalarValue;
 
 use crate::checked::is_checked;
@@ -98,21 +102,69 @@ pub(crate) fn in_turn<'e>(
     Ok(conjunction_opt(safe).into_iter().chain(failing).collect())
 }
 
-/// The plan with an operator for each of those.
+/// The plan with an operator for each of those, and such joins.
 pub(crate) fn filters_in_turn(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
     plan.transform_up(|node| {
-        let Some(filter) = node.downcast_ref::<FilterExec>() else { return Ok(Transformed::no(node)) };
-        let mut parts = in_turn([filter.predicate()], &filter.input().schema())?;
-        let Some(last) = parts.pop().filter(|_| !parts.is_empty()) else { return Ok(Transformed::no(node)) };
-        let mut input = Arc::clone(filter.input());
-        for part in parts {
-            let earlier = FilterExecBuilder::new(part, input).with_batch_size(filter.batch_size());
-            input = Arc::new(earlier.build()?);
-        }
-        let last = FilterExecBuilder::from(filter).with_predicate(last).with_input(input).build()?;
-        Ok(Transformed::yes(Arc::new(last) as _))
+        let other = match node.downcast_ref() {
+            Some(filter) => stacked(filter)?,
+            None => joined_in_turn(&node)?,
+        };
+        Ok(other.map_or_else(|| Transformed::no(node), Transformed::yes))
     })
     .data()
+}
+
+/// A join with another filter, if `node` is one that needs it.
+fn joined_in_turn(node: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+    if let Some(join) = node.downcast_ref::<HashJoinExec>()
+        && let Some(filter) = nested(join.filter())?
+    {
+        return Ok(Some(Arc::new(join.builder().with_filter(Some(filter)).build()?)));
+    }
+    if let Some(join) = node.downcast_ref::<NestedLoopJoinExec>()
+        && let Some(filter) = nested(join.filter())?
+    {
+        let join = NestedLoopJoinExecBuilder::from(join).with_filter(Some(filter));
+        return Ok(Some(Arc::new(join.build()?)));
+    }
+    if let Some(join) = node.downcast_ref::<SortMergeJoinExec>()
+        && let Some(filter) = nested(join.filter().as_ref())?
+    {
+        let join = SortMergeJoinExec::try_new(
+            Arc::clone(join.left()),
+            Arc::clone(join.right()),
+            join.on().to_vec(),
+            Some(filter),
+            join.join_type(),
+            join.sort_options().to_vec(),
+            join.null_equality(),
+        )?;
+        return Ok(Some(Arc::new(join)));
+    }
+    Ok(None)
+}
+
+/// One filter above the other; `None` when there is one.
+fn stacked(filter: &FilterExec) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+    let mut parts = in_turn([filter.predicate()], &filter.input().schema())?;
+    let Some(last) = parts.pop().filter(|_| !parts.is_empty()) else { return Ok(None) };
+    let mut input = Arc::clone(filter.input());
+    for part in parts {
+        let earlier = FilterExecBuilder::new(part, input).with_batch_size(filter.batch_size());
+        input = Arc::new(earlier.build()?);
+    }
+    let last = FilterExecBuilder::from(filter).with_predicate(last).with_input(input).build()?;
+    Ok(Some(Arc::new(last)))
+}
+
+/// One filter within the other, as a CASE; `None` when there is one.
+fn nested(filter: Option<&JoinFilter>) -> Result<Option<JoinFilter>> {
+    let Some(filter) = filter else { return Ok(None) };
+    let mut parts = in_turn([filter.expression()], filter.schema())?.into_iter().rev();
+    let (Some(last), Some(before)) = (parts.next(), parts.next()) else { return Ok(None) };
+    let within = |rest, first| case(None, vec![(first, rest)], Some(lit(false)));
+    let all = std::iter::once(before).chain(parts).try_fold(last, within)?;
+    Ok(Some(JoinFilter::new(all, filter.column_indices().to_vec(), Arc::clone(filter.schema()))))
 }
 
 fn arithmetic_may_fail(op: Operator, of: &DataType, right: Option<&ScalarValue>) -> bool {

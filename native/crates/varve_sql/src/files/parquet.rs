@@ -39,6 +39,7 @@ use datafusion::physical_plan::{DisplayFormatType, ExecutionPlan, SortOrderPushd
 use datafusion_datasource::morsel::Morselizer;
 
 use crate::error::into_datafusion;
+use crate::failing::may_fail_at_last;
 use crate::limits;
 
 /// The format.
@@ -219,7 +220,10 @@ impl FileSource for WholeSource {
         config: &ConfigOptions,
     ) -> Result<FilterPushdownPropagation<Arc<dyn FileSource>>> {
         let schema = self.0.table_schema().table_schema();
-        let ours = filters.iter().map(|filter| with_nan(filter, schema)).collect::<Result<Vec<_>>>()?;
+        // It computes each on its own, in the order in which they come.
+        let said =
+            |filter| if may_fail_at_last(filter, schema)? { Ok(None) } else { with_nan(filter, schema) };
+        let ours = filters.iter().map(said).collect::<Result<Vec<_>>>()?;
         let taken = ours.iter().flatten().map(Arc::clone).collect();
         let pushed = self.0.try_pushdown_filters(taken, config)?;
         let mut theirs = pushed.filters.into_iter();
