@@ -11,7 +11,8 @@
  *    and timestamps compare with moments (`Date`) and with ISO text, which must be one (`SQL_VALUE`). Other mixtures
  *    fail or not, as the engine has it.
  * 3. `+`, `-` and `*` of whole numbers give the wider of both types; what does not fit is `SQL_VALUE`, unless `and` or `or`
- *    of it with something else is settled without it. A whole number in a plan has 64 bits. Decimals stay exact. `/` is of doubles, and by zero is NULL.
+ *    of it with something else is settled without it. A whole number in a plan has 64 bits. Decimals stay exact. `/` is
+ *    of doubles, and by zero is NULL.
  * 4. Aggregates leave NULL out; `count` without a column counts rows. Without values `count` is 0, others are NULL. `sum`
  *    of whole numbers has 64 bits and wraps around; of decimals it has ten digits more; `avg` is a double. Sums of
  *    floating point numbers may differ in their last digits, since no order of adding is promised; `min` and `max` of

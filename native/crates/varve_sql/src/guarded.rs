@@ -15,7 +15,7 @@ use datafusion::common::{DFSchema, Result};
 use datafusion::logical_expr::expr::{AggregateFunctionParams, BinaryExpr, Case, ScalarFunction};
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
-use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, Operator, lit};
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, Operator, binary_expr, lit};
 
 use crate::expressions::{Rule, each_node_over, each_part_down, each_whole_of, rule};
 use crate::failing::may_fail;
@@ -89,9 +89,7 @@ fn in_turn(operands: Vec<Expr>, op: Operator, schema: &DFSchema) -> Result<Trans
         place.push(operand.data);
     }
     is_new |= !failing.is_empty();
-    let join =
-        |left, right| Expr::BinaryExpr(BinaryExpr { left: Box::new(left), op, right: Box::new(right) });
-    let safe = safe.into_iter().reduce(join);
+    let safe = safe.into_iter().reduce(|left, right| binary_expr(left, op, right));
     let mut all = failing.pop();
     for first in failing.into_iter().rev().chain(safe) {
         all = Some(match all {
@@ -104,18 +102,16 @@ fn in_turn(operands: Vec<Expr>, op: Operator, schema: &DFSchema) -> Result<Trans
 
 /// `first AND rest` or `first OR rest`, with the rest only where the first does not say it all.
 fn before(first: Expr, op: Operator, rest: Expr, schema: &DFSchema) -> Result<Expr> {
-    let both =
-        |first, rest| Expr::BinaryExpr(BinaryExpr { left: Box::new(first), op, right: Box::new(rest) });
     let mut parts = 0;
     first.apply(|_| {
         parts += 1;
         Ok(if parts > TWICE_MAX { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
     })?;
     if parts > TWICE_MAX && may_fail(&first, schema)? {
-        return Ok(both(first, rest));
+        return Ok(binary_expr(first, op, rest));
     }
     let says_all = op == Operator::Or;
-    let rest = if first.nullable(schema)? { both(first.clone(), rest) } else { rest };
+    let rest = if first.nullable(schema)? { binary_expr(first.clone(), op, rest) } else { rest };
     let settled = if says_all { first } else { first.is_false() };
     Ok(when_true(settled, Box::new(lit(says_all)), Some(Box::new(rest))))
 }

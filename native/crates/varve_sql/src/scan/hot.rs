@@ -8,8 +8,7 @@ use datafusion::common::Result;
 use datafusion::physical_plan::filter::batch_filter;
 use varve_table::{HotChunk, RowAddress, RowSet};
 
-use super::TableScan;
-use super::filters::Filter;
+use super::{TableScan, filters};
 use crate::failing::in_turn;
 
 /// The rows of a chunk, all or `only` some, that are not deleted and pass all filters, in the form in which they come out.
@@ -31,8 +30,7 @@ pub(super) fn read(scan: &TableScan, chunk: &HotChunk, only: Option<&RowSet>) ->
         let live = (first..end).map(|row| Some(!deleted.contains(row)));
         batch = filter_record_batch(&batch, &live.collect::<BooleanArray>())?;
     }
-    let filters = scan.filters.iter().filter(|filter| !filter.is_dynamic()).map(Filter::expr);
-    for filter in in_turn(filters, &scan.stored)? {
+    for filter in in_turn(&filters::required(&scan.filters), &scan.stored)? {
         batch = batch_filter(&batch, &filter)?;
     }
     let columns = scan.columns.iter().map(|position| Arc::clone(batch.column(*position))).collect();
