@@ -2,7 +2,9 @@
 
 use std::any::TypeId;
 
-use datafusion::sql::sqlparser::dialect::{Dialect, GenericDialect};
+use datafusion::sql::sqlparser::ast::Expr;
+use datafusion::sql::sqlparser::dialect::{Dialect, GenericDialect, Precedence};
+use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::Token;
 
@@ -47,6 +49,30 @@ impl Dialect for VarveDialect {
             Token::Arrow | Token::LongArrow | Token::CustomBinaryOperator(_) => Some(Ok(ARROWS)),
             _ => None,
         }
+    }
+
+    /// The parser takes `a IS DISTINCT FROM b AND c` for `a IS DISTINCT FROM (b AND c)`.
+    fn parse_infix(
+        &self,
+        parser: &mut Parser,
+        left: &Expr,
+        _precedence: u8,
+    ) -> Option<Result<Expr, ParserError>> {
+        let is_distinct = parser.parse_keywords(&[Keyword::IS, Keyword::DISTINCT, Keyword::FROM]);
+        if !is_distinct
+            && !parser.parse_keywords(&[Keyword::IS, Keyword::NOT, Keyword::DISTINCT, Keyword::FROM])
+        {
+            return None;
+        }
+        let right = parser.parse_subexpr(self.prec_value(Precedence::Is));
+        Some(right.map(|right| {
+            let sides = (Box::new(left.clone()), Box::new(right));
+            if is_distinct {
+                Expr::IsDistinctFrom(sides.0, sides.1)
+            } else {
+                Expr::IsNotDistinctFrom(sides.0, sides.1)
+            }
+        }))
     }
 
     fn is_delimited_identifier_start(&self, ch: char) -> bool {
