@@ -22,6 +22,7 @@ use datafusion::physical_plan::joins::{
 use datafusion::scalar::ScalarValue;
 
 use crate::checked::is_checked;
+use crate::subqueries::ONLY_VALUE;
 
 /// Functions that refuse some values, beside those whose names begin with `to_`.
 const REFUSING: [&str; 17] = [
@@ -209,6 +210,7 @@ fn cast_may_fail(from: &DataType, to: &DataType) -> bool {
 
 fn function_may_fail(name: &str) -> bool {
     REFUSING.contains(&name)
+        || name == ONLY_VALUE
         || is_checked(name)
         || name.starts_with("to_") && !matches!(name, "to_json" | "to_char" | "to_hex")
 }

@@ -19,7 +19,8 @@ use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::execution_plan::replace_children_if_necessary;
 use datafusion::physical_plan::expressions::Column;
-use datafusion::physical_plan::joins::HashJoinExec;
+use datafusion::physical_plan::joins::{HashJoinExec, PartitionMode, SortMergeJoinExec};
+use datafusion::physical_plan::repartition::RepartitionExec;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 
 use crate::covered::Covered;
@@ -59,6 +60,37 @@ fn without_narrowing(node: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn
     }
     let sides = vec![Arc::clone(join.left()), Arc::new(Barrier(Arc::clone(join.right()))) as _];
     replace_children_if_necessary(node, sides).map(Transformed::yes)
+}
+
+/// The plan without joins that wait for parts of theirs which may never begin.
+///
+/// A join narrows its other side when all of its parts have reported, and lets each wait for that (DataFusion 55.2,
+/// `SharedBuildAccumulator`). But a part of a join above, of which each part has rows of its own on both sides, is done where
+/// one side has none, and begins no part of the other: the rest waited for ever. Such a join narrows nothing.
+pub(crate) fn without_waiting(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+    beginning(plan, false)
+}
+
+/// The same of a plan of which some parts may never begin while others wait, if `may_skip`.
+fn beginning(plan: Arc<dyn ExecutionPlan>, may_skip: bool) -> Result<Arc<dyn ExecutionPlan>> {
+    let join = plan.downcast_ref::<HashJoinExec>();
+    let has_own_rows = join.is_some_and(|join| *join.partition_mode() == PartitionMode::Partitioned)
+        || plan.downcast_ref::<SortMergeJoinExec>().is_some();
+    let mut children = Vec::new();
+    for child in plan.children() {
+        // What brings parts together begins all of them.
+        let begins_all = plan.properties().output_partitioning().partition_count()
+            != child.properties().output_partitioning().partition_count()
+            || plan.downcast_ref::<RepartitionExec>().is_some();
+        children.push(beginning(Arc::clone(child), !begins_all && (may_skip || has_own_rows))?);
+    }
+    let plan = match join {
+        Some(join) if may_skip && !plan.dynamic_expressions_produced().is_empty() => {
+            join.builder().reset_state().build_exec()?
+        }
+        _ => plan,
+    };
+    replace_children_if_necessary(plan, children)
 }
 
 /// Whether values of a type are maps or floating point numbers, or hold some.

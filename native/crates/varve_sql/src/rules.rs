@@ -1,24 +1,45 @@
-//! The rules of the physical plan, in order: DataFusion's, guarded where they need it, and ours.
+//! The rules of the logical and of the physical plan, in order: DataFusion's, guarded where they need it, and ours.
 
 use std::fmt;
 use std::sync::Arc;
 
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::{Result, internal_err};
+use datafusion::optimizer::{Optimizer, OptimizerRule};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::ExecutionPlan;
 
 use crate::cardinality::{self, Learned};
+use crate::dependencies::TrueDependencies;
 use crate::interrupt::Closing;
 use crate::join_order::JoinOrder;
-use crate::pushdown::guarded;
+use crate::pushdown::{self, guarded};
 use crate::sort_merge::SortMerge;
-use crate::{aggregate, decimals, failing, interrupt, lambdas};
+use crate::zeros::BothZeros;
+use crate::{aggregate, decimals, failing, interrupt, lambdas, null_joins};
 
+pub(crate) type LogicalRule = Arc<dyn OptimizerRule + Send + Sync>;
 pub(crate) type Rule = Arc<dyn PhysicalOptimizerRule + Send + Sync>;
 
-/// All rules. Hash tables of joins are estimated to be of `table_bytes_max` bytes at most; 0 for no hash joins at all.
+/// Rules that ask which columns determine others.
+const ASKING: [&str; 4] =
+    ["replace_distinct_aggregate", "eliminate_join", "eliminate_duplicated_expr", "optimize_projections"];
+
+/// All rules of the logical plan, without those that an analyzer has before them.
+pub(crate) fn logical() -> Vec<LogicalRule> {
+    let mut rules: Vec<LogicalRule> = Vec::new();
+    for known in Optimizer::new().rules {
+        if ASKING.contains(&known.name()) {
+            rules.push(Arc::new(TrueDependencies));
+        }
+        rules.push(null_joins::kept_apart(known));
+    }
+    rules.push(Arc::new(BothZeros));
+    rules
+}
+
+/// All rules of the physical plan. Hash tables of joins are estimated to be of `table_bytes_max` bytes at most; 0 for no hash joins at all.
 ///
 /// Filters go into scans before joins are ordered and their sides chosen: a scan knows what its filters leave.
 pub(crate) fn physical(learned: &Arc<Learned>, closing: &Closing, table_bytes_max: usize) -> Vec<Rule> {
@@ -40,6 +61,7 @@ pub(crate) fn physical(learned: &Arc<Learned>, closing: &Closing, table_bytes_ma
         }
     }
     let mut rules: Vec<Rule> = rules.into_iter().map(guarded).map(lambdas::kept).collect();
+    rules.push(rule("joins_without_waiting", pushdown::without_waiting));
     rules.push(rule("filters_in_turn", failing::filters_in_turn));
     rules.push(rule("short_decimals", decimals::in_short_ways));
     rules.push(rule("group_in_both_phases", aggregate::in_both_phases));

@@ -19,8 +19,8 @@ use crate::interrupt::Closing;
 use crate::json::{self, JsonOperators};
 use crate::percentile::percentile_cont;
 use crate::types::VarveTypes;
-use crate::zeros::{BothZeros, one_zero};
-use crate::{checked, dates, frames, guarded, membership, rules, time_zones, values};
+use crate::zeros::one_zero;
+use crate::{checked, dates, frames, guarded, membership, rules, subqueries, time_zones, values};
 
 /// Sorts that a spilling query is expected to have at once, each with something set aside.
 const SORTS_AT_ONCE: usize = 64;
@@ -67,6 +67,7 @@ impl Maker {
         analyzer.add_function_rewrite(Arc::new(BoundedConcat));
         analyzer.rules.splice(0..0, [values::as_queries(), frames::of_groups()]);
         let typed = [
+            subqueries::as_joins(),
             membership::as_equalities(),
             dates::within_moments(),
             time_zones::exact(),
@@ -83,7 +84,7 @@ impl Maker {
             .with_config(config)
             .with_runtime_env(environment)
             .with_type_planner(Arc::new(types))
-            .with_optimizer_rule(Arc::new(BothZeros))
+            .with_optimizer_rules(rules::logical())
             .with_physical_optimizer_rules(rules::physical(&self.learned, &self.closing, self.memory_bytes))
             .build()
     }

@@ -2,6 +2,7 @@
 
 mod access;
 mod adapting;
+mod beside;
 mod changes;
 mod decimals;
 mod explain;
@@ -14,5 +15,6 @@ mod joins;
 mod plans;
 mod rows;
 mod slt;
+mod subqueries;
 mod transactions;
 mod zones;

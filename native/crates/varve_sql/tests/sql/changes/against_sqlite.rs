@@ -1,20 +1,12 @@
 //! Random statements that mean the same in SQLite, on a table with a primary key, a unique and a plain index.
 
-use rusqlite::types::Value;
-use varve_sql::{Engine, Options, Params, Session};
-use varve_table::Rewrite;
-
-use crate::rows::shown;
+use crate::beside::{Beside, seeds};
 
 /// Statements of one history.
 const STEPS: usize = 150;
 
 struct Both {
-    /// The state of SplitMix64.
-    random: u64,
-    engine: Engine,
-    session: Session,
-    sqlite: rusqlite::Connection,
+    beside: Beside,
     /// Numbers for texts that no row has yet.
     fresh: u64,
     is_open: bool,
@@ -26,51 +18,14 @@ fn quoted(number: u64) -> String {
     format!("'k{within}{number}{within}'")
 }
 
-/// Rows as text, sorted; or that it failed.
-type Answer = Result<Vec<String>, String>;
-
 impl Both {
-    fn ours(&self, sql: &str) -> Answer {
-        let run = async { self.session.execute(sql, Params::default()).await?.collect().await };
-        let batches = self.engine.handle().block_on(run).map_err(|error| error.to_string())?;
-        let mut rows: Vec<String> = shown(&batches);
-        rows.sort();
-        Ok(rows)
-    }
-
-    fn theirs(&self, sql: &str) -> Answer {
-        let run = || -> rusqlite::Result<Vec<String>> {
-            let mut statement = self.sqlite.prepare(sql)?;
-            let columns = statement.column_count();
-            let mut rows = statement.query([])?;
-            let mut all = Vec::new();
-            while let Some(row) = rows.next()? {
-                let values: rusqlite::Result<Vec<String>> =
-                    (0..columns).map(|at| text(row.get(at)?)).collect();
-                all.push(values?.join(" "));
-            }
-            all.sort();
-            Ok(all)
-        };
-        run().map_err(|error| error.to_string())
-    }
-
-    /// Both answer alike, or both refuse.
     fn check(&self, sql: &str) {
-        match (self.ours(sql), self.theirs(sql)) {
-            (Ok(ours), Ok(theirs)) => assert_eq!(ours, theirs, "{sql}"),
-            (Err(_), Err(_)) => {}
-            (ours, theirs) => panic!("{sql}\nours: {ours:?}\nSQLite's: {theirs:?}"),
-        }
+        self.beside.check(sql);
     }
 
     /// A number below `end`.
     fn below(&mut self, end: u64) -> u64 {
-        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.random;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % end
+        self.beside.below(end)
     }
 
     /// Few different values, so that keys meet.
@@ -170,35 +125,26 @@ impl Both {
              WHEN MATCHED THEN UPDATE SET n = t.n + m WHEN NOT MATCHED AND m > 1 THEN INSERT (id, n) VALUES (i, m)",
             values.join(", ")
         );
-        self.ours(&sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+        self.beside.ours(&sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
         for (id, m) in rows {
-            let is_there =
-                self.theirs(&format!("SELECT 1 FROM t WHERE id = {id}")).is_ok_and(|rows| !rows.is_empty());
+            let is_there = self
+                .beside
+                .theirs(&format!("SELECT 1 FROM t WHERE id = {id}"))
+                .is_ok_and(|rows| !rows.is_empty());
             let step = match (is_there, m) {
                 (true, 0) => format!("DELETE FROM t WHERE id = {id}"),
                 (true, m) => format!("UPDATE t SET n = n + {m} WHERE id = {id}"),
                 (false, 2..) => format!("INSERT INTO t (id, n) VALUES ({id}, {m})"),
                 (false, _) => continue,
             };
-            self.theirs(&step).unwrap_or_else(|error| panic!("{step}: {error}"));
+            self.beside.theirs(&step).unwrap_or_else(|error| panic!("{step}: {error}"));
         }
-    }
-
-    /// Hot rows become a segment.
-    fn rewrite(&self) {
-        if self.is_open {
-            return;
-        }
-        let database = self.engine.database().expect("there is one");
-        let snapshot = database.snapshot();
-        let id = *snapshot.tables.keys().next().expect("there is a table");
-        let what = Rewrite { hot: true, ..Rewrite::default() };
-        self.engine.handle().block_on(database.rewrite(id, &what)).expect("it is rewritten");
     }
 
     fn step(&mut self) {
         match self.below(12) {
-            0 => self.rewrite(),
+            0 if self.is_open => {}
+            0 => self.beside.rewrite(),
             1 => self.merge(),
             2 => {
                 let sql = match (self.is_open, self.below(2)) {
@@ -223,24 +169,8 @@ impl Both {
     }
 }
 
-fn text(value: Value) -> rusqlite::Result<String> {
-    Ok(match value {
-        Value::Null => "NULL".to_owned(),
-        Value::Integer(number) => number.to_string(),
-        Value::Text(text) => text,
-        other => format!("{other:?}"),
-    })
-}
-
 fn history(seed: u64) {
-    println!("seed {seed}");
-    let dir = tempfile::tempdir().expect("a temporary directory");
-    let mut options = Options { directory: Some(dir.path().join("db")), threads: 2, ..Options::default() };
-    options.database.upkeep = false;
-    let engine = Engine::open(&options).expect("it opens");
-    let session = engine.session();
-    let sqlite = rusqlite::Connection::open_in_memory().expect("it opens");
-    let mut both = Both { random: seed, engine, session, sqlite, fresh: 0, is_open: false };
+    let mut both = Both { beside: Beside::new(seed), fresh: 0, is_open: false };
     both.check("CREATE TABLE t (id BIGINT PRIMARY KEY, k VARCHAR, n BIGINT NOT NULL CHECK (n >= 0), g BIGINT DEFAULT 0)");
     both.check("CREATE UNIQUE INDEX by_k ON t (k)");
     both.check("CREATE INDEX by_n ON t (n, g)");
@@ -251,7 +181,5 @@ fn history(seed: u64) {
 
 #[test]
 fn random_statements_answer_as_in_sqlite() {
-    let seed = std::env::var("VARVE_SEED").ok().and_then(|seed| seed.parse().ok());
-    let seeds = seed.map_or(1..9, |seed: u64| seed..seed + 1);
-    seeds.for_each(history);
+    seeds(1..9).for_each(history);
 }
