@@ -24,6 +24,7 @@ pub(crate) mod prepared;
 mod quotes;
 mod repeated;
 mod returning;
+mod row_values;
 mod rows;
 mod select_into;
 mod target;

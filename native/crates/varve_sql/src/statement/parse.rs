@@ -14,7 +14,7 @@ use varve_types::{ErrorCode, Result, VarveError};
 
 use super::dialect::VarveDialect;
 use super::walk::change;
-use super::{Parsed, arrows, copy, external, ignored, quotes, select_into, with_insert};
+use super::{Parsed, arrows, copy, external, ignored, quotes, row_values, select_into, with_insert};
 use crate::limits;
 
 /// Levels that the parser goes down.
@@ -27,6 +27,7 @@ pub(crate) fn all(sql: &str) -> Result<Vec<Parsed>> {
         limits::of_statement(statement)?;
         ignored::refuse(statement)?;
         arrows::settle(statement);
+        row_values::take_apart(statement);
         change(statement, &mut Settling { next: 1 });
         super::repeated::rename(statement);
     }

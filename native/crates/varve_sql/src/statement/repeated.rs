@@ -77,8 +77,12 @@ fn name_of(item: &SelectItem) -> Option<(String, String)> {
     Some((name.clone(), name))
 }
 
-/// Leaves out what DataFusion leaves out of a column's name: brackets, casts, and the sign of `+ a`. It puts brackets
-/// around what has one operand.
+fn named(name: &str) -> Expr {
+    Expr::Identifier(Ident::new(name))
+}
+
+/// Leaves out what DataFusion leaves out of a column's name: brackets, casts, the sign of `+ a`, and of a query all but its
+/// first column's name, or that there is one. It puts brackets around what has one operand.
 struct Unnamed;
 
 impl VisitorMut for Unnamed {
@@ -89,6 +93,14 @@ impl VisitorMut for Unnamed {
         *expr = match place {
             Expr::Nested(inner) | Expr::UnaryOp { op: UnaryOperator::Plus, expr: inner } => *inner,
             Expr::Cast { expr: inner, .. } => *inner,
+            Expr::InSubquery { negated, .. } => named(if negated { "NOT IN" } else { "IN" }),
+            Expr::Exists { negated, .. } => named(if negated { "NOT EXISTS" } else { "EXISTS" }),
+            Expr::Subquery(query) => {
+                match query.body.as_select().map(|select| select.projection.as_slice()) {
+                    Some([item]) => name_of(item).map_or(Expr::Subquery(query), |(name, _)| named(&name)),
+                    _ => Expr::Subquery(query),
+                }
+            }
             operation @ Expr::UnaryOp { .. } => Expr::Nested(Box::new(operation)),
             other => other,
         };
