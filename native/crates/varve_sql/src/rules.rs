@@ -39,7 +39,8 @@ pub(crate) fn logical() -> Vec<LogicalRule> {
     rules
 }
 
-/// All rules of the physical plan. Hash tables of joins are estimated to be of `table_bytes_max` bytes at most; 0 for no hash joins at all.
+/// All rules of the physical plan. Hash tables of joins are estimated to be of `table_bytes_max` bytes at most; 0 for no hash
+/// joins at all.
 ///
 /// Filters go into scans before joins are ordered and their sides chosen: a scan knows what its filters leave.
 pub(crate) fn physical(learned: &Arc<Learned>, closing: &Closing, table_bytes_max: usize) -> Vec<Rule> {

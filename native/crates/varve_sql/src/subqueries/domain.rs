@@ -8,25 +8,23 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::common::{
     Column, DFSchema, ExprSchema, JoinType, NullEquality, Result, internal_err, not_impl_err,
 };
 use datafusion::functions::core::expr_fn::coalesce;
 use datafusion::functions_window::row_number::row_number_udwf;
-use datafusion::logical_expr::expr::{
-    AggregateFunction, GroupingSet, Sort as SortExpr, WindowFunction, WindowFunctionParams,
-};
+use datafusion::logical_expr::expr::{AggregateFunction, Sort as SortExpr, WindowFunction};
 use datafusion::logical_expr::logical_plan::{Distinct, FetchType, SkipType};
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{
-    Aggregate, AggregateUDF, DistinctOn, EmptyRelation, Expr, ExprSchemable, Filter, Join, JoinConstraint,
-    Limit, LogicalPlan, LogicalPlanBuilder, Operator, Projection, Sort, SubqueryAlias, Union, Unnest, Values,
-    Window, WindowFrame, WindowFrameUnits, WindowFunctionDefinition, binary_expr, lit, when,
+    Aggregate, DistinctOn, EmptyRelation, Expr, Filter, Join, JoinConstraint, Limit, LogicalPlan,
+    LogicalPlanBuilder, Operator, Projection, Sort, SubqueryAlias, Union, Unnest, Values, Window,
+    WindowFrame, binary_expr, lit, when,
 };
 
 use super::outer::free;
+use super::repeatable::is_repeatable;
 
 /// Rows of VALUES that name columns of the query around it, each of which becomes a query.
 const ROWS_MAX: usize = 64;
@@ -241,10 +239,7 @@ impl<'n> Domain<'n> {
 
     fn aggregate(&self, aggregate: &Aggregate, node: &LogicalPlan) -> Result<Passing> {
         let Aggregate { input, group_expr, aggr_expr, .. } = aggregate;
-        if matches!(
-            group_expr[..],
-            [Expr::GroupingSet(GroupingSet::GroupingSets(_) | GroupingSet::Cube(_) | GroupingSet::Rollup(_))]
-        ) {
+        if matches!(group_expr[..], [Expr::GroupingSet(_)]) {
             return not_impl_err!("GROUPING SETS in a query with columns of another");
         }
         let Passing { plan, keys } = self.through(input)?;
@@ -403,85 +398,6 @@ fn at_least(plan: &LogicalPlan) -> Result<LogicalPlan> {
             other => Ok(Transformed::new(other, false, TreeNodeRecursion::Jump)),
         })
         .data()
-}
-
-/// Whether columns of these types have the same values each time that `plan` is computed.
-fn is_repeatable(plan: &LogicalPlan, types: &[DataType]) -> Result<bool> {
-    let mut is_repeatable = true;
-    plan.apply_with_subqueries(|node| {
-        is_repeatable &= match node {
-            LogicalPlan::Limit(limit) => is_total(limit),
-            LogicalPlan::Distinct(Distinct::On(_)) | LogicalPlan::Extension(_) => false,
-            LogicalPlan::Aggregate(Aggregate { input, aggr_expr, .. }) => {
-                let mut values = aggr_expr.iter();
-                values.all(|value| is_exact(value, input.schema(), types))
-            }
-            LogicalPlan::Window(Window { input, window_expr, .. }) => {
-                let mut values = window_expr.iter();
-                values.all(|value| is_exact(value, input.schema(), types))
-            }
-            _ => true,
-        };
-        node.apply_expressions(|expr| {
-            is_repeatable &= !expr.is_volatile();
-            Ok(TreeNodeRecursion::Continue)
-        })?;
-        Ok(if is_repeatable { TreeNodeRecursion::Continue } else { TreeNodeRecursion::Stop })
-    })?;
-    Ok(is_repeatable)
-}
-
-/// Whether an order by all columns says which rows a LIMIT keeps.
-fn is_total(limit: &Limit) -> bool {
-    let by = match limit.input.as_ref() {
-        LogicalPlan::Sort(sort) => sort.expr.iter().map(|by| &by.expr).collect(),
-        _ => Vec::new(),
-    };
-    let is_same_for_all = match limit.input.as_ref() {
-        LogicalPlan::Projection(all) => {
-            all.expr.iter().all(|of| matches!(of.clone().unalias(), Expr::Literal(..)))
-        }
-        _ => false,
-    };
-    is_same_for_all || are_all(by, limit.input.schema())
-}
-
-fn are_all(exprs: Vec<&Expr>, schema: &DFSchema) -> bool {
-    schema.columns().into_iter().all(|column| exprs.contains(&&Expr::Column(column)))
-}
-
-/// Whether a value over rows of `schema` is the same in whatever order they come, as far as that matters to columns of `types`:
-/// the last digits of a sum may differ, and which of some rows is the first.
-fn is_exact(value: &Expr, schema: &DFSchema, types: &[DataType]) -> bool {
-    match value {
-        Expr::Alias(alias) => is_exact(&alias.expr, schema, types),
-        Expr::AggregateFunction(call) => is_exact_aggregate(&call.func, value, schema, types),
-        Expr::WindowFunction(window) => {
-            let WindowFunctionParams { partition_by, order_by, .. } = &window.params;
-            let by = partition_by.iter().chain(order_by.iter().map(|by| &by.expr)).collect();
-            match &window.fun {
-                _ if are_all(by, schema) => true,
-                WindowFunctionDefinition::AggregateUDF(function) => {
-                    let is_of_peers =
-                        order_by.is_empty() || window.params.window_frame.units != WindowFrameUnits::Rows;
-                    is_of_peers && is_exact_aggregate(function, value, schema, types)
-                }
-                WindowFunctionDefinition::WindowUDF(function) => {
-                    matches!(function.name(), "rank" | "dense_rank" | "percent_rank" | "cume_dist")
-                }
-            }
-        }
-        _ => false,
-    }
-}
-
-fn is_exact_aggregate(function: &AggregateUDF, value: &Expr, schema: &DFSchema, types: &[DataType]) -> bool {
-    let Ok(of) = value.get_type(schema) else { return false };
-    match function.name() {
-        "count" | "min" | "max" | "bool_and" | "bool_or" | "bit_and" | "bit_or" | "bit_xor" => true,
-        "sum" if !of.is_floating() => true,
-        _ => !types.contains(&of),
-    }
 }
 
 /// A window of `expr` over the rows of one value.

@@ -49,11 +49,10 @@ impl Forms<'_> {
             },
             Expr::InSubquery(InSubquery { expr, subquery, negated }) => {
                 let query = without_order(&subquery.subquery);
-                let is_closed = is_closed(query)?;
                 let has_join = match negated {
-                    false => is_closed || simple::rows(query, self.schema)?,
+                    false => self.is_quick(query)?,
                     // There is a join for NULL among rows that are the same for all, and it is one if it has a key.
-                    true => is_closed && expr.any_column_refs(),
+                    true => is_closed(query)? && expr.any_column_refs(),
                 };
                 if has_join && is_whole && self.in_filter {
                     return Ok(Expr::InSubquery(InSubquery { expr, subquery, negated }));

@@ -9,6 +9,7 @@
 mod domain;
 mod forms;
 mod outer;
+mod repeatable;
 mod simple;
 mod single;
 

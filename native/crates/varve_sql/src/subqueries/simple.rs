@@ -6,7 +6,7 @@
 
 use datafusion::common::{DFSchema, JoinType, Result};
 use datafusion::logical_expr::expr::{BinaryExpr, Cast};
-use datafusion::logical_expr::utils::split_conjunction;
+use datafusion::logical_expr::utils::{merge_schema, split_conjunction};
 use datafusion::logical_expr::{Aggregate, Expr, Filter, LogicalPlan, Operator};
 
 use super::outer::{free, free_in, is_closed, lateral};
@@ -76,7 +76,7 @@ fn path(plan: &LogicalPlan, only_equalities: bool) -> Result<bool> {
 }
 
 fn are_closed<'e>(exprs: impl IntoIterator<Item = &'e Expr>, node: &LogicalPlan) -> Result<bool> {
-    let own = datafusion::logical_expr::utils::merge_schema(&node.inputs());
+    let own = merge_schema(&node.inputs());
     for expr in exprs {
         if !free_in(expr, &own)?.is_empty() {
             return Ok(false);
