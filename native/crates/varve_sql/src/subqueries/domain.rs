@@ -38,6 +38,11 @@ impl Names {
         self.0.set(self.0.get() + 1);
         format!("__{of}_{}", self.0.get())
     }
+
+    /// Columns for as many values of a domain.
+    fn keys(&self, count: usize) -> Vec<Column> {
+        (0..count).map(|_| Column::new_unqualified(self.next("outer"))).collect()
+    }
 }
 
 /// The distinct values of some columns of a plan.
@@ -147,14 +152,9 @@ impl<'n> Domain<'n> {
         if self.columns.is_empty() {
             return Ok(Passing { plan, keys: Vec::new() });
         }
-        let of = self.names.next("outer");
-        let (keys, exprs): (Vec<_>, Vec<_>) = (1..)
-            .zip(&self.columns)
-            .map(|(number, column)| {
-                let name = format!("{of}_{number}");
-                (Column::new_unqualified(&name), Expr::Column(column.clone()).alias(&name))
-            })
-            .unzip();
+        let keys = self.names.keys(self.columns.len());
+        let exprs =
+            self.columns.iter().zip(&keys).map(|(from, to)| Expr::Column(from.clone()).alias(&to.name));
         let domain = LogicalPlanBuilder::from(self.source.clone()).project(exprs)?.distinct()?.build()?;
         let is_one_row = matches!(&plan, LogicalPlan::EmptyRelation(one) if one.produce_one_row && one.schema.fields().is_empty());
         let plan =
@@ -340,15 +340,11 @@ impl<'n> Domain<'n> {
                 Ok(Passing { plan, keys: right.keys })
             }
             JoinType::Full => {
-                let name = self.names.next("outer");
-                let (both, keys): (Vec<_>, Vec<_>) = (1..)
-                    .zip(left.keys.into_iter().zip(right.keys))
-                    .map(|(number, (left, right))| {
-                        let name = format!("{name}_{number}");
-                        let either = coalesce(vec![Expr::Column(left), Expr::Column(right)]);
-                        (either.alias(&name), Column::new_unqualified(&name))
-                    })
-                    .unzip();
+                let keys = self.names.keys(self.columns.len());
+                let sides = left.keys.into_iter().zip(right.keys);
+                let both = sides.zip(&keys).map(|((left, right), to)| {
+                    coalesce(vec![Expr::Column(left), Expr::Column(right)]).alias(&to.name)
+                });
                 let columns = join.schema.columns().into_iter().map(Expr::Column);
                 Ok(Passing { plan: projected(columns.chain(both).collect(), plan)?, keys })
             }
@@ -359,10 +355,7 @@ impl<'n> Domain<'n> {
     /// The rows of all of `inputs`, with the columns of `node` and the values behind them.
     fn union(&self, inputs: Vec<Passing>, node: &LogicalPlan) -> Result<Passing> {
         let count = node.schema().fields().len();
-        let name = self.names.next("outer");
-        let keys: Vec<_> = (1..=self.columns.len())
-            .map(|number| Column::new_unqualified(format!("{name}_{number}")))
-            .collect();
+        let keys = self.names.keys(self.columns.len());
         let inputs = inputs.into_iter().map(|Passing { plan, keys: from }| {
             let columns = plan.schema().columns();
             let own = columns.into_iter().filter(|column| !from.contains(column)).take(count);
@@ -442,6 +435,6 @@ pub(super) fn projected(exprs: Vec<Expr>, input: LogicalPlan) -> Result<LogicalP
     Projection::try_new(exprs, Arc::new(input)).map(LogicalPlan::Projection)
 }
 
-fn one_row() -> LogicalPlan {
+pub(super) fn one_row() -> LogicalPlan {
     LogicalPlan::EmptyRelation(EmptyRelation { produce_one_row: true, schema: Arc::new(DFSchema::empty()) })
 }

@@ -6,18 +6,18 @@
 use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
-use datafusion::common::{Column, DFSchema, Result, not_impl_err};
+use datafusion::common::{Column, DFSchema, JoinType, Result, not_impl_err};
 use datafusion::functions_aggregate::count::count;
 use datafusion::functions_aggregate::min_max::{max, min};
 use datafusion::logical_expr::expr::{BinaryExpr, Case, Exists, InSubquery, SetComparison, SetQuantifier};
 use datafusion::logical_expr::logical_plan::{Distinct, FetchType, SkipType};
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{
-    Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator, Subquery, binary_expr, lit, not,
-    try_cast, when,
+    Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator, Subquery, binary_expr, lit, not, when,
 };
 use datafusion::scalar::ScalarValue;
 
+use super::domain::{joined, one_row};
 use super::outer::{from_within, is_closed};
 use super::{simple, single};
 
@@ -40,12 +40,12 @@ impl Forms<'_> {
                 let is_whole = is_whole && op == Operator::And;
                 Ok(binary_expr(self.truth_of(*left, is_whole)?, op, self.truth_of(*right, is_whole)?))
             }
-            Expr::Not(inner) if matches!(*inner, Expr::InSubquery(_)) => match *inner {
-                Expr::InSubquery(InSubquery { expr, subquery, negated }) => {
-                    let opposite = InSubquery { expr, subquery, negated: !negated };
+            Expr::Not(inner) => match *inner {
+                Expr::InSubquery(member) => {
+                    let opposite = InSubquery { negated: !member.negated, ..member };
                     self.truth_of(Expr::InSubquery(opposite), is_whole)
                 }
-                other => Ok(not(other)),
+                other => self.value(not(other)),
             },
             Expr::InSubquery(InSubquery { expr, subquery, negated }) => {
                 let query = without_order(&subquery.subquery);
@@ -221,21 +221,22 @@ enum Existing<'p> {
 }
 
 /// A query that stands for a value, of one row at most, whose column says that it may be NULL: it is where there is no row.
-fn one_value(query: Subquery) -> Result<Transformed<Expr>> {
-    let (rows, schema) = (&query.subquery, query.subquery.schema());
-    let is_of_one = rows.max_rows().is_some_and(|rows| rows <= 1);
-    if !is_of_one && !is_closed(rows)? {
-        return single::only_value(without_order(rows).clone()).map(Transformed::yes);
+pub(super) fn one_value(query: Subquery) -> Result<Transformed<Expr>> {
+    let rows = &query.subquery;
+    if !is_closed(rows)? {
+        let is_of_one = rows.max_rows().is_some_and(|rows| rows <= 1);
+        return Ok(if is_of_one {
+            // It becomes a column of a join, which says so.
+            Transformed::no(Expr::ScalarSubquery(query))
+        } else {
+            Transformed::yes(single::only_value(without_order(rows).clone())?)
+        });
     }
-    let (relation, field) = schema.qualified_field(0);
-    if field.is_nullable() || matches!(existing(rows)?, Existing::Always) {
+    if rows.schema().field(0).is_nullable() || matches!(existing(rows)?, Existing::Always) {
         return Ok(Transformed::no(Expr::ScalarSubquery(query)));
     }
-    // It says so of whatever it is made of, and costs nothing.
-    let value = try_cast(first_column(rows), field.data_type().clone());
-    let value = value.alias_qualified(relation.cloned(), field.name());
-    let query = LogicalPlanBuilder::from(rows.as_ref().clone()).project([value])?.build()?;
-    Ok(Transformed::yes(scalar(query)))
+    let joined = joined(one_row(), rows.as_ref().clone(), JoinType::Left, None)?;
+    Ok(Transformed::yes(scalar(joined)))
 }
 
 /// Leaves out of `query` what does not change whether it has rows.
@@ -294,7 +295,7 @@ pub(super) fn scalar(query: LogicalPlan) -> Expr {
     Expr::ScalarSubquery(subquery(query))
 }
 
-fn subquery(query: LogicalPlan) -> Subquery {
+pub(super) fn subquery(query: LogicalPlan) -> Subquery {
     let outer_ref_columns = query.all_out_ref_exprs();
     Subquery { subquery: Arc::new(query), outer_ref_columns, spans: Default::default() }
 }

@@ -8,6 +8,7 @@
 
 mod domain;
 mod forms;
+mod joins;
 mod outer;
 mod repeatable;
 mod simple;
@@ -16,17 +17,17 @@ mod single;
 use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
-use datafusion::common::{Column, DFSchema, JoinType, Result, not_impl_err};
+use datafusion::common::{Column, DFSchema, JoinType, Result};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
-use datafusion::logical_expr::{Expr, Filter, Join, LogicalPlan, Projection, Subquery, SubqueryAlias};
+use datafusion::logical_expr::{Expr, Filter, LogicalPlan, Projection, Subquery};
 
 use crate::expressions::{Rule, each_node, rule};
 use crate::values::contains_subquery;
 use crate::{dependencies, limits};
 use domain::{Domain, Names, joined, projected};
 use forms::Forms;
-use outer::{asked, free_in, is_closed, lateral};
+use outer::{asked, is_closed};
 
 pub(crate) use single::ONLY_VALUE;
 
@@ -46,7 +47,7 @@ fn in_node(node: LogicalPlan, names: &Names) -> Result<Transformed<LogicalPlan>>
         Ok(TreeNodeRecursion::Continue)
     })?;
     match node {
-        LogicalPlan::Join(join) => in_join(join, asks, names),
+        LogicalPlan::Join(join) => joins::in_join(join, asks, names),
         node if !asks => Ok(Transformed::no(node)),
         LogicalPlan::Filter(filter) => in_filter(filter, names).map(Transformed::yes),
         LogicalPlan::Projection(projection) => in_projection(projection, names).map(Transformed::yes),
@@ -93,14 +94,16 @@ fn below(node: LogicalPlan, names: &Names) -> Result<Transformed<LogicalPlan>> {
     let Some(input) = node.inputs().first().map(|input| (*input).clone()) else {
         return Ok(Transformed::no(node));
     };
-    let mut moved = Vec::new();
+    let (mut moved, mut is_other) = (Vec::new(), false);
     let preserver = NamePreserver::new(&node);
     let exprs = node.expressions().into_iter().map(|expr| {
         let name = preserver.save(&expr);
-        Ok(name.restore(moved_out(expr, &mut moved, names)?))
+        let expr = moved_out(expr, &mut moved, names)?;
+        is_other |= expr.transformed;
+        Ok(name.restore(expr.data))
     });
     let exprs = exprs.collect::<Result<Vec<_>>>()?;
-    if moved.is_empty() {
+    if !is_other {
         return Ok(Transformed::no(node));
     }
     let input = with_columns(input, moved, names)?;
@@ -111,20 +114,21 @@ fn below(node: LogicalPlan, names: &Names) -> Result<Transformed<LogicalPlan>> {
 }
 
 /// `expr` with columns for the queries in it that do not compute one value for all rows, which go to `moved`.
-fn moved_out(expr: Expr, moved: &mut Vec<Expr>, names: &Names) -> Result<Expr> {
+fn moved_out(expr: Expr, moved: &mut Vec<Expr>, names: &Names) -> Result<Transformed<Expr>> {
     expr.transform_down(|part| {
-        let moves = match &part {
-            Expr::ScalarSubquery(query) => !is_closed(&query.subquery)?,
-            other => asked(other).is_some(),
-        };
-        if !moves {
+        if asked(&part).is_none() {
             return Ok(Transformed::no(part));
         }
-        let name = names.next("value");
-        moved.push(part.alias(&name));
-        Ok(Transformed::new(Expr::Column(Column::new_unqualified(name)), true, TreeNodeRecursion::Jump))
+        match part {
+            Expr::ScalarSubquery(query) if is_closed(&query.subquery)? => forms::one_value(query),
+            part => {
+                let name = names.next("value");
+                moved.push(part.alias(&name));
+                let column = Expr::Column(Column::new_unqualified(name));
+                Ok(Transformed::new(column, true, TreeNodeRecursion::Jump))
+            }
+        }
     })
-    .data()
 }
 
 /// `input` with columns of its own for `exprs`.
@@ -223,85 +227,6 @@ fn is_simple(condition: &Expr, around: &DFSchema) -> Result<bool> {
         Ok(if is_simple { TreeNodeRecursion::Continue } else { TreeNodeRecursion::Stop })
     })?;
     Ok(is_simple)
-}
-
-fn in_join(join: Join, asks: bool, names: &Names) -> Result<Transformed<LogicalPlan>> {
-    if let Some((query, alias)) = lateral(&join)
-        && !is_closed(query)?
-    {
-        if simple::rows(query, join.left.schema())? || simple::value(query, join.left.schema())? {
-            return Ok(Transformed::no(LogicalPlan::Join(join)));
-        }
-        let domain = Domain::of(query, &join.left, names)?;
-        let rows = domain.through(query)?;
-        let columns = query.schema().columns().into_iter().chain(rows.keys.iter().cloned());
-        let mut right = projected(columns.map(Expr::Column).collect(), rows.plan)?;
-        let mut keys = rows.keys;
-        if let Some(alias) = alias {
-            right = LogicalPlan::SubqueryAlias(SubqueryAlias::try_new(Arc::new(right), alias.clone())?);
-            keys = keys.into_iter().map(|key| Column::new(Some(alias.clone()), key.name)).collect();
-        }
-        let filter = conjunction(domain.same(&keys).into_iter().chain(join.filter.clone()));
-        let columns = join.schema.columns();
-        let join = Join::try_new(
-            join.left,
-            Arc::new(right),
-            join.on,
-            filter,
-            join.join_type,
-            join.join_constraint,
-            join.null_equality,
-            join.null_aware,
-        )?;
-        let joined = LogicalPlan::Join(join);
-        limits::of_plan(&joined)?;
-        return only(columns, joined).map(Transformed::yes);
-    }
-    if !asks {
-        return Ok(Transformed::no(LogicalPlan::Join(join)));
-    }
-    let (asking, plain): (Vec<_>, Vec<_>) = join
-        .filter
-        .clone()
-        .map(split_conjunction_owned)
-        .unwrap_or_default()
-        .into_iter()
-        .partition(contains_subquery);
-    let filter = conjunction(plain);
-    if join.join_type == JoinType::Inner {
-        let rows = LogicalPlan::Join(Join { filter, ..join });
-        let Some(predicate) = conjunction(asking) else { return Ok(Transformed::no(rows)) };
-        return in_filter(Filter::try_new(predicate, Arc::new(rows))?, names).map(Transformed::yes);
-    }
-    let (mut of_left, mut of_right, mut conditions) = (Vec::new(), Vec::new(), Vec::new());
-    for part in asking {
-        let mut moved = Vec::new();
-        conditions.push(moved_out(part, &mut moved, names)?);
-        for value in moved {
-            let mut named = free_in(&value, &DFSchema::empty())?;
-            named.extend(value.column_refs().into_iter().cloned());
-            let are_of = |side: &LogicalPlan| named.iter().all(|column| side.schema().has_column(column));
-            if are_of(&join.left) {
-                of_left.push(value);
-            } else if are_of(&join.right) {
-                of_right.push(value);
-            } else {
-                return not_impl_err!("a query with columns of both sides in the condition of an outer join");
-            }
-        }
-    }
-    let columns = join.schema.columns();
-    let joined = Join::try_new(
-        Arc::new(with_columns(Arc::unwrap_or_clone(join.left), of_left, names)?),
-        Arc::new(with_columns(Arc::unwrap_or_clone(join.right), of_right, names)?),
-        join.on,
-        conjunction(filter.into_iter().chain(conditions)),
-        join.join_type,
-        join.join_constraint,
-        join.null_equality,
-        join.null_aware,
-    )?;
-    only(columns, LogicalPlan::Join(joined)).map(Transformed::yes)
 }
 
 fn filtered(input: LogicalPlan, conditions: Vec<Expr>) -> Result<LogicalPlan> {

@@ -1,5 +1,7 @@
 //! Which columns of the query around it a query names.
 
+use std::sync::Arc;
+
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, ExprSchema, Result, TableReference};
 use datafusion::logical_expr::expr::{Exists, InSubquery, SetComparison};
@@ -88,11 +90,11 @@ fn collect_in(expr: &Expr, found: &mut Vec<Column>, within: &mut Vec<Column>) ->
     Ok(())
 }
 
-/// `expr`, over rows of `schema`, as a query within a query of these rows names it.
+/// `expr` as a query within one of rows of `schema` names these.
 pub(super) fn from_within(expr: Expr, schema: &DFSchema) -> Result<Expr> {
     expr.transform_up(|part| match part {
-        Expr::Column(column) => {
-            let field = schema.field_from_column(&column)?.clone();
+        Expr::Column(column) if schema.has_column(&column) => {
+            let field = Arc::clone(schema.field_from_column(&column)?);
             Ok(Transformed::yes(Expr::OuterReferenceColumn(field, column)))
         }
         other => Ok(Transformed::no(other)),
