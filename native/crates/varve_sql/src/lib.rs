@@ -24,11 +24,13 @@ mod frames;
 mod guarded;
 mod interrupt;
 mod join_order;
+mod join_sides;
 mod json;
 mod lambdas;
 mod limits;
 mod membership;
 mod null_joins;
+
 mod output;
 mod param;
 mod percentile;
