@@ -38,6 +38,7 @@ mod planner;
 mod planning;
 mod plans;
 mod pushdown;
+mod resorted;
 mod rules;
 mod run;
 mod scan;

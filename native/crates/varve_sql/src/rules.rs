@@ -15,6 +15,7 @@ use crate::dependencies::TrueDependencies;
 use crate::interrupt::Closing;
 use crate::join_order::JoinOrder;
 use crate::pushdown::{self, guarded};
+use crate::resorted::before_it_is_refused;
 use crate::sort_merge::SortMerge;
 use crate::zeros::BothZeros;
 use crate::{aggregate, decimals, failing, interrupt, join_sides, lambdas, null_joins};
@@ -62,7 +63,8 @@ pub(crate) fn physical(learned: &Arc<Learned>, closing: &Closing, table_bytes_ma
             rules.push(rule("join_sides", join_sides::said_less));
         }
     }
-    let mut rules: Vec<Rule> = rules.into_iter().map(guarded).map(lambdas::kept).collect();
+    let mut rules: Vec<Rule> =
+        rules.into_iter().map(guarded).map(lambdas::kept).map(before_it_is_refused).collect();
     rules.push(rule("joins_without_waiting", pushdown::without_waiting));
     rules.push(rule("filters_in_turn", failing::filters_in_turn));
     rules.push(rule("short_decimals", decimals::in_short_ways));
