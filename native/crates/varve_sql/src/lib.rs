@@ -48,6 +48,7 @@ mod sort_merge;
 mod statement;
 mod states;
 mod subqueries;
+mod sums;
 mod system;
 mod time_zones;
 mod types;

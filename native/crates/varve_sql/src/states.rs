@@ -18,6 +18,7 @@ use crate::files::{FileRelations, Files};
 use crate::interrupt::Closing;
 use crate::json::{self, JsonOperators};
 use crate::percentile::percentile_cont;
+use crate::sums::sum;
 use crate::types::VarveTypes;
 use crate::zeros::one_zero;
 use crate::{checked, dates, frames, guarded, membership, rules, subqueries, time_zones, values};
@@ -59,8 +60,10 @@ impl Maker {
         builder.scalar_functions().get_or_insert_default().extend(json::functions());
         builder.expr_planners().get_or_insert_default().insert(0, Arc::new(JsonOperators));
         for function in builder.aggregate_functions().iter_mut().flatten() {
-            if function.name() == "percentile_cont" {
-                *function = percentile_cont();
+            match function.name() {
+                "percentile_cont" => *function = percentile_cont(),
+                "sum" => *function = sum(),
+                _ => {}
             }
         }
         let mut analyzer = Analyzer::new();

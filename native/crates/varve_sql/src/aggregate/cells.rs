@@ -6,6 +6,7 @@
 //!
 //! What comes out is what DataFusion's accumulators hand to the second phase, in the same order of adding.
 
+use std::cell;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
@@ -22,6 +23,8 @@ use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
 use datafusion::physical_plan::expressions::{CastExpr, Literal};
 
+use crate::sums::overflow;
+
 /// Rows that are added to all cells before the next ones are: what they touch stays in a core's first cache.
 const ROWS_AT_ONCE: usize = 1024;
 
@@ -31,8 +34,9 @@ const ROWS: usize = 0;
 /// How values come into a cell.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Step {
-    /// Of whole numbers, wrapping around.
+    /// Of whole numbers with a sign.
     Sum,
+    SumOfUnsigned,
     SumOfFloats,
     /// Of whole numbers of 64 bits with a sign, or narrower ones.
     Least,
@@ -41,13 +45,17 @@ enum Step {
 
 impl Step {
     /// The word of two groups that become one.
-    fn of_both(self, one: u64, other: u64) -> u64 {
-        match self {
-            Self::Sum => one.wrapping_add(other),
+    fn of_both(self, one: u64, other: u64) -> Result<u64> {
+        Ok(match self {
+            Self::Sum => match (one as i64).checked_add(other as i64) {
+                Some(sum) => sum as u64,
+                None => return Err(overflow(&DataType::Int64).into()),
+            },
+            Self::SumOfUnsigned => one.checked_add(other).ok_or_else(|| overflow(&DataType::UInt64))?,
             Self::SumOfFloats => (f64::from_bits(one) + f64::from_bits(other)).to_bits(),
             Self::Least => (one as i64).min(other as i64) as u64,
             Self::Greatest => (one as i64).max(other as i64) as u64,
-        }
+        })
     }
 }
 
@@ -105,7 +113,8 @@ impl Cells {
                 _ => Kept::Count { argument: self.argument(argument) },
             },
             ("sum", [state @ (Int64 | UInt64)], of) if *state == of => {
-                let (cell, argument) = self.cell(Step::Sum, argument, schema)?;
+                let step = if *of == Int64 { Step::Sum } else { Step::SumOfUnsigned };
+                let (cell, argument) = self.cell(step, argument, schema)?;
                 Kept::Sum { cell, argument, data_type }
             }
             ("sum", [Float64], Float64) => {
@@ -193,14 +202,17 @@ impl Cells {
                     from,
                     starts: &self.starts,
                 };
-                part.add_to(&mut self.words[1 + at..], cell.step);
+                part.add_to(&mut self.words[1 + at..], cell.step)?;
             }
         }
         Ok(())
     }
 
     /// Takes the groups of others, which have the same aggregates: `groups` has the group here of each, of `total` groups.
-    pub(super) fn absorb(&mut self, other: &mut Self, groups: &[usize], total: usize) {
+    ///
+    /// # Errors
+    /// A sum that does not fit.
+    pub(super) fn absorb(&mut self, other: &mut Self, groups: &[usize], total: usize) -> Result<()> {
         if self.counts_rows != other.counts_rows {
             self.count_rows();
             other.count_rows();
@@ -211,7 +223,7 @@ impl Cells {
             let own = &mut self.words[group * width..][..width];
             own[ROWS] += theirs[ROWS];
             for ((own, theirs), cell) in own[1..].iter_mut().zip(&theirs[1..]).zip(&self.cells) {
-                *own = cell.step.of_both(*own, *theirs);
+                *own = cell.step.of_both(*own, *theirs)?;
             }
         }
         for (own, theirs) in self.nulls.iter_mut().zip(&other.nulls) {
@@ -221,6 +233,7 @@ impl Cells {
             }
         }
         other.clear();
+        Ok(())
     }
 
     /// From now on, rows are counted.
@@ -240,7 +253,7 @@ impl Cells {
         self.words.resize(total * width, 0);
         for (at, cell) in self.cells.iter().enumerate() {
             let fresh = match cell.step {
-                Step::Sum | Step::SumOfFloats => continue,
+                Step::Sum | Step::SumOfUnsigned | Step::SumOfFloats => continue,
                 Step::Least => i64::MAX,
                 Step::Greatest => i64::MIN,
             };
@@ -392,15 +405,36 @@ macro_rules! with_values {
 
 impl Part<'_> {
     /// Adds the rows to the words at which their groups start.
-    fn add_to(&self, words: &mut [u64], step: Step) {
-        match step {
-            Step::Sum => {
-                // Unsigned words wrap around as signed ones do.
-                if let Some(values) = self.values.as_primitive_opt::<UInt64Type>() {
-                    return self.each(values.values(), words, |sum, value: u64| sum.wrapping_add(value));
-                }
-                self.add_integers(words, |sum, value| sum.wrapping_add(value));
+    fn add_to(&self, words: &mut [u64], step: Step) -> Result<()> {
+        // Sums of narrower numbers than these fit, of however many rows.
+        let is_beyond = cell::Cell::new(false);
+        let note = |beyond| is_beyond.set(is_beyond.get() | beyond);
+        let (integers, unsigned) =
+            (self.values.as_primitive_opt::<Int64Type>(), self.values.as_primitive_opt());
+        match (step, integers, unsigned) {
+            (Step::Sum, Some(values), _) => self.each(values.values(), words, |sum, value: i64| {
+                let (sum, beyond) = (sum as i64).overflowing_add(value);
+                note(beyond);
+                sum as u64
+            }),
+            (Step::SumOfUnsigned, _, Some(values)) => {
+                self.each(PrimitiveArray::<UInt64Type>::values(values), words, |sum: u64, value: u64| {
+                    let (sum, beyond) = sum.overflowing_add(value);
+                    note(beyond);
+                    sum
+                })
             }
+            _ => self.add_freely(words, step),
+        }
+        match is_beyond.get() {
+            true => Err(overflow(self.values.data_type()).into()),
+            false => Ok(()),
+        }
+    }
+
+    fn add_freely(&self, words: &mut [u64], step: Step) {
+        match step {
+            Step::Sum | Step::SumOfUnsigned => self.add_integers(words, i64::wrapping_add),
             Step::Least => self.add_integers(words, i64::min),
             Step::Greatest => self.add_integers(words, i64::max),
             Step::SumOfFloats => {
@@ -477,7 +511,10 @@ mod tests {
             ("small", Arc::new(rows.iter().map(|row| of(row).map(|n| n as i8)).collect::<Int8Array>())),
             ("int", Arc::new(rows.iter().map(|row| other(row).map(|n| n as i32)).collect::<Int32Array>())),
             ("long", Arc::new(rows.iter().map(of).collect::<Int64Array>())),
-            ("unsigned", Arc::new(rows.iter().map(|row| of(row).map(|n| n as u64)).collect::<UInt64Array>())),
+            (
+                "unsigned",
+                Arc::new(rows.iter().map(|row| of(row).map(i64::unsigned_abs)).collect::<UInt64Array>()),
+            ),
             (
                 "float",
                 Arc::new(rows.iter().map(|row| of(row).map(|n| n as f32 / 3.0)).collect::<Float32Array>()),
@@ -561,6 +598,26 @@ mod tests {
         }
     }
 
+    #[test]
+    fn sums_that_do_not_fit_are_errors() {
+        let schema = batch(&[]).schema();
+        for (of, most) in [(4, i64::MAX), (5, i64::MIN)] {
+            let wanted: Vec<_> = aggregates(&schema).into_iter().skip(of).take(1).collect();
+            let most = [(0, Some(most), None)];
+            let both = || Both::new(&wanted, &schema);
+            let add = |to: &mut Both| to.cells.add(&batch(&most), &[0], 1);
+            let (mut one, mut other) = (both(), both());
+            add(&mut one).expect("it fits");
+            add(&mut other).expect("it fits");
+            let message = "does not fit";
+            let absorbed = one.cells.absorb(&mut other.cells, &[0], 1);
+            assert!(absorbed.is_err_and(|error| error.to_string().contains(message)));
+            let mut one = both();
+            add(&mut one).expect("it fits");
+            assert!(add(&mut one).is_err_and(|error| error.to_string().contains(message)));
+        }
+    }
+
     proptest! {
         /// All of them, and each alone, have the states and results of DataFusion's accumulators: of one thread and of two
         /// whose groups become one's.
@@ -568,7 +625,8 @@ mod tests {
         fn states_and_results_are_those_of_datafusion(
             batches in prop::collection::vec(
                 prop::collection::vec(
-                    (0usize..40, prop::option::weighted(0.9, any::<i64>()), prop::option::of(-9i64..9)),
+                    // Sums of so many fit.
+                    (0usize..40, prop::option::weighted(0.9, -1i64 << 54..1 << 54), prop::option::of(-9i64..9)),
                     1..60,
                 ),
                 1..6,
@@ -595,7 +653,7 @@ mod tests {
             let [mut one, mut other] = both;
             let groups: Vec<usize> = other.numbers.iter().map(|group| one.number(*group)).collect();
             let one_total = one.numbers.len();
-            one.cells.absorb(&mut other.cells, &groups, one_total);
+            one.cells.absorb(&mut other.cells, &groups, one_total).expect("sums fit");
             for (one, other) in one.others.iter_mut().zip(&mut other.others) {
                 let states = other.state(EmitTo::All).expect("states");
                 one.merge_batch(&states, &groups, one_total).expect("states");

@@ -155,7 +155,7 @@ impl Partial {
             return Ok(false);
         }
         let (groups, total) = (&self.numbers, grouping.len());
-        self.cells.absorb(&mut other.cells, groups, total);
+        self.cells.absorb(&mut other.cells, groups, total)?;
         for (own, other) in self.aggregates.iter_mut().zip(&mut other.aggregates) {
             match (&mut own.kept, &mut other.kept) {
                 (Kept::Values(own), Kept::Values(other)) => own.absorb(other, groups, total),
