@@ -14,6 +14,7 @@ mod dates;
 mod decimals;
 mod dependencies;
 mod describe;
+mod digits;
 mod engine;
 mod error;
 mod explain;

@@ -33,11 +33,12 @@ use varve_table::{DEFAULT_SCHEMA, RowSet, TableId, Version};
 use vortex::session::VortexSession;
 
 use crate::catalogue::{CATALOGUE, Names, StoredTable};
+use crate::digits::{AS_WRITTEN, as_written};
 use crate::engine::Engine;
 use crate::limits;
 use crate::param::Params;
 use crate::planning::{Planners, Planning};
-use crate::statement::{enclosing, names, parse};
+use crate::statement::{digits, enclosing, names, parse};
 use crate::system::{self, SYSTEM};
 use crate::types::VarveTypes;
 use crate::zeros::with_both_zeros;
@@ -137,6 +138,7 @@ impl Planner {
     /// The same on the caller's thread.
     pub(crate) fn unbound_here(&self, mut statement: ast::Statement) -> Result<LogicalPlan> {
         enclosing::name(&mut statement);
+        self.keep_digits(&mut statement);
         limits::of_reached(&statement, &|name| self.view_as_written(name))?;
         self.named_columns.store(0, Relaxed);
         let plan = SqlToRel::new(self).sql_statement_to_plan_with_context(statement, &mut self.context())?;
@@ -145,8 +147,16 @@ impl Planner {
     }
 
     /// An expression over `schema`, with its parameters put in.
-    pub(crate) fn expr(&self, expr: ast::Expr, schema: &DFSchema) -> Result<Expr> {
+    pub(crate) fn expr(&self, mut expr: ast::Expr, schema: &DFSchema) -> Result<Expr> {
+        self.keep_digits(&mut expr);
         SqlToRel::new(self).sql_to_expr(expr, schema, &mut self.context())
+    }
+
+    fn keep_digits(&self, node: &mut impl ast::VisitMut) {
+        // They are decimals then, however many digits they have.
+        if !self.options().sql_parser.parse_float_as_decimal {
+            digits::keep(node);
+        }
     }
 
     /// What computes an expression for rows of `columns`, as a query of these rows would.
@@ -300,7 +310,8 @@ impl ContextProvider for Planner {
     }
 
     fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
-        self.state.scalar_functions().get(name).cloned()
+        let is_kept = name == AS_WRITTEN;
+        self.state.scalar_functions().get(name).cloned().or_else(|| is_kept.then(as_written))
     }
 
     fn get_higher_order_meta(&self, name: &str) -> Option<Arc<HigherOrderUDF>> {

@@ -21,7 +21,7 @@ use crate::percentile::percentile_cont;
 use crate::sums::sum;
 use crate::types::VarveTypes;
 use crate::zeros::one_zero;
-use crate::{checked, dates, frames, guarded, membership, rules, subqueries, time_zones, values};
+use crate::{checked, dates, digits, frames, guarded, membership, rules, subqueries, time_zones, values};
 
 /// Sorts that a spilling query is expected to have at once, each with something set aside.
 const SORTS_AT_ONCE: usize = 64;
@@ -68,7 +68,7 @@ impl Maker {
         }
         let mut analyzer = Analyzer::new();
         analyzer.add_function_rewrite(Arc::new(BoundedConcat));
-        analyzer.rules.splice(0..0, [values::as_queries(), frames::of_groups()]);
+        analyzer.rules.splice(0..0, [values::as_queries(), frames::of_groups(), digits::as_decimals()]);
         let typed = [
             subqueries::as_joins(),
             membership::as_equalities(),

@@ -14,7 +14,7 @@ use super::conflict::Rule;
 use super::returning::Returning;
 use super::rows::Checks;
 use super::target::Target;
-use super::{names, parse, rows, texts};
+use super::{digits, names, parse, rows, texts};
 use crate::error::{from_datafusion, unknown, unsupported};
 use crate::output::Output;
 use crate::param::Params;
@@ -180,7 +180,9 @@ fn in_columns(table: &Table, targets: &[usize], mut query: Box<Query>) -> Result
             }
         }
     }
-    texts::in_columns(&mut query, targets.iter().map(|target| &table.columns[*target].data_type))?;
+    let types = || targets.iter().map(|target| &table.columns[*target].data_type);
+    texts::in_columns(&mut query, types())?;
+    digits::in_columns(&mut query, types())?;
     Ok(query)
 }
 

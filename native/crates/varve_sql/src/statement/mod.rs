@@ -12,6 +12,7 @@ mod copy;
 mod define;
 mod delete;
 mod dialect;
+pub(crate) mod digits;
 pub(crate) mod enclosing;
 mod external;
 mod ignored;

@@ -7,7 +7,7 @@ mod parse;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
 use datafusion::common::{Column, TableReference};
 use datafusion::datasource::provider_as_source;
@@ -71,7 +71,11 @@ pub(super) async fn from_file(run: &Run<'_>, transaction: &mut Transaction, copy
     let options = CopyOptions::new(&paths[0], &options)?.reading()?;
     let is_by_place = options.format == Format::Csv;
     let schema = if is_by_place { Some(schema_of_csv(&table, &targets(&table, &given)?)) } else { None };
-    let rows = run.engine.files().table(&paths, &options, schema).await?;
+    let mut rows = run.engine.files().table(&paths, &options, schema).await?;
+    if options.format == Format::Json {
+        let schema = schema_of_json(&table, rows.schema());
+        rows = run.engine.files().table(&paths, &options, Some(schema)).await?;
+    }
     let (given, source) = named_rows(rows, given, is_by_place)?;
     let plan = in_table_order(&planner, &table, &targets(&table, &given)?, source)?;
     let checks = Checks::new(&planner, &table)?;
@@ -145,4 +149,17 @@ fn schema_of_csv(table: &Table, targets: &[usize]) -> SchemaRef {
         Field::new(&column.name, data_type, true)
     };
     Arc::new(Schema::new(targets.iter().map(field).collect::<Vec<_>>()))
+}
+
+/// The types that the values of JSON are read as: what columns of the file seem to be, but that numbers for decimals keep all
+/// their digits.
+fn schema_of_json(table: &Table, found: SchemaRef) -> SchemaRef {
+    let field = |field: &FieldRef| {
+        let column = table.position(field.name()).map(|position| &table.columns[position].data_type);
+        match column.filter(|column| column.is_decimal() && field.data_type().is_numeric()) {
+            Some(decimal) => Arc::new(field.as_ref().clone().with_data_type(decimal.clone())),
+            None => Arc::clone(field),
+        }
+    };
+    Arc::new(Schema::new(found.fields().iter().map(field).collect::<Vec<_>>()))
 }
