@@ -3,6 +3,7 @@
 //! `x IN (q)` is true if a row of q is x, else NULL if one may be, else false. DataFusion 55.2 makes it a column that is true
 //! or false, which is right only where NULL and false are one: not in `NOT (x IN (q)) OR y`, nor in an answer.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
@@ -13,11 +14,12 @@ use datafusion::logical_expr::expr::{BinaryExpr, Case, Exists, InSubquery, SetCo
 use datafusion::logical_expr::logical_plan::{Distinct, FetchType, SkipType};
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{
-    Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator, Subquery, binary_expr, lit, not, when,
+    Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator, Projection, Subquery, binary_expr, lit,
+    not, when,
 };
 use datafusion::scalar::ScalarValue;
 
-use super::domain::{joined, one_row};
+use super::domain::{joined, one_row, projected};
 use super::outer::{from_within, is_closed};
 use super::{simple, single};
 
@@ -48,13 +50,14 @@ impl Forms<'_> {
                 other => self.value(not(other)),
             },
             Expr::InSubquery(InSubquery { expr, subquery, negated }) => {
-                let query = without_order(&subquery.subquery);
+                let query = &*with_own_name(without_order(&subquery.subquery))?;
                 let has_join = match negated {
                     false => self.is_quick(query)?,
                     // There is a join for NULL among rows that are the same for all, and it is one if it has a key.
                     true => is_closed(query)? && expr.any_column_refs(),
                 };
                 if has_join && is_whole && self.in_filter {
+                    let subquery = self::subquery(query.clone());
                     return Ok(Expr::InSubquery(InSubquery { expr, subquery, negated }));
                 }
                 if !negated {
@@ -98,7 +101,7 @@ impl Forms<'_> {
 
     fn membership(&self, member: InSubquery) -> Result<Expr> {
         let InSubquery { expr, subquery, negated } = member;
-        let query = without_order(&subquery.subquery);
+        let query = &*with_own_name(without_order(&subquery.subquery))?;
         if !self.is_quick(query)? {
             return self.counted(*expr, query, negated);
         }
@@ -262,6 +265,21 @@ fn without_order(query: &LogicalPlan) -> &LogicalPlan {
     match query {
         LogicalPlan::Sort(sort) if sort.fetch.is_none() => &sort.input,
         other => other,
+    }
+}
+
+/// `query` with a name of its own for its first column, if that is computed: DataFusion gives what a query asks for in its filters
+/// a place beside it, and `CAST(x AS BIGINT)` has the name of x.
+fn with_own_name(query: &LogicalPlan) -> Result<Cow<'_, LogicalPlan>> {
+    match query {
+        LogicalPlan::Projection(Projection { expr, input, .. })
+            if !matches!(expr[0], Expr::Column(_) | Expr::Alias(_)) =>
+        {
+            let mut exprs = expr.clone();
+            exprs[0] = exprs[0].clone().alias("__asked");
+            projected(exprs, input.as_ref().clone()).map(Cow::Owned)
+        }
+        other => Ok(Cow::Borrowed(other)),
     }
 }
 
