@@ -28,6 +28,7 @@ mod returning;
 mod row_values;
 mod rows;
 mod select_into;
+mod shorthand;
 mod target;
 mod texts;
 mod unique;

@@ -1,20 +1,16 @@
 //! SQL text to statements, within limits: what is too long or too deep is refused before anything recurses over it.
 
-use datafusion::sql::sqlparser::ast::{
-    DataType, Expr, Fetch, LimitClause, OrderBy, OrderByExpr, OrderByKind, Query, SelectItem, SetExpr,
-    UnaryOperator, Value, ValueWithSpan, VisitorMut,
-};
+use datafusion::sql::sqlparser::ast::{DataType, Expr};
 use datafusion::sql::sqlparser::dialect::{Dialect, DuckDbDialect};
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
-use std::convert::Infallible;
-use std::ops::ControlFlow;
 use varve_types::{ErrorCode, Result, VarveError};
 
 use super::dialect::VarveDialect;
-use super::walk::change;
-use super::{Parsed, arrows, copy, external, ignored, quotes, row_values, select_into, with_insert};
+use super::{
+    Parsed, arrows, copy, external, ignored, quotes, row_values, select_into, shorthand, with_insert,
+};
 use crate::limits;
 
 /// Levels that the parser goes down.
@@ -28,7 +24,7 @@ pub(crate) fn all(sql: &str) -> Result<Vec<Parsed>> {
         ignored::refuse(statement)?;
         arrows::settle(statement);
         row_values::take_apart(statement);
-        change(statement, &mut Settling { next: 1 });
+        shorthand::settle(statement);
         super::repeated::rename(statement);
     }
     Ok(statements)
@@ -133,71 +129,4 @@ pub(super) fn syntax(error: ParserError) -> VarveError {
             VarveError::new(ErrorCode::SqlSyntax, message, "")
         }
     }
-}
-
-/// `?` becomes `$1`, `$2`, in the order of the text; ORDER BY ALL the numbers of what is selected, where no item stands for many
-/// columns; FETCH FIRST n ROWS ONLY a LIMIT; and `- -a` becomes `-(-a)`, for the parser's library writes the former as a
-/// comment, and what is written may be read again.
-struct Settling {
-    next: usize,
-}
-
-impl VisitorMut for Settling {
-    type Break = Infallible;
-
-    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Infallible> {
-        if let SetExpr::Select(select) = query.body.as_ref()
-            && select.projection.iter().all(is_one_column)
-            && let Some(OrderBy { kind, .. }) = &mut query.order_by
-            && let OrderByKind::All(options) = kind
-        {
-            let keys = (1..=select.projection.len()).map(|place| OrderByExpr {
-                expr: Expr::value(Value::Number(place.to_string(), false)),
-                options: *options,
-                with_fill: None,
-            });
-            *kind = OrderByKind::Expressions(keys.collect());
-        }
-        query.fetch = query.fetch.take().and_then(|fetch| into_limit(fetch, &mut query.limit_clause));
-        ControlFlow::Continue(())
-    }
-
-    fn pre_visit_value(&mut self, value: &mut ValueWithSpan) -> ControlFlow<Infallible> {
-        if let Value::Placeholder(name) = &mut value.value
-            && name == "?"
-        {
-            *name = format!("${}", self.next);
-            self.next += 1;
-        }
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Infallible> {
-        if let Expr::UnaryOp { op: UnaryOperator::Minus, expr: negated } = expr
-            && matches!(negated.as_ref(), Expr::UnaryOp { op: UnaryOperator::Minus, .. })
-        {
-            let inner = std::mem::replace(negated.as_mut(), Expr::value(Value::Null));
-            **negated = Expr::Nested(Box::new(inner));
-        }
-        ControlFlow::Continue(())
-    }
-}
-
-/// Puts a FETCH into the LIMIT of its query; gives it back when there is one already, or none like it.
-fn into_limit(fetch: Fetch, limit: &mut Option<LimitClause>) -> Option<Fetch> {
-    if fetch.with_ties || fetch.percent {
-        return Some(fetch);
-    }
-    let none = LimitClause::LimitOffset { limit: None, offset: None, limit_by: Vec::new() };
-    match limit.get_or_insert(none) {
-        LimitClause::LimitOffset { limit: free @ None, .. } => {
-            *free = Some(fetch.quantity.unwrap_or_else(|| Expr::value(Value::Number("1".to_owned(), false))));
-            None
-        }
-        _ => Some(fetch),
-    }
-}
-
-fn is_one_column(item: &SelectItem) -> bool {
-    matches!(item, SelectItem::UnnamedExpr(_) | SelectItem::ExprWithAlias { .. })
 }

@@ -1,0 +1,116 @@
+//! What has a short way to be written, in the way that SQL's planner knows.
+//!
+//! - `?` is `$1`, `$2`, in the order of the text.
+//! - `ORDER BY ALL` is by the numbers of what is selected, where no item stands for many columns.
+//! - `FETCH FIRST n ROWS ONLY` is a LIMIT.
+//! - `FROM t` alone selects all.
+//! - `SEMI JOIN` and `ANTI JOIN` are such joins of the left side.
+//! - `- -a` is `-(-a)`: the parser's library writes the former as a comment, and what is written may be read again.
+
+use std::convert::Infallible;
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    Expr, Fetch, JoinOperator, LimitClause, OrderBy, OrderByExpr, OrderByKind, Query, Select, SelectFlavor,
+    SelectItem, SetExpr, Statement, TableFactor, TableWithJoins, UnaryOperator, Value, ValueWithSpan,
+    VisitorMut, WildcardAdditionalOptions,
+};
+
+use super::walk::change;
+
+/// Writes it out.
+pub(super) fn settle(statement: &mut Statement) {
+    change(statement, &mut Settling { next: 1 });
+}
+
+struct Settling {
+    next: usize,
+}
+
+impl VisitorMut for Settling {
+    type Break = Infallible;
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Infallible> {
+        if let SetExpr::Select(select) = query.body.as_ref()
+            && !select.projection.is_empty()
+            && select.projection.iter().all(is_one_column)
+            && let Some(OrderBy { kind, .. }) = &mut query.order_by
+            && let OrderByKind::All(options) = kind
+        {
+            let keys = (1..=select.projection.len()).map(|place| OrderByExpr {
+                expr: Expr::value(Value::Number(place.to_string(), false)),
+                options: *options,
+                with_fill: None,
+            });
+            *kind = OrderByKind::Expressions(keys.collect());
+        }
+        query.fetch = query.fetch.take().and_then(|fetch| into_limit(fetch, &mut query.limit_clause));
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Infallible> {
+        if select.flavor == SelectFlavor::FromFirstNoSelect {
+            select.flavor = SelectFlavor::Standard;
+            select.projection = vec![SelectItem::Wildcard(WildcardAdditionalOptions::default())];
+        }
+        select.from.iter_mut().for_each(settle_joins);
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Infallible> {
+        if let TableFactor::NestedJoin { table_with_joins, .. } = factor {
+            settle_joins(table_with_joins);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_value(&mut self, value: &mut ValueWithSpan) -> ControlFlow<Infallible> {
+        if let Value::Placeholder(name) = &mut value.value
+            && name == "?"
+        {
+            *name = format!("${}", self.next);
+            self.next += 1;
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Infallible> {
+        if let Expr::UnaryOp { op: UnaryOperator::Minus, expr: negated } = expr
+            && matches!(negated.as_ref(), Expr::UnaryOp { op: UnaryOperator::Minus, .. })
+        {
+            let inner = std::mem::replace(negated.as_mut(), Expr::value(Value::Null));
+            **negated = Expr::Nested(Box::new(inner));
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn settle_joins(table: &mut TableWithJoins) {
+    for join in &mut table.joins {
+        let join = &mut join.join_operator;
+        *join = match std::mem::replace(join, JoinOperator::CrossApply) {
+            JoinOperator::Semi(condition) => JoinOperator::LeftSemi(condition),
+            JoinOperator::Anti(condition) => JoinOperator::LeftAnti(condition),
+            other => other,
+        };
+    }
+}
+
+/// Puts a FETCH into the LIMIT of its query; gives it back when there is one already, or none like it.
+fn into_limit(fetch: Fetch, limit: &mut Option<LimitClause>) -> Option<Fetch> {
+    if fetch.with_ties || fetch.percent {
+        return Some(fetch);
+    }
+    let none = LimitClause::LimitOffset { limit: None, offset: None, limit_by: Vec::new() };
+    match limit.get_or_insert(none) {
+        LimitClause::LimitOffset { limit: free @ None, .. } => {
+            *free = Some(fetch.quantity.unwrap_or_else(|| Expr::value(Value::Number("1".to_owned(), false))));
+            None
+        }
+        _ => Some(fetch),
+    }
+}
+
+fn is_one_column(item: &SelectItem) -> bool {
+    matches!(item, SelectItem::UnnamedExpr(_) | SelectItem::ExprWithAlias { .. })
+}
