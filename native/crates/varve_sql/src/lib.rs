@@ -53,6 +53,7 @@ mod sums;
 mod system;
 mod time_zones;
 mod types;
+mod using;
 mod values;
 mod zeros;
 

@@ -38,7 +38,7 @@ use crate::engine::Engine;
 use crate::limits;
 use crate::param::Params;
 use crate::planning::{Planners, Planning};
-use crate::statement::{digits, enclosing, names, parse};
+use crate::statement::{digits, enclosing, names, parse, using};
 use crate::system::{self, SYSTEM};
 use crate::types::VarveTypes;
 use crate::zeros::with_both_zeros;
@@ -137,6 +137,7 @@ impl Planner {
 
     /// The same on the caller's thread.
     pub(crate) fn unbound_here(&self, mut statement: ast::Statement) -> Result<LogicalPlan> {
+        using::bracket(&mut statement);
         enclosing::name(&mut statement);
         self.keep_digits(&mut statement);
         limits::of_reached(&statement, &|name| self.view_as_written(name))?;

@@ -20,6 +20,7 @@ use crate::json::{self, JsonOperators};
 use crate::percentile::percentile_cont;
 use crate::sums::sum;
 use crate::types::VarveTypes;
+use crate::using::SharedColumns;
 use crate::zeros::one_zero;
 use crate::{checked, dates, digits, frames, guarded, membership, rules, subqueries, time_zones, values};
 
@@ -149,8 +150,8 @@ impl Maker {
 
 /// The state with files in the place of tables.
 pub(crate) fn with_files(state: SessionState, files: &Arc<Files>) -> SessionState {
-    let relations = Arc::new(FileRelations::new(Arc::clone(files)));
-    SessionStateBuilder::from(state).with_relation_planners(vec![relations]).build()
+    let files = Arc::new(FileRelations::new(Arc::clone(files)));
+    SessionStateBuilder::from(state).with_relation_planners(vec![files, Arc::new(SharedColumns)]).build()
 }
 
 /// The state under other options. Some functions are made for them.

@@ -88,6 +88,6 @@ fn collect(table: &TableWithJoins, relations: &mut Vec<Relation>) {
     }
 }
 
-fn normal(name: &Ident) -> String {
+pub(super) fn normal(name: &Ident) -> String {
     if name.quote_style.is_some() { name.value.clone() } else { name.value.to_lowercase() }
 }

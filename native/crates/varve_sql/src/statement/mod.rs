@@ -33,6 +33,7 @@ mod target;
 mod texts;
 mod unique;
 mod update;
+pub(crate) mod using;
 mod vacuum;
 pub(crate) mod walk;
 mod with_insert;
