@@ -38,19 +38,26 @@ impl VisitorMut for Brackets {
     type Break = Infallible;
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Infallible> {
-        if let SetExpr::Select(select) = query.body.as_mut()
-            && (1..=SHARED_MAX).contains(&select.from.iter().map(count_shared).sum())
-        {
-            let mut order = match &mut query.order_by {
-                Some(order) => match &mut order.kind {
-                    OrderByKind::Expressions(keys) => keys.iter_mut().map(|key| &mut key.expr).collect(),
-                    OrderByKind::All(_) => Vec::new(),
-                },
-                None => Vec::new(),
-            };
-            in_select(select, &mut order);
-        }
+        let mut order = match query.order_by.as_mut().map(|order| &mut order.kind) {
+            Some(OrderByKind::Expressions(keys)) => keys.iter_mut().map(|key| &mut key.expr).collect(),
+            _ => Vec::new(),
+        };
+        in_body(&mut query.body, &mut order);
         ControlFlow::Continue(())
+    }
+}
+
+fn in_body(body: &mut SetExpr, order: &mut [&mut Expr]) {
+    match body {
+        SetExpr::Select(select) if (1..=SHARED_MAX).contains(&select.from.iter().map(count_shared).sum()) => {
+            in_select(select, order);
+        }
+        // What comes out of both has no table.
+        SetExpr::SetOperation { left, right, .. } => {
+            in_body(left, &mut []);
+            in_body(right, &mut []);
+        }
+        _ => {}
     }
 }
 
@@ -143,7 +150,10 @@ impl Hidden {
 
     fn add_factor(&mut self, factor: &TableFactor) -> Vec<String> {
         match factor {
-            TableFactor::NestedJoin { table_with_joins, alias: None } => self.add(table_with_joins),
+            TableFactor::NestedJoin { table_with_joins, alias } => {
+                let within = self.add(table_with_joins);
+                alias.as_ref().map_or(within, |alias| vec![normal(&alias.name)])
+            }
             other => name_of(other).into_iter().collect(),
         }
     }
@@ -248,7 +258,6 @@ fn name_of(factor: &TableFactor) -> Option<String> {
         | TableFactor::Derived { alias: Some(alias), .. }
         | TableFactor::Function { alias: Some(alias), .. }
         | TableFactor::TableFunction { alias: Some(alias), .. }
-        | TableFactor::NestedJoin { alias: Some(alias), .. }
         | TableFactor::UNNEST { alias: Some(alias), .. } => Some(normal(&alias.name)),
         TableFactor::Table { name, .. } => Some(last(name)),
         _ => None,
