@@ -4,7 +4,20 @@ import type { Case } from '../case.js';
 import { rejectsCode } from '../checks.js';
 import { same } from '../sql-engine/factory.js';
 import { answers, join } from './answer-cases.js';
-import { by, c, f, give, l, type PlanFactory, plan, rowsOf, select, where, withTables } from './factory.js';
+import {
+  agg,
+  by,
+  c,
+  f,
+  give,
+  l,
+  type PlanFactory,
+  plan,
+  rowsOf,
+  select,
+  where,
+  withTables,
+} from './factory.js';
 import { computed, conditions } from './value-cases.js';
 
 const untyped = <T>(value: unknown): T => value as T;
@@ -21,6 +34,15 @@ const refusals: readonly (readonly [string, QueryPlan, ErrorCode])[] = [
   ['a step that is none', bare(null), 'ARGUMENT_INVALID'],
   ['an unknown operation', plan(where(f(untyped<PlanOperation>('constructor'), l(1)))), 'ARGUMENT_INVALID'],
   ['a product that does not fit', plan(where(f('>', f('*', c('id'), l(2n ** 62n)), l(0)))), 'SQL_VALUE'],
+  [
+    'a sum that does not fit',
+    plan(where(f('<', c('id'), l(4))), {
+      kind: 'aggregate',
+      by: [],
+      values: [agg('s', 'sum', f('*', c('id'), l(2n ** 61n)))],
+    }),
+    'SQL_VALUE',
+  ],
   ['too few values', plan(where(f('=', l(1)))), 'ARGUMENT_INVALID'],
   ['a literal that is none', plan(where(l(untyped({})))), 'ARGUMENT_INVALID'],
   ['columns in a list', plan(where(f('in', c('id'), c('delay')))), 'ARGUMENT_INVALID'],

@@ -14,8 +14,8 @@
  *    of it with something else is settled without it. A whole number in a plan has 64 bits. Decimals stay exact. `/` is
  *    of doubles, and by zero is NULL.
  * 4. Aggregates leave NULL out; `count` without a column counts rows. Without values `count` is 0, others are NULL. `sum`
- *    of whole numbers has 64 bits and wraps around; of decimals it has ten digits more; `avg` is a double. Sums of
- *    floating point numbers may differ in their last digits, since no order of adding is promised; `min` and `max` of
+ *    of whole numbers has 64 bits, of decimals ten digits more; what does not fit is `SQL_VALUE`, also where others would
+ *    bring it back; `avg` is a double. Sums of floating point numbers may differ in their last digits, since no order of adding is promised; `min` and `max` of
  *    groups with NaN give it or leave it out, as the engine has it (DataFusion leaves it out of groups).
  * 5. To groups NULL is a value: rows in which it is make a group. To joins it is none: a key with NULL matches nothing.
  * 6. Rows come in no promised order but where `order` is the last step, or only `limit` follows. NULLs come last, up and

@@ -107,7 +107,7 @@ impl Accumulator for Count {
     }
 }
 
-/// A sum in one type, which whole numbers wrap around.
+/// A sum in one type, which it must fit into.
 struct Sum<T: ArrowPrimitiveType> {
     data_type: DataType,
     sums: Vec<Option<T::Native>>,
@@ -134,7 +134,8 @@ impl<T: ArrowPrimitiveType<Native: ArrowNativeTypeOp>> Accumulator for Sum<T> {
             if values.is_valid(row) {
                 let sum = &mut self.sums[*group as usize];
                 let value = values.value(row);
-                *sum = Some(sum.map_or(value, |sum| sum.add_wrapping(value)));
+                let both = sum.map_or(Ok(value), |sum| sum.add_checked(value));
+                *sum = Some(both.map_err(|_| beyond(&self.data_type))?);
             }
         }
         Ok(())
@@ -143,12 +144,23 @@ impl<T: ArrowPrimitiveType<Native: ArrowNativeTypeOp>> Accumulator for Sum<T> {
     fn finish(mut self: Box<Self>, groups: usize) -> Result<ArrayRef> {
         self.sums.resize(groups, None);
         let sums: PrimitiveArray<T> = self.sums.into_iter().collect();
-        Ok(Arc::new(sums.with_data_type(self.data_type)))
+        let sums: ArrayRef = Arc::new(sums.with_data_type(self.data_type));
+        if let (DataType::Decimal128(precision, _), Some(decimals)) =
+            (sums.data_type(), sums.as_primitive_opt::<Decimal128Type>())
+        {
+            decimals.validate_decimal_precision(*precision).map_err(|_| beyond(sums.data_type()))?;
+        }
+        Ok(sums)
     }
 
     fn bytes(&self) -> usize {
         self.sums.capacity() * size_of::<Option<T::Native>>()
     }
+}
+
+fn beyond(data_type: &DataType) -> VarveError {
+    let message = format!("a sum does not fit into {data_type}");
+    VarveError::new(ErrorCode::SqlValue, message, "add up doubles, or fewer values")
 }
 
 fn widened<T: ArrowPrimitiveType>(values: &ArrayRef) -> Result<ArrayRef> {
