@@ -14,7 +14,7 @@ use datafusion::logical_expr::planner::{
 use datafusion::logical_expr::{Expr, Join, LogicalPlan, LogicalPlanBuilder, Projection};
 use datafusion::sql::sqlparser::ast::{self, JoinOperator, ObjectName, TableFactor};
 
-use crate::statement::using::{NAMED, NATURAL, dotted};
+use crate::statement::using::{NAMED, NATURAL, outside};
 
 /// Plans such joins, as they were bracketed.
 #[derive(Debug)]
@@ -34,36 +34,9 @@ impl RelationPlanner for SharedColumns {
         let Some((join_type, names)) = shared(&join.join_operator) else { return original(relation) };
         let left = context.plan(table_with_joins.relation.clone())?;
         let right = context.plan(join.relation.clone())?;
-        let names = Names::new(names, &left, &right);
-        if names.is_natural && names.columns.is_empty() {
-            let plan = LogicalPlanBuilder::from(left).cross_join(right)?.build()?;
-            return Ok(RelationPlanning::Planned(Box::new(PlannedRelation::new(plan, None))));
-        }
-        if names.is_natural && names.hides_asked(&left, &right, join_type) {
-            return original(as_natural(relation));
-        }
-        let plan = names.joined(left, right, join_type)?;
+        let plan = Names::new(names, &left, &right).joined(left, right, join_type)?;
         Ok(RelationPlanning::Planned(Box::new(PlannedRelation::new(plan, None))))
     }
-}
-
-/// The join as it was written: DataFusion's own way shows the columns of both sides.
-fn as_natural(mut relation: TableFactor) -> TableFactor {
-    if let TableFactor::NestedJoin { table_with_joins, .. } = &mut relation {
-        for join in &mut table_with_joins.joins {
-            if let JoinOperator::Inner(constraint)
-            | JoinOperator::Join(constraint)
-            | JoinOperator::Left(constraint)
-            | JoinOperator::LeftOuter(constraint)
-            | JoinOperator::Right(constraint)
-            | JoinOperator::RightOuter(constraint)
-            | JoinOperator::FullOuter(constraint) = &mut join.join_operator
-            {
-                *constraint = ast::JoinConstraint::Natural;
-            }
-        }
-    }
-    relation
 }
 
 /// The kind of a join with one of the marks, and what its USING lists.
@@ -88,7 +61,6 @@ fn part(name: &ObjectName) -> &str {
 
 /// What a join is about.
 struct Names {
-    is_natural: bool,
     /// That both sides have.
     columns: Vec<String>,
     /// Of one side, that are asked for: with their table.
@@ -113,20 +85,7 @@ impl Names {
             let names = right.schema().fields().iter().map(|field| field.name());
             columns.extend(names.filter(|name| of_left(name)).cloned());
         }
-        Self { is_natural, columns, asked }
-    }
-
-    /// Whether a column that is named with its table would not be there, or have other values.
-    fn hides_asked(&self, left: &LogicalPlan, right: &LogicalPlan, join_type: JoinType) -> bool {
-        let hidden = match join_type {
-            JoinType::Right => vec![left],
-            JoinType::Full => vec![left, right],
-            _ => vec![right],
-        };
-        let is_hidden = |(table, column): &(String, String)| {
-            self.columns.contains(column) && hidden.iter().any(|side| find(side, table, column).is_some())
-        };
-        self.asked.iter().any(is_hidden)
+        Self { columns, asked }
     }
 
     fn joined(self, left: LogicalPlan, right: LogicalPlan, join_type: JoinType) -> Result<LogicalPlan> {
@@ -152,8 +111,9 @@ impl Names {
         let of_right =
             of_right.filter(|column| on.iter().all(|(_, right)| right != column)).map(Expr::Column);
         let mut exprs: Vec<_> = of_left.chain(of_right).collect();
-        if !self.is_natural {
-            exprs.extend(self.asked.iter().filter_map(|named| asked(named, &left, &right)));
+        exprs.extend(self.asked.iter().filter_map(|named| asked(named, &left, &right)));
+        if on.is_empty() {
+            return LogicalPlanBuilder::from(left).cross_join(right)?.project(exprs)?.build();
         }
         let on = on.into_iter().map(|(left, right)| (Expr::Column(left), Expr::Column(right))).collect();
         let join = Join::try_new(
@@ -182,13 +142,13 @@ fn only(schema: &DFSchema, name: &str) -> Result<Column> {
 
 /// A column of one side under the name that it has outside, unless it is there already.
 fn asked((table, column): &(String, String), left: &LogicalPlan, right: &LogicalPlan) -> Option<Expr> {
-    let outside = dotted(table, column);
-    let is_there = |side: &LogicalPlan| side.schema().has_column(&Column::new_unqualified(&outside));
+    let name = outside(table, column);
+    let is_there = |side: &LogicalPlan| side.schema().has_column(&Column::new_unqualified(&name));
     if is_there(left) || is_there(right) {
         return None;
     }
     let column = find(left, table, column).or_else(|| find(right, table, column))?;
-    Some(Expr::Column(column).alias(outside))
+    Some(Expr::Column(column).alias(name))
 }
 
 /// The column of a table of `plan`.

@@ -1,7 +1,8 @@
 //! Joins with USING and NATURAL, for [`crate::using`], which makes one column of those that are joined.
 //!
 //! Each becomes a join in brackets. What names a column of one side, as `y.a` of `x LEFT JOIN y USING (a)`, which the one column
-//! `a` does not have the values of, is asked for within the brackets, and names it as a column of theirs, `"y.a"`.
+//! `a` does not have the values of, is asked for within the brackets, and names it as a column of theirs, `"y·a"`. Which columns
+//! NATURAL joins is not known here: of its tables all columns that are named so are asked for.
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
@@ -68,8 +69,7 @@ fn in_select(select: &mut Select, order: &mut [&mut Expr]) {
     }
     let is_shown_whole = |item: &SelectItem| match item {
         SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), _) => {
-            let table = last(name);
-            hidden.has_natural || hidden.columns.iter().any(|(of, _)| *of == table)
+            hidden.hides_any_of(&last(name))
         }
         _ => false,
     };
@@ -80,9 +80,9 @@ fn in_select(select: &mut Select, order: &mut [&mut Expr]) {
     // No error breaks it.
     let _all = look(select, &mut names);
     order.iter().for_each(|key| drop(look(*key, &mut names)));
-    let asked: BTreeSet<Named> = names.0.intersection(&hidden.columns).cloned().collect();
+    let asked: BTreeSet<Named> = names.0.into_iter().filter(|named| hidden.may_hide(named)).collect();
     for table in &mut select.from {
-        in_brackets(table, &names.0, &asked);
+        in_brackets(table, &asked);
     }
     let mut renaming = Renaming { asked: &asked, shadows: Vec::new() };
     let mut taken: BTreeSet<String> =
@@ -110,7 +110,7 @@ fn in_select(select: &mut Select, order: &mut [&mut Expr]) {
                     Some(ExcludeSelectItem::Multiple(names)) => names,
                     None => Vec::new(),
                 };
-                names.extend(asked.iter().map(|(of, name)| object(&[&dotted(of, name)])));
+                names.extend(asked.iter().map(|(of, name)| object(&[&outside(of, name)])));
                 options.opt_exclude = Some(ExcludeSelectItem::Multiple(names));
             }
             _ => {}
@@ -124,7 +124,19 @@ fn in_select(select: &mut Select, order: &mut [&mut Expr]) {
 #[derive(Default)]
 struct Hidden {
     columns: BTreeSet<Named>,
-    has_natural: bool,
+    /// The tables whose shared columns are not known.
+    tables: BTreeSet<String>,
+}
+
+impl Hidden {
+    fn may_hide(&self, (table, column): &Named) -> bool {
+        self.tables.contains(table)
+            || self.columns.iter().any(|hidden| hidden.0 == *table && hidden.1 == *column)
+    }
+
+    fn hides_any_of(&self, table: &str) -> bool {
+        self.tables.contains(table) || self.columns.iter().any(|(of, _)| of == table)
+    }
 }
 
 impl Hidden {
@@ -134,7 +146,9 @@ impl Hidden {
         for join in &table.joins {
             let right = self.add_factor(&join.relation);
             let shared = Shared::of(join);
-            self.has_natural |= matches!(shared, Some(Shared { columns: None, .. }));
+            if matches!(shared, Some(Shared { columns: None, .. })) {
+                self.tables.extend(left.iter().chain(&right).cloned());
+            }
             if let Some(Shared { columns: Some(columns), shows_left, shows_right }) = shared {
                 let sides = [(&left, shows_left), (&right, shows_right)];
                 for tables in sides.into_iter().filter(|(_, is_shown)| !is_shown).map(|(tables, _)| tables) {
@@ -204,10 +218,10 @@ fn count_shared(table: &TableWithJoins) -> usize {
 }
 
 /// Puts what is left of such a join, and it, into brackets, with what is asked for there.
-fn in_brackets(table: &mut TableWithJoins, names: &BTreeSet<Named>, asked: &BTreeSet<Named>) {
+fn in_brackets(table: &mut TableWithJoins, asked: &BTreeSet<Named>) {
     let within = |factor: &mut TableFactor| {
         if let TableFactor::NestedJoin { table_with_joins, .. } = factor {
-            in_brackets(table_with_joins, names, asked);
+            in_brackets(table_with_joins, asked);
         }
     };
     within(&mut table.relation);
@@ -217,7 +231,7 @@ fn in_brackets(table: &mut TableWithJoins, names: &BTreeSet<Named>, asked: &BTre
             table.joins.push(join);
             continue;
         };
-        let (mark, asked) = if shared.columns.is_some() { (NAMED, asked) } else { (NATURAL, names) };
+        let mark = if shared.columns.is_some() { NAMED } else { NATURAL };
         let columns = shared.columns.unwrap_or_default();
         let entries = std::iter::once(object(&[mark]))
             .chain(columns.iter().map(|name| object(&[name])))
@@ -272,9 +286,9 @@ fn object(parts: &[&str]) -> ObjectName {
     ObjectName::from(parts.iter().map(|part| Ident::with_quote('"', *part)).collect::<Vec<_>>())
 }
 
-/// The name that a column of one side has outside the brackets.
-pub(crate) fn dotted(table: &str, column: &str) -> String {
-    format!("{table}.{column}")
+/// The name that a column of one side has outside the brackets. With a dot DataFusion would take it for the column of a table.
+pub(crate) fn outside(table: &str, column: &str) -> String {
+    format!("{table}\u{b7}{column}")
 }
 
 /// The columns that are named with their table.
@@ -317,7 +331,7 @@ impl Renaming<'_> {
         let [table, column, ..] = parts else { return None };
         let named = (normal(table), normal(column));
         let is_shadowed = self.shadows.iter().skip(1).any(|tables| tables.contains(&named.0));
-        (self.asked.contains(&named) && !is_shadowed).then(|| dotted(&named.0, &named.1))
+        (self.asked.contains(&named) && !is_shadowed).then(|| outside(&named.0, &named.1))
     }
 }
 
