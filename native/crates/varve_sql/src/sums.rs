@@ -53,9 +53,11 @@ impl AggregateUDFImpl for CheckedSum {
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        match total_of(args.return_field.data_type()) {
-            Some(total) if args.is_distinct => {
-                Ok(Box::new(DistinctTotal { values: self.0.accumulator(args)?, total }))
+        let data_type = args.return_field.data_type();
+        match total_of(data_type) {
+            Some(_) if args.is_distinct => {
+                let data_type = data_type.clone();
+                Ok(Box::new(DistinctTotal { values: self.0.accumulator(args)?, data_type }))
             }
             Some(total) => Ok(total),
             None => self.0.accumulator(args),
@@ -253,7 +255,7 @@ impl<T: Ending> Accumulator for Total<T> {
 #[derive(Debug)]
 struct DistinctTotal {
     values: Box<dyn Accumulator>,
-    total: Box<dyn Accumulator>,
+    data_type: DataType,
 }
 
 impl Accumulator for DistinctTotal {
@@ -270,8 +272,12 @@ impl Accumulator for DistinctTotal {
         let [ScalarValue::List(values)] = states.as_slice() else {
             return internal_err!("values that are taken once are no list");
         };
-        self.total.update_batch(&[Arc::clone(values.values())])?;
-        self.total.evaluate()
+        // A window asks again with each row that comes.
+        let Some(mut total) = total_of(&self.data_type) else {
+            return internal_err!("sums of {} have no end", self.data_type);
+        };
+        total.update_batch(&[Arc::clone(values.values())])?;
+        total.evaluate()
     }
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
