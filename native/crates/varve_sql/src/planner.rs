@@ -137,14 +137,21 @@ impl Planner {
 
     /// The same on the caller's thread.
     pub(crate) fn unbound_here(&self, mut statement: ast::Statement) -> Result<LogicalPlan> {
-        using::bracket(&mut statement);
+        limits::of_reached(&statement, &|name| self.view_as_written(name))?;
+        using::bracket(&mut statement, &|query| self.columns(query))?;
         enclosing::name(&mut statement);
         self.keep_digits(&mut statement);
-        limits::of_reached(&statement, &|name| self.view_as_written(name))?;
         self.named_columns.store(0, Relaxed);
         let plan = SqlToRel::new(self).sql_statement_to_plan_with_context(statement, &mut self.context())?;
         limits::of_plan(&plan)?;
         Ok(plan)
+    }
+
+    /// The names of the columns of a query.
+    fn columns(&self, query: ast::Query) -> Result<Vec<String>> {
+        let query = ast::Statement::Query(Box::new(query));
+        let plan = SqlToRel::new(self).sql_statement_to_plan_with_context(query, &mut self.context())?;
+        Ok(plan.schema().fields().iter().map(|field| field.name().clone()).collect())
     }
 
     /// An expression over `schema`, with its parameters put in.

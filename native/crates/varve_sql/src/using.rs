@@ -14,7 +14,7 @@ use datafusion::logical_expr::planner::{
 use datafusion::logical_expr::{Expr, Join, LogicalPlan, LogicalPlanBuilder, Projection};
 use datafusion::sql::sqlparser::ast::{self, JoinOperator, ObjectName, TableFactor};
 
-use crate::statement::using::{NAMED, NATURAL, outside};
+use crate::statement::using::{NAMED, NATURAL, kind, outside};
 
 /// Plans such joins, as they were bracketed.
 #[derive(Debug)]
@@ -41,16 +41,7 @@ impl RelationPlanner for SharedColumns {
 
 /// The kind of a join with one of the marks, and what its USING lists.
 fn shared(join: &JoinOperator) -> Option<(JoinType, &[ObjectName])> {
-    let (join_type, constraint) = match join {
-        JoinOperator::Inner(constraint) | JoinOperator::Join(constraint) => (JoinType::Inner, constraint),
-        JoinOperator::Left(constraint) | JoinOperator::LeftOuter(constraint) => (JoinType::Left, constraint),
-        JoinOperator::Right(constraint) | JoinOperator::RightOuter(constraint) => {
-            (JoinType::Right, constraint)
-        }
-        JoinOperator::FullOuter(constraint) => (JoinType::Full, constraint),
-        _ => return None,
-    };
-    let ast::JoinConstraint::Using(names) = constraint else { return None };
+    let (join_type, ast::JoinConstraint::Using(names)) = kind(join)? else { return None };
     let mark = names.first().map(part)?;
     (mark == NAMED || mark == NATURAL).then_some((join_type, names.as_slice()))
 }

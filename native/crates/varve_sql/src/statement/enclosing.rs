@@ -11,6 +11,7 @@ use datafusion::sql::sqlparser::ast::{
     Expr, Ident, Select, Statement, TableAlias, TableFactor, TableWithJoins, VisitorMut,
 };
 
+use super::names::ident;
 use super::walk::change;
 
 const SCHEMA: &str = "enclosing";
@@ -51,7 +52,7 @@ impl VisitorMut for Scopes {
         if let Expr::CompoundIdentifier(parts) = expr
             && let [table, _column] = parts.as_slice()
         {
-            let name = normal(table);
+            let name = ident(table);
             let named = self.0.iter().enumerate().rev().find_map(|(depth, relations)| {
                 relations.iter().find(|relation| relation.name == name).map(|relation| (depth, relation))
             });
@@ -68,7 +69,7 @@ fn collect(table: &TableWithJoins, relations: &mut Vec<Relation>) {
         let alias: &Option<TableAlias> = match factor {
             TableFactor::Table { name, alias: None, .. } => {
                 if let Some(last) = name.0.last().and_then(|part| part.as_ident()) {
-                    relations.push(Relation { name: normal(last), is_bare: name.0.len() == 1 });
+                    relations.push(Relation { name: ident(last), is_bare: name.0.len() == 1 });
                 }
                 continue;
             }
@@ -84,10 +85,6 @@ fn collect(table: &TableWithJoins, relations: &mut Vec<Relation>) {
             | TableFactor::UNNEST { alias, .. } => alias,
             _ => continue,
         };
-        relations.extend(alias.iter().map(|alias| Relation { name: normal(&alias.name), is_bare: true }));
+        relations.extend(alias.iter().map(|alias| Relation { name: ident(&alias.name), is_bare: true }));
     }
-}
-
-pub(super) fn normal(name: &Ident) -> String {
-    if name.quote_style.is_some() { name.value.clone() } else { name.value.to_lowercase() }
 }

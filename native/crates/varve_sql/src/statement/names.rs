@@ -1,5 +1,6 @@
 //! Names: what users write, and what it stands for.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use datafusion::sql::sqlparser::ast::{Expr, Ident, ObjectName};
@@ -47,6 +48,13 @@ pub(crate) fn table(version: &Version, name: &ObjectName) -> Result<Arc<TableVer
         Some(_) => unsupported(format!("{name} is a view, which has no rows of its own")),
         None => unknown("table", &name),
     })
+}
+
+/// A name that is not taken yet, and is then: `name`, `name_2`, `name_3`.
+pub(super) fn free(name: &str, taken: &mut BTreeSet<String>) -> Ident {
+    let numbered = (2..).map(|count| format!("{name}_{count}"));
+    let free = std::iter::once(name.to_owned()).chain(numbered).find(|name| taken.insert(name.clone()));
+    Ident::with_quote('"', free.unwrap_or_default())
 }
 
 /// `name` as SQL that means exactly it.

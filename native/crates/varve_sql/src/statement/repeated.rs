@@ -1,6 +1,6 @@
 //! Columns of an answer that have the same name. SQL allows them, DataFusion does not: the second is renamed.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::ops::ControlFlow;
 
@@ -8,6 +8,7 @@ use datafusion::sql::sqlparser::ast::{
     Expr, Ident, Query, Select, SelectItem, SetExpr, Statement, UnaryOperator, VisitorMut,
 };
 
+use super::names::free;
 use super::walk::change;
 
 /// Gives columns of the answer of `statement` that have the same text a name of their own: `a`, `a_2`, `a_3`. Those of
@@ -42,16 +43,14 @@ fn rename_in(body: &mut SetExpr) {
 }
 
 fn rename_columns(select: &mut Select) {
-    let mut names = HashSet::new();
+    let mut names = BTreeSet::new();
     for item in &mut select.projection {
         let Some((name, text)) = name_of(item) else { continue };
         if names.insert(name) {
             names.insert(text);
             continue;
         }
-        let numbered = (2..).map(|count| format!("{text}_{count}"));
-        let free = std::iter::once(text.clone()).chain(numbered).find(|name| names.insert(name.clone()));
-        let alias = Ident::with_quote('"', free.unwrap_or_default());
+        let alias = free(&text, &mut names);
         match item {
             SelectItem::UnnamedExpr(expr) => {
                 *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
