@@ -11,8 +11,8 @@ use datafusion::catalog::{SchemaProvider, TableFunctionArgs, TableProvider};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::metadata::ScalarAndMetadata;
 use datafusion::common::{
-    DFSchema, DataFusionError, ParamValues, Result, TableReference, internal_err, plan_datafusion_err,
-    plan_err,
+    Column, DFSchema, DataFusionError, ParamValues, Result, TableReference, internal_err,
+    plan_datafusion_err, plan_err,
 };
 use datafusion::datasource::{ViewTable, provider_as_source};
 use datafusion::execution::{FunctionRegistry, SessionState};
@@ -38,7 +38,7 @@ use crate::engine::Engine;
 use crate::limits;
 use crate::param::Params;
 use crate::planning::{Planners, Planning};
-use crate::statement::{digits, enclosing, names, parse, using};
+use crate::statement::{columns, digits, enclosing, names, parse};
 use crate::system::{self, SYSTEM};
 use crate::types::VarveTypes;
 use crate::zeros::with_both_zeros;
@@ -138,7 +138,7 @@ impl Planner {
     /// The same on the caller's thread.
     pub(crate) fn unbound_here(&self, mut statement: ast::Statement) -> Result<LogicalPlan> {
         limits::of_reached(&statement, &|name| self.view_as_written(name))?;
-        using::bracket(&mut statement, &|query| self.columns(query))?;
+        columns::settle(&mut statement, self.view_depth == 0, &|query| self.columns(query))?;
         enclosing::name(&mut statement);
         self.keep_digits(&mut statement);
         self.named_columns.store(0, Relaxed);
@@ -147,11 +147,10 @@ impl Planner {
         Ok(plan)
     }
 
-    /// The names of the columns of a query.
-    fn columns(&self, query: ast::Query) -> Result<Vec<String>> {
+    fn columns(&self, query: ast::Query) -> Result<Vec<Column>> {
         let query = ast::Statement::Query(Box::new(query));
         let plan = SqlToRel::new(self).sql_statement_to_plan_with_context(query, &mut self.context())?;
-        Ok(plan.schema().fields().iter().map(|field| field.name().clone()).collect())
+        Ok(plan.schema().columns())
     }
 
     /// An expression over `schema`, with its parameters put in.

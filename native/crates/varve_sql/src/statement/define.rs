@@ -1,6 +1,6 @@
 //! CREATE, ALTER and DROP.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -81,8 +81,10 @@ pub(super) async fn create_table(
         None => None,
     };
     if let (Some(plan), true) = (&query, table.columns.is_empty()) {
+        let mut taken = BTreeSet::new();
         for field in plan.schema().fields() {
-            add_field(&mut table, field)?;
+            let name = names::free(field.name(), &mut taken).value;
+            add_field(&mut table, &Arc::new(field.as_ref().clone().with_name(name)))?;
         }
     }
     if table.columns.is_empty() {

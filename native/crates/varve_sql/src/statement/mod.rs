@@ -5,6 +5,7 @@ mod append;
 mod arrows;
 mod call;
 mod changes;
+pub(crate) mod columns;
 mod conflict;
 mod constants;
 pub(crate) mod control;

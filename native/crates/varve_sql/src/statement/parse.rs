@@ -25,7 +25,6 @@ pub(crate) fn all(sql: &str) -> Result<Vec<Parsed>> {
         arrows::settle(statement);
         row_values::take_apart(statement);
         shorthand::settle(statement);
-        super::repeated::rename(statement);
     }
     Ok(statements)
 }

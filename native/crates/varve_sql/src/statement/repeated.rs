@@ -1,79 +1,91 @@
-//! Columns of an answer that have the same name. SQL allows them, DataFusion does not: the second is renamed.
+//! Columns that have the same name. SQL allows them, DataFusion does not: the second is renamed.
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, Query, Select, SelectItem, SetExpr, Statement, UnaryOperator, VisitorMut,
-};
+use datafusion::sql::sqlparser::ast::{Expr, Ident, Select, SelectItem, UnaryOperator, VisitorMut};
 
-use super::names::free;
+use super::columns::{self, Scope};
+use super::names::{free, ident};
+use super::using::tables;
 use super::walk::change;
 
-/// Gives columns of the answer of `statement` that have the same text a name of their own: `a`, `a_2`, `a_3`. Those of
-/// queries within are left, where two columns of one name cannot be told apart.
-pub(super) fn rename(statement: &mut Statement) {
-    match statement {
-        Statement::Query(query) => rename_in(&mut query.body),
-        Statement::Insert(insert) => rename_of(insert.source.as_deref_mut()),
-        Statement::CreateTable(create) => rename_of(create.query.as_deref_mut()),
-        Statement::CreateView(create) => rename_in(&mut create.query.body),
-        Statement::Explain { statement, .. } => rename(statement),
-        _ => {}
+/// Gives columns of one name a name of their own: `a`, `a_2`, `a_3`. What `*` stands for is named one by one for it. Of an
+/// answer, columns of several tables may have one name until it is given.
+pub(super) fn settle(select: &mut Select, is_answer: bool, scope: &Scope<'_>) {
+    let tables = tables(&select.from);
+    let count = select.projection.iter().filter(|item| is_all(item)).count();
+    let others = select.projection.iter().filter_map(|item| shown(item, &tables)).count();
+    if count > 1 || (count == 1 && (others > 0 || (tables.len() > 1 && !is_answer))) {
+        name_all(select, &tables, scope);
     }
-}
-
-fn rename_of(query: Option<&mut Query>) {
-    if let Some(query) = query {
-        rename_in(&mut query.body);
-    }
-}
-
-fn rename_in(body: &mut SetExpr) {
-    match body {
-        SetExpr::Select(select) => rename_columns(select),
-        SetExpr::Query(query) => rename_in(&mut query.body),
-        SetExpr::SetOperation { left, right, .. } => {
-            rename_in(left);
-            rename_in(right);
-        }
-        _ => {}
-    }
-}
-
-fn rename_columns(select: &mut Select) {
-    let mut names = BTreeSet::new();
+    let mut taken = BTreeSet::new();
     for item in &mut select.projection {
-        let Some((name, text)) = name_of(item) else { continue };
-        if names.insert(name) {
-            names.insert(text);
-            continue;
+        let Some((name, text)) = name_of(item, &tables) else { continue };
+        if taken.insert(name) {
+            taken.insert(text);
+        } else {
+            rename(item, free(&text, &mut taken));
         }
-        let alias = free(&text, &mut names);
-        match item {
-            SelectItem::UnnamedExpr(expr) => {
-                *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
-            }
-            SelectItem::ExprWithAlias { alias: old, .. } => *old = alias,
-            _ => {}
+    }
+}
+
+fn is_all(item: &SelectItem) -> bool {
+    matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..))
+}
+
+/// Names what each `*` stands for, if a column of it is there twice.
+fn name_all(select: &mut Select, tables: &[String], scope: &Scope<'_>) {
+    let (mut taken, mut is_repeated, mut items) = (BTreeSet::new(), false, Vec::new());
+    for item in &select.projection {
+        if is_all(item) {
+            // What is not known here, as columns of a query about tables around it, is left to the planner.
+            let Ok(columns) = scope.columns(item.clone(), select.from.clone()) else { return };
+            is_repeated |= columns.iter().any(|column| !taken.insert(column.name.clone()));
+            items.extend(columns::items(item, &columns));
+        } else {
+            is_repeated |= shown(item, tables).is_some_and(|name| !taken.insert(name));
+            items.push(item.clone());
         }
+    }
+    if is_repeated {
+        select.projection = items;
+    }
+}
+
+fn rename(item: &mut SelectItem, name: Ident) {
+    match item {
+        SelectItem::UnnamedExpr(expr) => {
+            *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias: name };
+        }
+        SelectItem::ExprWithAlias { alias, .. } => *alias = name,
+        _ => {}
+    }
+}
+
+/// The name of a column that an item is, or the one that it is given. What follows anything but a table is a field.
+fn shown(item: &SelectItem, tables: &[String]) -> Option<String> {
+    match item {
+        SelectItem::UnnamedExpr(Expr::Identifier(name)) => Some(ident(name)),
+        SelectItem::UnnamedExpr(Expr::CompoundIdentifier(parts)) => match parts.as_slice() {
+            [.., table, column] if tables.contains(&ident(table)) => Some(ident(column)),
+            _ => None,
+        },
+        SelectItem::ExprWithAlias { alias, .. } => Some(ident(alias)),
+        _ => None,
     }
 }
 
 /// The name that an item gives its column, as far as its text tells, and the one that it is written with.
-fn name_of(item: &SelectItem) -> Option<(String, String)> {
-    let name = match item {
-        SelectItem::UnnamedExpr(expr) => {
-            let mut bare = expr.clone();
-            change(&mut bare, &mut Unnamed);
-            return Some((bare.to_string().to_lowercase(), expr.to_string().to_lowercase()));
-        }
-        SelectItem::ExprWithAlias { alias, .. } if alias.quote_style.is_none() => alias.value.to_lowercase(),
-        SelectItem::ExprWithAlias { alias, .. } => alias.value.clone(),
-        _ => return None,
-    };
-    Some((name.clone(), name))
+fn name_of(item: &SelectItem, tables: &[String]) -> Option<(String, String)> {
+    if let Some(name) = shown(item, tables) {
+        return Some((name.clone(), name));
+    }
+    let SelectItem::UnnamedExpr(expr) = item else { return None };
+    let mut bare = expr.clone();
+    change(&mut bare, &mut Unnamed);
+    Some((bare.to_string().to_lowercase(), expr.to_string().to_lowercase()))
 }
 
 fn named(name: &str) -> Expr {
@@ -96,7 +108,9 @@ impl VisitorMut for Unnamed {
             Expr::Exists { negated, .. } => named(if negated { "NOT EXISTS" } else { "EXISTS" }),
             Expr::Subquery(query) => {
                 match query.body.as_select().map(|select| select.projection.as_slice()) {
-                    Some([item]) => name_of(item).map_or(Expr::Subquery(query), |(name, _)| named(&name)),
+                    Some([item]) => {
+                        name_of(item, &[]).map_or(Expr::Subquery(query), |(name, _)| named(&name))
+                    }
                     _ => Expr::Subquery(query),
                 }
             }

@@ -63,6 +63,12 @@ impl Hidden {
     }
 }
 
+/// The tables of FROM, as columns name them.
+pub(in crate::statement) fn tables(from: &[TableWithJoins]) -> Vec<String> {
+    let mut hidden = Hidden::default();
+    from.iter().flat_map(|table| hidden.add(table)).collect()
+}
+
 /// A join by columns that both sides have.
 struct Shared {
     join_type: JoinType,

@@ -10,106 +10,40 @@ mod naming;
 mod whole;
 
 use std::collections::BTreeSet;
-use std::convert::Infallible;
-use std::ops::ControlFlow;
 
 use datafusion::common::Result;
-use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
-use datafusion::sql::sqlparser::ast::{
-    ExcludeSelectItem, Expr, OrderByKind, Query, Select, SelectItem, SetExpr, Statement, VisitorMut, With,
-};
+use datafusion::sql::sqlparser::ast::{ExcludeSelectItem, Expr, Select, SelectItem};
 
+pub(super) use self::joins::tables;
 use self::joins::{Hidden, object};
 pub(crate) use self::joins::{NAMED, NATURAL, kind};
 pub(crate) use self::naming::outside;
 use self::naming::{Named, Names, Renaming};
+use super::columns::Scope;
 use super::names::{free, ident};
 use super::walk::{change, look};
 
 /// More of them in one FROM are left to DataFusion: brackets within brackets take stack.
 const SHARED_MAX: usize = 32;
 
-/// What knows the names of the columns of a query.
-pub(crate) type Columns<'p> = &'p dyn Fn(Query) -> Result<Vec<String>>;
-
-/// Puts brackets around such joins.
+/// Puts brackets around such joins. `order` is what the answer of `select` is ordered by.
 ///
 /// # Errors
-/// What `columns` fails with.
-pub(crate) fn bracket(statement: &mut Statement, columns: Columns<'_>) -> Result<()> {
-    let mut brackets = Brackets { columns, withs: Vec::new(), failed: Ok(()) };
-    change(statement, &mut brackets);
-    brackets.failed
-}
-
-struct Brackets<'p> {
-    columns: Columns<'p>,
-    /// What the queries around a place name with WITH before it, from outside inwards.
-    withs: Vec<With>,
-    failed: Result<()>,
-}
-
-impl VisitorMut for Brackets<'_> {
-    type Break = Infallible;
-
-    /// Goes through those of WITH before what names them.
-    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Infallible> {
-        let none = With { with_token: AttachedToken::empty(), recursive: false, cte_tables: Vec::new() };
-        let mut with = query.with.take().unwrap_or(none);
-        let (tables, recursive) = (std::mem::take(&mut with.cte_tables), with.recursive);
-        self.withs.push(with);
-        for (before, mut table) in tables.into_iter().enumerate() {
-            let itself = if recursive { whole::first_part(&table) } else { None };
-            if let Some(with) = self.withs.last_mut() {
-                with.cte_tables.extend(itself);
-            }
-            change(&mut table.query, self);
-            if let Some(with) = self.withs.last_mut() {
-                with.cte_tables.truncate(before);
-                with.cte_tables.push(table);
-            }
-        }
-        ControlFlow::Continue(())
+/// Where the columns of `y.*` are not known.
+pub(super) fn settle(select: &mut Select, order: &mut [&mut Expr], scope: &Scope<'_>) -> Result<()> {
+    if !(1..=SHARED_MAX).contains(&select.from.iter().map(joins::count).sum()) {
+        return Ok(());
     }
-
-    fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<Infallible> {
-        let mut order = match query.order_by.as_mut().map(|order| &mut order.kind) {
-            Some(OrderByKind::Expressions(keys)) => keys.iter_mut().map(|key| &mut key.expr).collect(),
-            _ => Vec::new(),
-        };
-        if self.failed.is_ok() {
-            self.failed = self.in_body(&mut query.body, &mut order);
-        }
-        query.with = self.withs.pop().filter(|with| !with.cte_tables.is_empty());
-        ControlFlow::Continue(())
+    let mut hidden = Hidden::default();
+    for table in &select.from {
+        hidden.add(table);
     }
+    whole::settle(select, &hidden, scope)?;
+    bracket(select, order, &hidden);
+    Ok(())
 }
 
-impl Brackets<'_> {
-    fn in_body(&self, body: &mut SetExpr, order: &mut [&mut Expr]) -> Result<()> {
-        match body {
-            SetExpr::Select(select)
-                if (1..=SHARED_MAX).contains(&select.from.iter().map(joins::count).sum()) =>
-            {
-                let mut hidden = Hidden::default();
-                for table in &select.from {
-                    hidden.add(table);
-                }
-                whole::settle(select, &hidden, &self.withs, self.columns)?;
-                in_select(select, order, &hidden);
-                Ok(())
-            }
-            // What comes out of both has no table.
-            SetExpr::SetOperation { left, right, .. } => {
-                self.in_body(left, &mut [])?;
-                self.in_body(right, &mut [])
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-fn in_select(select: &mut Select, order: &mut [&mut Expr], hidden: &Hidden) {
+fn bracket(select: &mut Select, order: &mut [&mut Expr], hidden: &Hidden) {
     let mut names = Names::default();
     // No error breaks it.
     let _all = look(select, &mut names);

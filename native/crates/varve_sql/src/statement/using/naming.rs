@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use datafusion::sql::sqlparser::ast::{Expr, Ident, Select, SelectItem, Visitor, VisitorMut};
 use varve_types::VarveError;
 
-use super::joins::Hidden;
+use super::joins::tables;
 use crate::statement::names::ident;
 
 /// A table and a column of it.
@@ -70,8 +70,7 @@ impl VisitorMut for Renaming<'_> {
     type Break = Infallible;
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Infallible> {
-        let mut tables = Hidden::default();
-        self.shadows.push(select.from.iter().flat_map(|table| tables.add(table)).collect());
+        self.shadows.push(tables(&select.from).into_iter().collect());
         ControlFlow::Continue(())
     }
 
