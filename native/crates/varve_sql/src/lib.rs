@@ -30,6 +30,7 @@ mod json;
 mod lambdas;
 mod limits;
 mod membership;
+mod multisets;
 mod null_joins;
 
 mod output;

@@ -22,7 +22,9 @@ use crate::sums::sum;
 use crate::types::VarveTypes;
 use crate::using::SharedColumns;
 use crate::zeros::one_zero;
-use crate::{checked, dates, digits, frames, guarded, membership, rules, subqueries, time_zones, values};
+use crate::{
+    checked, dates, digits, frames, guarded, membership, multisets, rules, subqueries, time_zones, values,
+};
 
 /// Sorts that a spilling query is expected to have at once, each with something set aside.
 const SORTS_AT_ONCE: usize = 64;
@@ -71,6 +73,7 @@ impl Maker {
         analyzer.add_function_rewrite(Arc::new(BoundedConcat));
         analyzer.rules.splice(0..0, [values::as_queries(), frames::of_groups(), digits::as_decimals()]);
         let typed = [
+            multisets::by_number(),
             subqueries::as_joins(),
             membership::as_equalities(),
             dates::within_moments(),
