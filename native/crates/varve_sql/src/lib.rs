@@ -15,6 +15,7 @@ mod decimals;
 mod dependencies;
 mod describe;
 mod digits;
+mod empty_input;
 mod engine;
 mod error;
 mod explain;

@@ -4,24 +4,19 @@
 //! with NULLs in those, too, and takes several joins apart to put them together by the word of one. So its rules that do this
 //! do not see such joins.
 
-use std::fmt;
-use std::sync::Arc;
-
-use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
+use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{JoinType, NullEquality, Result};
 use datafusion::logical_expr::{Join, LogicalPlan};
-use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 
-use crate::rules::LogicalRule;
+use crate::rules::{LogicalRule, without};
 
 /// The rule, of DataFusion's for logical plans, that sees none of them if it would mix them with others.
 pub(crate) fn kept_apart(rule: LogicalRule) -> LogicalRule {
-    let is_left = match rule.name() {
-        "extract_equijoin_predicate" => has_key,
-        "eliminate_cross_join" => contains_inner,
-        _ => return rule,
-    };
-    Arc::new(Guarded { rule, is_left })
+    match rule.name() {
+        "extract_equijoin_predicate" => without(rule, has_key),
+        "eliminate_cross_join" => without(rule, contains_inner),
+        _ => rule,
+    }
 }
 
 /// Whether the node is such a join.
@@ -43,33 +38,4 @@ fn contains_inner(plan: &LogicalPlan) -> Result<bool> {
         Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
     })?;
     Ok(found)
-}
-
-/// A rule that leaves some nodes, or plans, as they are.
-struct Guarded {
-    rule: LogicalRule,
-    is_left: fn(&LogicalPlan) -> Result<bool>,
-}
-
-impl fmt::Debug for Guarded {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.rule.fmt(out)
-    }
-}
-
-impl OptimizerRule for Guarded {
-    fn name(&self) -> &str {
-        self.rule.name()
-    }
-
-    fn apply_order(&self) -> Option<ApplyOrder> {
-        self.rule.apply_order()
-    }
-
-    fn rewrite(&self, plan: LogicalPlan, config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
-        if (self.is_left)(&plan)? {
-            return Ok(Transformed::no(plan));
-        }
-        self.rule.rewrite(plan, config)
-    }
 }

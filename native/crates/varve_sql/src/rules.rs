@@ -4,8 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::Transformed;
 use datafusion::common::{Result, internal_err};
-use datafusion::optimizer::{Optimizer, OptimizerRule};
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::optimizer::{ApplyOrder, Optimizer, OptimizerConfig, OptimizerRule};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::ExecutionPlan;
@@ -18,7 +20,7 @@ use crate::pushdown::{self, guarded};
 use crate::resorted::before_it_is_refused;
 use crate::sort_merge::SortMerge;
 use crate::zeros::BothZeros;
-use crate::{aggregate, decimals, failing, interrupt, join_sides, lambdas, null_joins};
+use crate::{aggregate, decimals, empty_input, failing, interrupt, join_sides, lambdas, null_joins};
 
 pub(crate) type LogicalRule = Arc<dyn OptimizerRule + Send + Sync>;
 pub(crate) type Rule = Arc<dyn PhysicalOptimizerRule + Send + Sync>;
@@ -34,7 +36,7 @@ pub(crate) fn logical() -> Vec<LogicalRule> {
         if ASKING.contains(&known.name()) {
             rules.push(Arc::new(TrueDependencies));
         }
-        rules.push(null_joins::kept_apart(known));
+        rules.push(empty_input::kept_above(null_joins::kept_apart(known)));
     }
     rules.push(Arc::new(BothZeros));
     rules
@@ -121,5 +123,39 @@ where
         _config: &ConfigOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         (self.rewrite)(plan)
+    }
+}
+
+/// The rule without nodes that `is_left` is true of: they, and what it would do with all of a plan at one, stay as they are.
+pub(crate) fn without(rule: LogicalRule, is_left: fn(&LogicalPlan) -> Result<bool>) -> LogicalRule {
+    Arc::new(Guarded { rule, is_left })
+}
+
+/// A rule that leaves some nodes, or plans, as they are.
+struct Guarded {
+    rule: LogicalRule,
+    is_left: fn(&LogicalPlan) -> Result<bool>,
+}
+
+impl fmt::Debug for Guarded {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.rule.fmt(out)
+    }
+}
+
+impl OptimizerRule for Guarded {
+    fn name(&self) -> &str {
+        self.rule.name()
+    }
+
+    fn apply_order(&self) -> Option<ApplyOrder> {
+        self.rule.apply_order()
+    }
+
+    fn rewrite(&self, plan: LogicalPlan, config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
+        if (self.is_left)(&plan)? {
+            return Ok(Transformed::no(plan));
+        }
+        self.rule.rewrite(plan, config)
     }
 }
