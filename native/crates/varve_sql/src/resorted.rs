@@ -3,15 +3,21 @@
 //! It sorts by fewer columns where it knows some of them to be equal to others. Rules that come later change what such a
 //! column is computed from, after which it is not known any more (DataFusion 55.2, `ProjectionPushdown`), and the last rule
 //! then refuses the plan, which is as right as before. It is sorted by all columns instead.
+//!
+//! A window finds the partitions of rows that lie in order for it. Where the order is of other columns that say the same, as of
+//! `a` for `a - 1` and `CAST(a AS BIGINT)`, it may not find it in the end, and failed when it ran. Its rows are sorted for it.
 
 use std::sync::Arc;
 
 use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{DataFusionError, Result};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::ensure_requirements::EnsureRequirements;
 use datafusion::physical_optimizer::output_requirements::OutputRequirements;
-use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::sorts::sort::SortExec;
+use datafusion::physical_plan::windows::{BoundedWindowAggExec, WindowAggExec};
+use datafusion::physical_plan::{ExecutionPlan, replace_children_if_necessary};
 
 use crate::rules::Rule;
 
@@ -29,15 +35,16 @@ impl PhysicalOptimizerRule for Resorted {
         plan: Arc<dyn ExecutionPlan>,
         config: &ConfigOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        match self.0.optimize(Arc::clone(&plan), config) {
+        let plan = match self.0.optimize(Arc::clone(&plan), config) {
             Err(DataFusionError::Plan(_)) => {
                 let plan = OutputRequirements::new_add_mode().optimize(plan, config)?;
                 let plan = EnsureRequirements::new().optimize(plan, config)?;
                 let plan = OutputRequirements::new_remove_mode().optimize(plan, config)?;
-                self.0.optimize(plan, config)
+                self.0.optimize(plan, config)?
             }
-            checked => checked,
-        }
+            checked => checked?,
+        };
+        plan.transform_up(for_window).data()
     }
 
     fn name(&self) -> &str {
@@ -47,4 +54,16 @@ impl PhysicalOptimizerRule for Resorted {
     fn schema_check(&self) -> bool {
         self.0.schema_check()
     }
+}
+
+/// A window that does not find its partitions, over rows in its own order.
+fn for_window(node: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn ExecutionPlan>>> {
+    let bounded = node.downcast_ref().map(BoundedWindowAggExec::partition_by_sort_keys);
+    let whole = node.downcast_ref().map(WindowAggExec::partition_by_sort_keys);
+    let is_found = bounded.or(whole).is_none_or(|keys| keys.is_ok());
+    let order = node.required_input_ordering().pop().flatten().filter(|_| !is_found);
+    let Some(order) = order else { return Ok(Transformed::no(node)) };
+    let input = Arc::clone(node.children()[0]);
+    let sorted = SortExec::new(order.into_single().into(), input).with_preserve_partitioning(true);
+    replace_children_if_necessary(node, vec![Arc::new(sorted)]).map(Transformed::yes)
 }
