@@ -8,8 +8,8 @@ use std::ops::ControlFlow;
 use datafusion::common::{Column, Result, internal_err, plan_err};
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
-    Cte, Expr, Ident, OrderByKind, Query, SelectItem, SetExpr, SetOperator, Statement, TableWithJoins,
-    VisitorMut, With,
+    Cte, Expr, Ident, OrderByKind, Query, SelectItem, SetExpr, SetOperator, SetQuantifier, Statement,
+    TableWithJoins, VisitorMut, With,
 };
 
 use super::names::ident;
@@ -131,7 +131,8 @@ impl VisitorMut for Settling<'_> {
             _ => Vec::new(),
         };
         if self.failed.is_ok() {
-            self.failed = self.in_body(&mut query.body, &mut order);
+            let is_answer = self.is_answer && self.scope.withs.len() == 1;
+            self.failed = self.in_body(&mut query.body, &mut order, is_answer);
         }
         query.with = self.scope.withs.pop().filter(|with| !with.cte_tables.is_empty());
         ControlFlow::Continue(())
@@ -139,21 +140,29 @@ impl VisitorMut for Settling<'_> {
 }
 
 impl Settling<'_> {
-    fn in_body(&self, body: &mut SetExpr, order: &mut [&mut Expr]) -> Result<()> {
+    fn in_body(&self, body: &mut SetExpr, order: &mut [&mut Expr], is_answer: bool) -> Result<()> {
         match body {
             SetExpr::Select(select) => {
                 using::settle(select, order, &self.scope)?;
-                repeated::settle(select, self.is_answer && self.scope.withs.len() == 1, &self.scope);
+                repeated::settle(select, is_answer, &self.scope);
                 Ok(())
             }
             // What comes out of both has no table.
-            SetExpr::SetOperation { left, right, .. } => {
-                self.in_body(left, &mut [])?;
-                self.in_body(right, &mut [])
+            SetExpr::SetOperation { left, right, set_quantifier, .. } => {
+                self.in_body(left, &mut [], false)?;
+                self.in_body(right, &mut [], false)?;
+                if !is_by_name(*set_quantifier) {
+                    repeated::name_apart(right);
+                }
+                Ok(())
             }
             _ => Ok(()),
         }
     }
+}
+
+const fn is_by_name(quantifier: SetQuantifier) -> bool {
+    matches!(quantifier, SetQuantifier::ByName | SetQuantifier::AllByName | SetQuantifier::DistinctByName)
 }
 
 /// The part of a recursive query that is there first, as a query by itself: it has the same columns.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{Expr, Ident, Select, SelectItem, UnaryOperator, VisitorMut};
+use datafusion::sql::sqlparser::ast::{Expr, Ident, Select, SelectItem, SetExpr, UnaryOperator, VisitorMut};
 
 use super::columns::{self, Scope};
 use super::names::{free, ident};
@@ -28,6 +28,29 @@ pub(super) fn settle(select: &mut Select, is_answer: bool, scope: &Scope<'_>) {
         } else {
             rename(item, free(&text, &mut taken));
         }
+    }
+}
+
+/// Names what is computed on the right side of a set operation, whose names nobody sees: DataFusion gives it those of the left
+/// side, which columns may have: `SELECT a, b FROM t UNION SELECT b, a + b FROM t` would have two `b`.
+pub(super) fn name_apart(body: &mut SetExpr) {
+    match body {
+        SetExpr::Select(select) => {
+            let tables = tables(&select.from);
+            let mut taken = select.projection.iter().filter_map(|item| shown(item, &tables)).collect();
+            for item in &mut select.projection {
+                if let (SelectItem::UnnamedExpr(expr), None) = (&*item, shown(item, &tables)) {
+                    let name = free(&expr.to_string(), &mut taken);
+                    rename(item, name);
+                }
+            }
+        }
+        SetExpr::Query(query) => name_apart(&mut query.body),
+        SetExpr::SetOperation { left, right, .. } => {
+            name_apart(left);
+            name_apart(right);
+        }
+        _ => {}
     }
 }
 
