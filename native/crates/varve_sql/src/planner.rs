@@ -147,7 +147,9 @@ impl Planner {
         Ok(plan)
     }
 
+    /// The columns of a query.
     fn columns(&self, query: ast::Query) -> Result<Vec<Column>> {
+        self.named_columns.store(0, Relaxed);
         let query = ast::Statement::Query(Box::new(query));
         let plan = SqlToRel::new(self).sql_statement_to_plan_with_context(query, &mut self.context())?;
         Ok(plan.schema().columns())

@@ -17,7 +17,7 @@ use super::walk::change;
 use super::{parse, repeated, using};
 use crate::error::into_datafusion;
 
-/// So often a statement asks for columns: each time, much of it may be planned.
+/// What stands for columns and is looked up, in one statement: each time, much of it may be planned.
 const ASKED_MAX: usize = 64;
 
 /// Settles it. What stands in others, as a view, is no answer: its columns must have names of their own.
@@ -50,7 +50,9 @@ impl Scope<'_> {
     /// Of what the planner refuses, as a query about tables around it.
     pub(super) fn columns(&self, item: SelectItem, from: Vec<TableWithJoins>) -> Result<Vec<Column>> {
         if self.asked.replace(self.asked.get() + 1) == ASKED_MAX {
-            return plan_err!("{item} stands for columns that {ASKED_MAX} queries depend on: name them");
+            return plan_err!(
+                "{item} comes after {ASKED_MAX} others whose columns were looked up: name its columns"
+            );
         }
         let Statement::Query(blank) = parse::one("SELECT 1").map_err(into_datafusion)? else {
             return internal_err!("a SELECT is no query");
