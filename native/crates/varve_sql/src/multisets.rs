@@ -14,7 +14,8 @@ use datafusion::logical_expr::{Expr, Join, LogicalPlan, LogicalPlanBuilder};
 
 use crate::expressions::{Rule, each_node, rule};
 
-const NUMBER: &str = "\u{1}number";
+/// The number of a row among those equal to it: whichever of them has it, the rows of one number are the same.
+pub(crate) const NUMBER: &str = "\u{1}number";
 
 /// The rule. It comes after those that give values their types, and before subqueries become joins.
 pub(crate) fn by_number() -> Rule {

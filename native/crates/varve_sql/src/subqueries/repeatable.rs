@@ -11,6 +11,8 @@ use datafusion::logical_expr::{
     WindowFunctionDefinition,
 };
 
+use crate::multisets::NUMBER;
+
 /// Whether columns of these types have the same values each time that `plan` is computed.
 pub(super) fn is_repeatable(plan: &LogicalPlan, types: &[DataType]) -> Result<bool> {
     let mut is_repeatable = true;
@@ -57,6 +59,7 @@ fn are_all(exprs: Vec<&Expr>, schema: &DFSchema) -> bool {
 /// the last digits of a sum may differ, and which of some rows is the first.
 fn is_exact(value: &Expr, schema: &DFSchema, types: &[DataType]) -> bool {
     match value {
+        Expr::Alias(alias) if alias.name == NUMBER => true,
         Expr::Alias(alias) => is_exact(&alias.expr, schema, types),
         Expr::AggregateFunction(call) => is_exact_aggregate(&call.func, value, schema, types),
         Expr::WindowFunction(window) => {
