@@ -71,7 +71,13 @@ impl Maker {
         }
         let mut analyzer = Analyzer::new();
         analyzer.add_function_rewrite(Arc::new(BoundedConcat));
-        analyzer.rules.splice(0..0, [values::as_queries(), frames::of_groups(), digits::as_decimals()]);
+        let untyped = [
+            values::as_queries(),
+            frames::of_groups(),
+            digits::as_decimals(),
+            subqueries::of_outer_columns(),
+        ];
+        analyzer.rules.splice(0..0, untyped);
         let typed = [
             multisets::by_number(),
             subqueries::as_joins(),

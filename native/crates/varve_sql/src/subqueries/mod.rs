@@ -13,6 +13,7 @@ mod outer;
 mod repeatable;
 mod simple;
 mod single;
+mod types;
 
 use std::sync::Arc;
 
@@ -30,6 +31,7 @@ use forms::Forms;
 use outer::{asked, is_closed};
 
 pub(crate) use single::ONLY_VALUE;
+pub(crate) use types::of_outer_columns;
 
 /// The rule. It comes after those that give values their types.
 pub(crate) fn as_joins() -> Rule {

@@ -19,6 +19,17 @@ pub(super) fn asked(part: &Expr) -> Option<&Subquery> {
     }
 }
 
+/// The same, to change it.
+pub(super) fn asked_mut(part: &mut Expr) -> Option<&mut Subquery> {
+    match part {
+        Expr::Exists(Exists { subquery, .. })
+        | Expr::InSubquery(InSubquery { subquery, .. })
+        | Expr::SetComparison(SetComparison { subquery, .. })
+        | Expr::ScalarSubquery(subquery) => Some(subquery),
+        _ => None,
+    }
+}
+
 /// The query on the right of a join, if it may name columns of the left, and the name that it has.
 pub(super) fn lateral(join: &Join) -> Option<(&LogicalPlan, Option<&TableReference>)> {
     match join.right.as_ref() {
