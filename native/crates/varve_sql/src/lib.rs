@@ -18,6 +18,7 @@ mod digits;
 mod empty_input;
 mod engine;
 mod error;
+mod escapes;
 mod explain;
 mod expressions;
 mod failing;

@@ -23,7 +23,8 @@ use crate::types::VarveTypes;
 use crate::using::SharedColumns;
 use crate::zeros::one_zero;
 use crate::{
-    checked, dates, digits, frames, guarded, membership, multisets, rules, subqueries, time_zones, values,
+    checked, dates, digits, escapes, frames, guarded, membership, multisets, rules, subqueries, time_zones,
+    values,
 };
 
 /// Sorts that a spilling query is expected to have at once, each with something set aside.
@@ -75,6 +76,7 @@ impl Maker {
             values::as_queries(),
             frames::of_groups(),
             digits::as_decimals(),
+            escapes::as_backslashes(),
             subqueries::of_outer_columns(),
         ];
         analyzer.rules.splice(0..0, untyped);
