@@ -5,6 +5,7 @@
 //! answer goes to a transaction of varve_table. DataFusion's own INSERT, UPDATE and DELETE are never reached.
 
 mod aggregate;
+mod barriers;
 mod bounded;
 mod cardinality;
 mod catalogue;
@@ -27,7 +28,6 @@ mod frames;
 mod guarded;
 mod interrupt;
 mod join_order;
-mod join_sides;
 mod json;
 mod lambdas;
 mod limits;

@@ -4,14 +4,15 @@
 //! column is computed from, after which it is not known any more (DataFusion 55.2, `ProjectionPushdown`), and the last rule
 //! then refuses the plan, which is as right as before. It is sorted by all columns instead.
 //!
-//! A window finds the partitions of rows that lie in order for it. Where the order is of other columns that say the same, as of
-//! `a` for `a - 1` and `CAST(a AS BIGINT)`, it may not find it in the end, and failed when it ran. Its rows are sorted for it.
+//! A window finds the partitions of rows that lie in order for it. Where it is said that some of its keys are equal, as `a - 1`
+//! and `CAST(a AS BIGINT)`, it may not find them in the end, and failed when it ran. Its rows are sorted for it by all keys.
 
 use std::sync::Arc;
 
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
-use datafusion::common::{DataFusionError, Result};
+use datafusion::common::{DataFusionError, Result, internal_err};
+use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::ensure_requirements::EnsureRequirements;
 use datafusion::physical_optimizer::output_requirements::OutputRequirements;
@@ -19,6 +20,7 @@ use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::windows::{BoundedWindowAggExec, WindowAggExec};
 use datafusion::physical_plan::{ExecutionPlan, replace_children_if_necessary};
 
+use crate::barriers;
 use crate::rules::Rule;
 
 /// The rule with another try, if it is the one that refuses plans.
@@ -35,16 +37,16 @@ impl PhysicalOptimizerRule for Resorted {
         plan: Arc<dyn ExecutionPlan>,
         config: &ConfigOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let plan = match self.0.optimize(Arc::clone(&plan), config) {
+        let plan = plan.transform_up(for_window).data()?;
+        match self.0.optimize(Arc::clone(&plan), config) {
             Err(DataFusionError::Plan(_)) => {
                 let plan = OutputRequirements::new_add_mode().optimize(plan, config)?;
                 let plan = EnsureRequirements::new().optimize(plan, config)?;
                 let plan = OutputRequirements::new_remove_mode().optimize(plan, config)?;
-                self.0.optimize(plan, config)?
+                self.0.optimize(plan.transform_up(for_window).data()?, config)
             }
-            checked => checked?,
-        };
-        plan.transform_up(for_window).data()
+            checked => checked,
+        }
     }
 
     fn name(&self) -> &str {
@@ -58,12 +60,15 @@ impl PhysicalOptimizerRule for Resorted {
 
 /// A window that does not find its partitions, over rows in its own order.
 fn for_window(node: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn ExecutionPlan>>> {
-    let bounded = node.downcast_ref().map(BoundedWindowAggExec::partition_by_sort_keys);
-    let whole = node.downcast_ref().map(WindowAggExec::partition_by_sort_keys);
-    let is_found = bounded.or(whole).is_none_or(|keys| keys.is_ok());
-    let order = node.required_input_ordering().pop().flatten().filter(|_| !is_found);
-    let Some(order) = order else { return Ok(Transformed::no(node)) };
+    let bounded =
+        node.downcast_ref().map(|it: &BoundedWindowAggExec| (it.partition_by_sort_keys(), it.window_expr()));
+    let whole = node.downcast_ref().map(|it: &WindowAggExec| (it.partition_by_sort_keys(), it.window_expr()));
+    let Some((Err(_), [window, ..])) = bounded.or(whole) else { return Ok(Transformed::no(node)) };
+    let partitions = window.partition_by().iter().cloned().map(PhysicalSortExpr::new_default);
+    let Some(order) = LexOrdering::new(partitions.chain(window.order_by().iter().cloned())) else {
+        return internal_err!("a window without keys does not find its partitions");
+    };
     let input = Arc::clone(node.children()[0]);
-    let sorted = SortExec::new(order.into_single().into(), input).with_preserve_partitioning(true);
-    replace_children_if_necessary(node, vec![Arc::new(sorted)]).map(Transformed::yes)
+    let sorted = SortExec::new(order, input).with_preserve_partitioning(true);
+    replace_children_if_necessary(node, vec![barriers::in_order_only(sorted)?]).map(Transformed::yes)
 }

@@ -20,7 +20,7 @@ use crate::pushdown::{self, guarded};
 use crate::resorted::before_it_is_refused;
 use crate::sort_merge::SortMerge;
 use crate::zeros::BothZeros;
-use crate::{aggregate, decimals, empty_input, failing, interrupt, join_sides, lambdas, null_joins};
+use crate::{aggregate, barriers, decimals, empty_input, failing, interrupt, lambdas, null_joins};
 
 pub(crate) type LogicalRule = Arc<dyn OptimizerRule + Send + Sync>;
 pub(crate) type Rule = Arc<dyn PhysicalOptimizerRule + Send + Sync>;
@@ -62,7 +62,7 @@ pub(crate) fn physical(learned: &Arc<Learned>, closing: &Closing, table_bytes_ma
             let estimates = cardinality::registry(Arc::clone(learned));
             let merges = SortMerge::new(table_bytes_max, estimates);
             rules.push(rule("sort_merge", move |plan| merges.replaced(plan)));
-            rules.push(rule("join_sides", join_sides::said_less));
+            rules.push(rule("barriers", barriers::said_less));
         }
     }
     let mut rules: Vec<Rule> =

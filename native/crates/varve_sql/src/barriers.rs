@@ -1,10 +1,14 @@
-//! What is said of the sides of joins to be equal, and is not in the join, or is not said there.
+//! What is said of rows to be equal, and is not above an operator, or is not said there.
 //!
 //! A column with one value on the side of an outer join that gives NULLs has two in the join: that one, and NULL. DataFusion
 //! 55.2 takes what is equal on a side for equal in the join (`EquivalenceGroup::join`), and sorts by it no more: rows of
 //! `a LEFT JOIN (SELECT id, 1 AS flag FROM b) AS b ... ORDER BY b.flag` came in no order, and groups of it were taken to come
 //! one after the other. Of a column with one value on the right it loses just that (`EquivalenceClass::try_with_offset`):
 //! where it had put a sort by that column below the join, it then refused the plan.
+//!
+//! A key of GROUPING SETS is NULL in the rows of some of them. What is said of the keys of their input, that they are equal, or
+//! one value, or in order, or that rows of one key are in one partition, DataFusion says of these rows too
+//! (`AggregateExec::compute_properties`): rows of `... ON a.x = b.y GROUP BY CUBE (a.x, b.y) ORDER BY 1, 2` came in no order.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,21 +17,28 @@ use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, Tr
 use datafusion::common::{JoinType, Result, Statistics, internal_err};
 use datafusion::config::ConfigOptions;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_expr::{EquivalenceProperties, LexOrdering, Partitioning, PhysicalExpr};
+use datafusion::physical_plan::aggregates::AggregateExec;
 use datafusion::physical_plan::execution_plan::{CardinalityEffect, replace_children_if_necessary};
 use datafusion::physical_plan::expressions::Column;
 use datafusion::physical_plan::filter_pushdown::{FilterDescription, FilterPushdownPhase};
 use datafusion::physical_plan::joins::{CrossJoinExec, HashJoinExec, NestedLoopJoinExec, SortMergeJoinExec};
 use datafusion::physical_plan::projection::{ProjectionExec, make_with_child};
+use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 
 use crate::rules::only_child;
 
-/// The plan, where sides of joins say nothing of that kind. Operators above are made anew, without what they drew from it: so
-/// this comes before the rules that put sorts into a plan.
+/// The plan, where nothing of that kind is said. Operators above are made anew, without what they drew from it: so this comes
+/// before the rules that put sorts into a plan.
 pub(crate) fn said_less(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
     plan.transform_up(|node| {
+        if node.downcast_ref().is_some_and(|groups: &AggregateExec| groups.group_expr().has_grouping_set()) {
+            let input = Arc::clone(node.children()[0]);
+            let input = Arc::new(BarrierExec::over(input, Keeps::Nothing)?);
+            return replace_children_if_necessary(node, vec![input]).map(Transformed::yes);
+        }
         let [gives_null_left, gives_null_right] = match join_type(node.as_ref()) {
             Some(JoinType::Inner) => [false, false],
             Some(JoinType::Left) => [false, true],
@@ -55,7 +66,8 @@ fn join_type(node: &dyn ExecutionPlan) -> Option<JoinType> {
 }
 
 fn side(input: &Arc<dyn ExecutionPlan>, says_too_much: bool) -> Result<Arc<dyn ExecutionPlan>> {
-    Ok(if says_too_much { Arc::new(JoinSideExec::over(Arc::clone(input))?) } else { Arc::clone(input) })
+    let input = Arc::clone(input);
+    Ok(if says_too_much { Arc::new(BarrierExec::over(input, Keeps::EqualColumns)?) } else { input })
 }
 
 fn has_constants(plan: &Arc<dyn ExecutionPlan>) -> bool {
@@ -68,38 +80,63 @@ fn has_computed(plan: &Arc<dyn ExecutionPlan>) -> bool {
     classes.any(|class| class.iter().any(|expr| !expr.is::<Column>()))
 }
 
-/// Passes on all rows, and of what is known to be equal only which columns are. It promises no order, so that no sort is put
-/// below it: there it would leave out columns with one value.
+/// The rows of `sorted`, of which nothing is known but their order.
+pub(crate) fn in_order_only(sorted: SortExec) -> Result<Arc<dyn ExecutionPlan>> {
+    let order = sorted.expr().clone();
+    Ok(Arc::new(BarrierExec::over(Arc::new(sorted), Keeps::Order(order))?))
+}
+
+/// What is known above a barrier.
+#[derive(Debug, Clone)]
+enum Keeps {
+    /// Which columns are equal. Not the order of rows, so that no sort is put below it: there it would leave out columns with
+    /// one value.
+    EqualColumns,
+    /// That rows are in this order.
+    Order(LexOrdering),
+    Nothing,
+}
+
+/// Passes on all rows, and not all that is known of them.
 #[derive(Debug)]
-struct JoinSideExec {
+struct BarrierExec {
     input: Arc<dyn ExecutionPlan>,
+    keeps: Keeps,
     properties: Arc<PlanProperties>,
 }
 
-impl JoinSideExec {
-    fn over(input: Arc<dyn ExecutionPlan>) -> Result<Self> {
-        let known = input.properties().equivalence_properties();
+impl BarrierExec {
+    fn over(input: Arc<dyn ExecutionPlan>, keeps: Keeps) -> Result<Self> {
+        let mut properties = input.properties().as_ref().clone();
         let mut said = EquivalenceProperties::new(input.schema());
-        for class in known.eq_group().iter() {
-            let columns: Vec<_> = class.iter().filter(|expr| expr.is::<Column>()).collect();
-            for pair in columns.windows(2) {
-                said.add_equal_conditions(Arc::clone(pair[0]), Arc::clone(pair[1]))?;
+        match &keeps {
+            Keeps::EqualColumns => {
+                for class in input.properties().equivalence_properties().eq_group().iter() {
+                    let columns: Vec<_> = class.iter().filter(|expr| expr.is::<Column>()).collect();
+                    for pair in columns.windows(2) {
+                        said.add_equal_conditions(Arc::clone(pair[0]), Arc::clone(pair[1]))?;
+                    }
+                }
+            }
+            Keeps::Order(order) => said.add_ordering(order.clone()),
+            Keeps::Nothing => {
+                let count = properties.output_partitioning().partition_count();
+                properties = properties.with_partitioning(Partitioning::UnknownPartitioning(count));
             }
         }
-        let properties = input.properties().as_ref().clone().with_eq_properties(said);
-        Ok(Self { input, properties: Arc::new(properties) })
+        Ok(Self { properties: Arc::new(properties.with_eq_properties(said)), input, keeps })
     }
 }
 
-impl DisplayAs for JoinSideExec {
+impl DisplayAs for BarrierExec {
     fn fmt_as(&self, _: DisplayFormatType, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(self.name())
     }
 }
 
-impl ExecutionPlan for JoinSideExec {
+impl ExecutionPlan for BarrierExec {
     fn name(&self) -> &'static str {
-        "JoinSideExec"
+        "BarrierExec"
     }
 
     fn properties(&self) -> &Arc<PlanProperties> {
@@ -125,7 +162,7 @@ impl ExecutionPlan for JoinSideExec {
         self: Arc<Self>,
         children: Vec<Arc<dyn ExecutionPlan>>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        Ok(Arc::new(Self::over(only_child(children)?)?))
+        Ok(Arc::new(Self::over(only_child(children)?, self.keeps.clone())?))
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
@@ -156,8 +193,13 @@ impl ExecutionPlan for JoinSideExec {
         &self,
         projection: &ProjectionExec,
     ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
-        let narrows = projection.expr().len() < self.schema().fields().len();
-        let below = || Ok(Arc::new(Self::over(make_with_child(projection, &self.input)?)?) as _);
+        // An order is written in columns, which have other places below.
+        let narrows =
+            projection.expr().len() < self.schema().fields().len() && !matches!(self.keeps, Keeps::Order(_));
+        let below = || {
+            let input = make_with_child(projection, &self.input)?;
+            Ok(Arc::new(Self::over(input, self.keeps.clone())?) as _)
+        };
         narrows.then(below).transpose()
     }
 
