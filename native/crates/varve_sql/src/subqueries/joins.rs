@@ -6,6 +6,8 @@ use datafusion::common::tree_node::Transformed;
 use datafusion::common::{Column, DFSchema, JoinType, Result, not_impl_err};
 use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
 use datafusion::logical_expr::{Expr, Filter, Join, LogicalPlan, SubqueryAlias};
+use datafusion::optimizer::decorrelate_lateral_join::DecorrelateLateralJoin;
+use datafusion::optimizer::{OptimizerContext, OptimizerRule};
 
 use super::domain::{Domain, Names, projected};
 use super::outer::{free_in, from_within, is_closed, lateral};
@@ -15,10 +17,7 @@ use crate::values::contains_subquery;
 
 /// `asks` says whether there are queries in the condition.
 pub(super) fn in_join(join: Join, asks: bool, names: &Names) -> Result<Transformed<LogicalPlan>> {
-    let around = join.left.schema();
     let has_lateral = match lateral(&join) {
-        // DataFusion's own rules make a join of it.
-        Some((query, _)) if !asks && (simple::rows(query, around)? || simple::value(query, around)?) => false,
         Some((query, _)) => asks || !is_closed(query)?,
         None => false,
     };
@@ -26,13 +25,34 @@ pub(super) fn in_join(join: Join, asks: bool, names: &Names) -> Result<Transform
         return Ok(Transformed::no(LogicalPlan::Join(join)));
     }
     let columns = join.schema.columns();
-    let join = if has_lateral { without_lateral(join, names)? } else { join };
     let plan = match (asks, join.join_type) {
-        (false, _) => LogicalPlan::Join(join),
-        (true, JoinType::Inner) => filtered_after(join, names)?,
-        (true, _) => asked_before(join, names)?,
+        (false, _) => with_lateral(join, names)?,
+        (true, kind) => {
+            let join = if has_lateral { without_lateral(join, names)? } else { join };
+            if kind == JoinType::Inner { filtered_after(join, names)? } else { asked_before(join, names)? }
+        }
     };
     only(columns, plan).map(Transformed::yes)
+}
+
+/// The rows of a lateral join. DataFusion's rule makes a join of it where it can: here, for what comes before that rule does not
+/// see which columns such queries name, and takes what they name within a query for that query's.
+fn with_lateral(join: Join, names: &Names) -> Result<LogicalPlan> {
+    let around = join.left.schema();
+    let is_simple = match lateral(&join) {
+        Some((query, _)) => simple::rows(query, around)? || simple::value(query, around)?,
+        None => false,
+    };
+    let join = LogicalPlan::Join(join);
+    let plan = if is_simple {
+        DecorrelateLateralJoin::new().rewrite(join, &OptimizerContext::new())?.data
+    } else {
+        join
+    };
+    match plan {
+        LogicalPlan::Join(join) => without_lateral(join, names).map(LogicalPlan::Join),
+        plan => Ok(plan),
+    }
 }
 
 /// The join with a plan of its own on the right, which may have more columns.

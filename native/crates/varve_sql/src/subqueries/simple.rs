@@ -2,9 +2,13 @@
 //!
 //! These pull what a query's filters ask of the query around it up to the join that replaces it
 //! (`PullUpCorrelatedExpr` of DataFusion 55.2). Past a LIMIT, a window, an outer join, UNION or a second aggregation that is
-//! not possible, and some of it is done all the same: `EXISTS (... HAVING count(*) = 0)` was never true.
+//! not possible, and some of it is done all the same: `EXISTS (... HAVING count(*) = 0)` was never true. And the columns that
+//! they pull up get the name of one table, the query's: of `a.s` and `b.s` in one filter it took the same for both.
 
-use datafusion::common::{DFSchema, JoinType, Result};
+use std::collections::BTreeSet;
+
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::{Column, DFSchema, JoinType, Result};
 use datafusion::logical_expr::expr::{BinaryExpr, Cast};
 use datafusion::logical_expr::utils::{merge_schema, split_conjunction};
 use datafusion::logical_expr::{Aggregate, Expr, Filter, LogicalPlan, Operator};
@@ -14,16 +18,36 @@ use crate::values::contains_subquery;
 
 /// Whether that goes for the rows of `plan`, in a filter or a lateral join over rows of `around`.
 pub(super) fn rows(plan: &LogicalPlan, around: &DFSchema) -> Result<bool> {
-    Ok(is_within(plan, around)? && path(plan, false)?)
+    Ok(is_within(plan, around)? && path(plan, false)? && are_told_apart(plan)?)
 }
 
 /// Whether that goes for the one value of `plan`.
 pub(super) fn value(plan: &LogicalPlan, around: &DFSchema) -> Result<bool> {
-    Ok(is_within(plan, around)? && aggregated(plan)?)
+    Ok(is_within(plan, around)? && aggregated(plan)? && are_told_apart(plan)?)
 }
 
 fn is_within(plan: &LogicalPlan, around: &DFSchema) -> Result<bool> {
     Ok(free(plan)?.iter().all(|column| around.has_column(column)))
+}
+
+/// Whether no two of the columns that `plan` shows, and of those that are pulled up, have one name.
+fn are_told_apart(plan: &LogicalPlan) -> Result<bool> {
+    let mut columns: BTreeSet<Column> = plan.schema().columns().into_iter().collect();
+    plan.apply(|node| {
+        if is_closed(node)? {
+            return Ok(TreeNodeRecursion::Jump);
+        }
+        if let LogicalPlan::Filter(Filter { predicate, input, .. }) = node {
+            for part in split_conjunction(predicate) {
+                if !free_in(part, input.schema())?.is_empty() {
+                    columns.extend(part.column_refs().into_iter().cloned());
+                }
+            }
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    let names: BTreeSet<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+    Ok(names.len() == columns.len())
 }
 
 fn aggregated(plan: &LogicalPlan) -> Result<bool> {
@@ -51,7 +75,8 @@ fn path(plan: &LogicalPlan, only_equalities: bool) -> Result<bool> {
                 let can_be = named.is_empty()
                     || !contains_subquery(part)
                         && !named.iter().any(|column| input.schema().has_column(column))
-                        && (!only_equalities || is_equality(part));
+                        && (!only_equalities || is_equality(part))
+                        && !is_left_out(part);
                 if !can_be {
                     return Ok(false);
                 }
@@ -83,6 +108,11 @@ fn are_closed<'e>(exprs: impl IntoIterator<Item = &'e Expr>, node: &LogicalPlan)
         }
     }
     Ok(true)
+}
+
+/// Whether DataFusion takes a condition for true, as `x = x`, which is not true of NULL (`find_join_exprs`).
+fn is_left_out(condition: &Expr) -> bool {
+    matches!(condition, Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) if left == right)
 }
 
 /// Whether a condition says that a column is something that no other column has a part in.
