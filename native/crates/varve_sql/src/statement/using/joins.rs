@@ -65,8 +65,16 @@ impl Hidden {
 
 /// The tables of FROM, as columns name them.
 pub(in crate::statement) fn tables(from: &[TableWithJoins]) -> Vec<String> {
-    let mut hidden = Hidden::default();
-    from.iter().flat_map(|table| hidden.add(table)).collect()
+    from.iter().flat_map(tables_of).collect()
+}
+
+pub(super) fn tables_of(table: &TableWithJoins) -> Vec<String> {
+    Hidden::default().add(table)
+}
+
+/// Whether it shows one column for two.
+pub(super) fn is_shared(join: &Join) -> bool {
+    Shared::of(join).is_some()
 }
 
 /// A join by columns that both sides have.
@@ -111,7 +119,7 @@ pub(super) fn count(table: &TableWithJoins) -> usize {
         TableFactor::NestedJoin { table_with_joins, .. } => count(table_with_joins),
         _ => 0,
     };
-    let of_join = |join: &Join| usize::from(Shared::of(join).is_some()) + within(&join.relation);
+    let of_join = |join: &Join| usize::from(is_shared(join)) + within(&join.relation);
     within(&table.relation) + table.joins.iter().map(of_join).sum::<usize>()
 }
 

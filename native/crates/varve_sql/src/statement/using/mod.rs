@@ -81,6 +81,9 @@ fn bracket(select: &mut Select, order: &mut [&mut Expr], hidden: &Hidden) {
             _ => {}
         }
     }
+    let mut from = std::mem::take(&mut select.from);
+    naming::in_from(&mut from, &asked);
     change(select, &mut renaming);
+    select.from = from;
     order.iter_mut().for_each(|key| change(*key, &mut renaming));
 }

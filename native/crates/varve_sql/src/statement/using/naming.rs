@@ -4,11 +4,14 @@ use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{Expr, Ident, Select, SelectItem, Visitor, VisitorMut};
+use datafusion::sql::sqlparser::ast::{
+    Expr, Ident, Select, SelectItem, TableFactor, TableWithJoins, Visitor, VisitorMut,
+};
 use varve_types::VarveError;
 
-use super::joins::tables;
+use super::joins::{is_shared, tables, tables_of};
 use crate::statement::names::ident;
+use crate::statement::walk::change;
 
 /// A table and a column of it.
 pub(super) type Named = (String, String);
@@ -38,7 +41,7 @@ impl Visitor for Names {
 /// Names what is asked for as it is outside the brackets.
 pub(super) struct Renaming<'a> {
     asked: &'a BTreeSet<Named>,
-    /// The tables of queries within, which may have the same names.
+    /// The tables of the queries that it is in, which may have the same names.
     shadows: Vec<BTreeSet<String>>,
 }
 
@@ -61,7 +64,7 @@ impl<'a> Renaming<'a> {
     pub(super) fn name(&self, parts: &[Ident]) -> Option<String> {
         let [table, column, ..] = parts else { return None };
         let named = (ident(table), ident(column));
-        let is_shadowed = self.shadows.iter().skip(1).any(|tables| tables.contains(&named.0));
+        let is_shadowed = self.shadows.iter().any(|tables| tables.contains(&named.0));
         (self.asked.contains(&named) && !is_shadowed).then(|| outside(&named.0, &named.1))
     }
 }
@@ -91,4 +94,51 @@ impl VisitorMut for Renaming<'_> {
         }
         ControlFlow::Continue(())
     }
+}
+
+/// Names what is asked for as it is outside the brackets, in conditions and lateral queries of FROM that stand there.
+pub(super) fn in_from(from: &mut [TableWithJoins], asked: &BTreeSet<Named>) {
+    let mut bracketed = BTreeSet::new();
+    for table in from {
+        bracketed = in_joins(table, asked, bracketed);
+    }
+}
+
+/// `bracketed` are the tables whose columns have such names in front of `table`; those behind it.
+fn in_joins(
+    table: &mut TableWithJoins,
+    asked: &BTreeSet<Named>,
+    mut bracketed: BTreeSet<String>,
+) -> BTreeSet<String> {
+    bracketed = in_factor(&mut table.relation, asked, bracketed);
+    for join in &mut table.joins {
+        bracketed = in_factor(&mut join.relation, asked, bracketed);
+        change(&mut join.join_operator, &mut Renaming::new(&of_tables(asked, &bracketed)));
+    }
+    if table.joins.iter().any(is_shared) {
+        bracketed.extend(tables_of(table));
+    }
+    bracketed
+}
+
+fn in_factor(
+    factor: &mut TableFactor,
+    asked: &BTreeSet<Named>,
+    bracketed: BTreeSet<String>,
+) -> BTreeSet<String> {
+    match factor {
+        TableFactor::NestedJoin { table_with_joins, alias: None } => {
+            in_joins(table_with_joins, asked, bracketed)
+        }
+        // It sees nothing of what is in front of it.
+        TableFactor::Derived { lateral: false, .. } => bracketed,
+        other => {
+            change(other, &mut Renaming::new(&of_tables(asked, &bracketed)));
+            bracketed
+        }
+    }
+}
+
+fn of_tables(asked: &BTreeSet<Named>, tables: &BTreeSet<String>) -> BTreeSet<Named> {
+    asked.iter().filter(|(table, _)| tables.contains(table)).cloned().collect()
 }
