@@ -16,6 +16,7 @@ mod dialect;
 pub(crate) mod digits;
 pub(crate) mod enclosing;
 mod external;
+mod grouping;
 mod ignored;
 mod insert;
 mod merge;

@@ -4,6 +4,7 @@
 //! - `ORDER BY ALL` is by the numbers of what is selected, where no item stands for many columns.
 //! - `FETCH FIRST n ROWS ONLY` is a LIMIT.
 //! - `FROM t` alone selects all.
+//! - `GROUP BY a, ROLLUP (b)` is one list of GROUPING SETS.
 //! - `SEMI JOIN` and `ANTI JOIN` are such joins of the left side.
 //! - `- -a` is `-(-a)`: the parser's library writes the former as a comment, and what is written may be read again.
 
@@ -16,6 +17,7 @@ use datafusion::sql::sqlparser::ast::{
     VisitorMut, WildcardAdditionalOptions,
 };
 
+use super::grouping;
 use super::walk::change;
 
 /// Writes it out.
@@ -53,6 +55,7 @@ impl VisitorMut for Settling {
             select.flavor = SelectFlavor::Standard;
             select.projection = vec![SelectItem::Wildcard(WildcardAdditionalOptions::default())];
         }
+        grouping::settle(select);
         select.from.iter_mut().for_each(settle_joins);
         ControlFlow::Continue(())
     }
