@@ -1,8 +1,9 @@
 //! Sorts that DataFusion loses sight of.
 //!
 //! It sorts by fewer columns where it knows some of them to be equal to others. Rules that come later change what such a
-//! column is computed from, after which it is not known any more (DataFusion 55.2, `ProjectionPushdown`), and the last rule
-//! then refuses the plan, which is as right as before. It is sorted by all columns instead.
+//! column is computed from, after which it is not known any more (DataFusion 55.2, `ProjectionPushdown`), and a sort that it
+//! has put below a UNION may leave out a column with one value there. The last rule then refuses the plan, which is as right as
+//! before. It is sorted by all columns instead: by the rule that puts sorts into plans, and where that does not help one by one.
 //!
 //! A window finds the partitions of rows that lie in order for it. Where it is said that some of its keys are equal, as `a - 1`
 //! and `CAST(a AS BIGINT)`, it may not find them in the end, and failed when it ran. Its rows are sorted for it by all keys.
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{DataFusionError, Result, internal_err};
-use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
+use datafusion::physical_expr::{LexOrdering, OrderingRequirements, PhysicalSortExpr};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::ensure_requirements::EnsureRequirements;
 use datafusion::physical_optimizer::output_requirements::OutputRequirements;
@@ -23,7 +24,9 @@ use datafusion::physical_plan::{ExecutionPlan, replace_children_if_necessary};
 use crate::barriers;
 use crate::rules::Rule;
 
-/// The rule with another try, if it is the one that refuses plans.
+type Plan = Arc<dyn ExecutionPlan>;
+
+/// The rule with more tries, if it is the one that refuses plans.
 pub(crate) fn before_it_is_refused(rule: Rule) -> Rule {
     if rule.name() == "SanityCheckPlan" { Arc::new(Resorted(rule)) } else { rule }
 }
@@ -37,16 +40,17 @@ impl PhysicalOptimizerRule for Resorted {
         plan: Arc<dyn ExecutionPlan>,
         config: &ConfigOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let plan = plan.transform_up(for_window).data()?;
-        match self.0.optimize(Arc::clone(&plan), config) {
-            Err(DataFusionError::Plan(_)) => {
-                let plan = OutputRequirements::new_add_mode().optimize(plan, config)?;
-                let plan = EnsureRequirements::new().optimize(plan, config)?;
-                let plan = OutputRequirements::new_remove_mode().optimize(plan, config)?;
-                self.0.optimize(plan.transform_up(for_window).data()?, config)
+        let ways: [fn(Plan, &ConfigOptions) -> Result<Plan>; 3] =
+            [as_it_is, required_again, sorted_where_wanted];
+        let (mut plan, mut checked) = (plan, internal_err!("a plan is checked"));
+        for way in ways {
+            plan = way(plan, config)?.transform_up(for_window).data()?;
+            checked = self.0.optimize(Arc::clone(&plan), config);
+            if !matches!(checked, Err(DataFusionError::Plan(_))) {
+                break;
             }
-            checked => checked,
         }
+        checked
     }
 
     fn name(&self) -> &str {
@@ -56,6 +60,46 @@ impl PhysicalOptimizerRule for Resorted {
     fn schema_check(&self) -> bool {
         self.0.schema_check()
     }
+}
+
+fn as_it_is(plan: Plan, _: &ConfigOptions) -> Result<Plan> {
+    Ok(plan)
+}
+
+/// The plan as DataFusion's rule sorts it when it comes again.
+fn required_again(plan: Plan, config: &ConfigOptions) -> Result<Plan> {
+    let plan = OutputRequirements::new_add_mode().optimize(plan, config)?;
+    let plan = EnsureRequirements::new().optimize(plan, config)?;
+    OutputRequirements::new_remove_mode().optimize(plan, config)
+}
+
+/// The plan with a sort in front of each operator that wants an order which its input is not known to have.
+fn sorted_where_wanted(plan: Plan, _: &ConfigOptions) -> Result<Plan> {
+    plan.transform_up(|node| {
+        let wanted = node.required_input_ordering();
+        let mut is_other = false;
+        let mut children: Vec<Plan> = node.children().into_iter().cloned().collect();
+        for (child, wanted) in children.iter_mut().zip(wanted) {
+            let Some(OrderingRequirements::Hard(mut ways)) = wanted else { continue };
+            let known = child.properties().equivalence_properties();
+            let mut is_known = false;
+            for way in &ways {
+                is_known |= known.ordering_satisfy_requirement(way.clone())?;
+            }
+            if is_known || ways.is_empty() {
+                continue;
+            }
+            let order: LexOrdering = ways.swap_remove(0).into();
+            *child = Arc::new(SortExec::new(order, Arc::clone(child)).with_preserve_partitioning(true));
+            is_other = true;
+        }
+        if is_other {
+            replace_children_if_necessary(node, children).map(Transformed::yes)
+        } else {
+            Ok(Transformed::no(node))
+        }
+    })
+    .data()
 }
 
 /// A window that does not find its partitions, over rows in its own order.
