@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::common::tree_node::Transformed;
-use datafusion::common::{Column, DFSchema, JoinType, Result, not_impl_err};
+use datafusion::common::{Column, DFSchema, JoinType, Result, TableReference, not_impl_err};
 use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
 use datafusion::logical_expr::{Expr, Filter, Join, LogicalPlan, SubqueryAlias};
 use datafusion::optimizer::decorrelate_lateral_join::DecorrelateLateralJoin;
@@ -17,10 +17,7 @@ use crate::values::contains_subquery;
 
 /// `asks` says whether there are queries in the condition.
 pub(super) fn in_join(join: Join, asks: bool, names: &Names) -> Result<Transformed<LogicalPlan>> {
-    let has_lateral = match lateral(&join) {
-        Some((query, _)) => asks || !is_closed(query)?,
-        None => false,
-    };
+    let has_lateral = lateral(&join).is_some();
     if !asks && !has_lateral {
         return Ok(Transformed::no(LogicalPlan::Join(join)));
     }
@@ -38,11 +35,15 @@ pub(super) fn in_join(join: Join, asks: bool, names: &Names) -> Result<Transform
 /// The rows of a lateral join. DataFusion's rule makes a join of it where it can: here, for what comes before that rule does not
 /// see which columns such queries name, and takes what they name within a query for that query's.
 fn with_lateral(join: Join, names: &Names) -> Result<LogicalPlan> {
+    let Some((query, alias)) = lateral(&join) else { return Ok(LogicalPlan::Join(join)) };
+    if is_closed(query)? {
+        // What LATERAL within it names is its own.
+        let right = aliased(query.clone(), alias)?;
+        return over(&join, Arc::clone(&join.left), Arc::new(right), join.filter.clone())
+            .map(LogicalPlan::Join);
+    }
     let around = join.left.schema();
-    let is_simple = match lateral(&join) {
-        Some((query, _)) => simple::rows(query, around)? || simple::value(query, around)?,
-        None => false,
-    };
+    let is_simple = simple::rows(query, around)? || simple::value(query, around)?;
     let join = LogicalPlan::Join(join);
     let plan = if is_simple {
         DecorrelateLateralJoin::new().rewrite(join, &OptimizerContext::new())?.data
@@ -55,16 +56,22 @@ fn with_lateral(join: Join, names: &Names) -> Result<LogicalPlan> {
     }
 }
 
+fn aliased(plan: LogicalPlan, alias: Option<&TableReference>) -> Result<LogicalPlan> {
+    Ok(match alias {
+        Some(alias) => LogicalPlan::SubqueryAlias(SubqueryAlias::try_new(Arc::new(plan), alias.clone())?),
+        None => plan,
+    })
+}
+
 /// The join with a plan of its own on the right, which may have more columns.
 fn without_lateral(join: Join, names: &Names) -> Result<Join> {
     let Some((query, alias)) = lateral(&join) else { return Ok(join) };
     let domain = Domain::of(query, &join.left, names)?;
     let rows = domain.through(query)?;
     let columns = query.schema().columns().into_iter().chain(rows.keys.iter().cloned());
-    let mut right = projected(columns.map(Expr::Column).collect(), rows.plan)?;
+    let right = aliased(projected(columns.map(Expr::Column).collect(), rows.plan)?, alias)?;
     let mut keys = rows.keys;
     if let Some(alias) = alias {
-        right = LogicalPlan::SubqueryAlias(SubqueryAlias::try_new(Arc::new(right), alias.clone())?);
         keys = keys.into_iter().map(|key| Column::new(Some(alias.clone()), key.name)).collect();
     }
     let filter = conjunction(domain.same(&keys).into_iter().chain(join.filter.clone()));
