@@ -55,6 +55,7 @@ mod subqueries;
 mod sums;
 mod system;
 mod time_zones;
+mod turned;
 mod types;
 mod using;
 mod values;
