@@ -43,6 +43,7 @@ mod planning;
 mod plans;
 mod pushdown;
 mod resorted;
+mod resummed;
 mod rules;
 mod run;
 mod scan;

@@ -18,6 +18,7 @@ use crate::interrupt::Closing;
 use crate::join_order::JoinOrder;
 use crate::pushdown::{self, guarded};
 use crate::resorted::before_it_is_refused;
+use crate::resummed::of_one_type;
 use crate::sort_merge::SortMerge;
 use crate::zeros::BothZeros;
 use crate::{aggregate, barriers, decimals, empty_input, failing, interrupt, lambdas, null_joins};
@@ -36,7 +37,7 @@ pub(crate) fn logical() -> Vec<LogicalRule> {
         if ASKING.contains(&known.name()) {
             rules.push(Arc::new(TrueDependencies));
         }
-        rules.push(empty_input::kept_above(null_joins::kept_apart(known)));
+        rules.push(of_one_type(empty_input::kept_above(null_joins::kept_apart(known))));
     }
     rules.push(Arc::new(BothZeros));
     rules
