@@ -9,6 +9,10 @@
 //! A key of GROUPING SETS is NULL in the rows of some of them. What is said of the keys of their input, that they are equal, or
 //! one value, or in order, or that rows of one key are in one partition, DataFusion says of these rows too
 //! (`AggregateExec::compute_properties`): rows of `... ON a.x = b.y GROUP BY CUBE (a.x, b.y) ORDER BY 1, 2` came in no order.
+//!
+//! `max(x) OVER (ORDER BY i)` does not fall from row to row, but it is NULL until there is an `x`: NULLs come first, where
+//! DataFusion says last (`AggregateFunctionExpr::get_result_ordering`), and of frames with an end that moves it says it the
+//! wrong way round, or of counts that fall (`window_equivalence_properties`).
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,6 +21,8 @@ use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, Tr
 use datafusion::common::{JoinType, Result, Statistics, internal_err};
 use datafusion::config::ConfigOptions;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::logical_expr::SetMonotonicity;
+use datafusion::physical_expr::window::{PlainAggregateWindowExpr, SlidingAggregateWindowExpr, WindowExpr};
 use datafusion::physical_expr::{EquivalenceProperties, LexOrdering, Partitioning, PhysicalExpr};
 use datafusion::physical_plan::aggregates::AggregateExec;
 use datafusion::physical_plan::execution_plan::{CardinalityEffect, replace_children_if_necessary};
@@ -26,6 +32,7 @@ use datafusion::physical_plan::joins::{CrossJoinExec, HashJoinExec, NestedLoopJo
 use datafusion::physical_plan::projection::{ProjectionExec, make_with_child};
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
+use datafusion::physical_plan::windows::{BoundedWindowAggExec, WindowAggExec};
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 
 use crate::rules::only_child;
@@ -38,6 +45,9 @@ pub(crate) fn said_less(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn Executio
             let input = Arc::clone(node.children()[0]);
             let input = Arc::new(BarrierExec::over(input, Keeps::Nothing)?);
             return replace_children_if_necessary(node, vec![input]).map(Transformed::yes);
+        }
+        if window_exprs(node.as_ref()).iter().any(|expr| is_said_in_order(expr.as_ref())) {
+            return Ok(Transformed::yes(Arc::new(BarrierExec::over(node, Keeps::OrderOfInput)?)));
         }
         let [gives_null_left, gives_null_right] = match join_type(node.as_ref()) {
             Some(JoinType::Inner) => [false, false],
@@ -63,6 +73,21 @@ fn join_type(node: &dyn ExecutionPlan) -> Option<JoinType> {
     let nested = || node.downcast_ref().map(|join: &NestedLoopJoinExec| *join.join_type());
     let merge = || node.downcast_ref().map(SortMergeJoinExec::join_type);
     hash.or_else(nested).or_else(merge).or_else(|| node.is::<CrossJoinExec>().then_some(JoinType::Inner))
+}
+
+fn window_exprs(node: &dyn ExecutionPlan) -> &[Arc<dyn WindowExpr>] {
+    let bounded = node.downcast_ref().map(BoundedWindowAggExec::window_expr);
+    bounded.or_else(|| node.downcast_ref().map(WindowAggExec::window_expr)).unwrap_or_default()
+}
+
+/// Whether values of this window are said to be in an order that they may not be in.
+fn is_said_in_order(expr: &dyn WindowExpr) -> bool {
+    let expr = expr.as_any();
+    let growing = expr.downcast_ref().map(PlainAggregateWindowExpr::get_aggregate_expr);
+    let growing = growing.filter(|call| call.field().is_nullable());
+    let moving = || expr.downcast_ref().map(SlidingAggregateWindowExpr::get_aggregate_expr);
+    let call = growing.or_else(moving);
+    call.is_some_and(|call| call.set_monotonicity() != SetMonotonicity::NotMonotonic)
 }
 
 fn side(input: &Arc<dyn ExecutionPlan>, says_too_much: bool) -> Result<Arc<dyn ExecutionPlan>> {
@@ -94,6 +119,8 @@ enum Keeps {
     EqualColumns,
     /// That rows are in this order.
     Order(LexOrdering),
+    /// What is known of the only input of the operator, to whose columns it adds some.
+    OrderOfInput,
     Nothing,
 }
 
@@ -119,6 +146,10 @@ impl BarrierExec {
                 }
             }
             Keeps::Order(order) => said.add_ordering(order.clone()),
+            Keeps::OrderOfInput => {
+                let below = only_child(input.children())?;
+                said = said.extend(below.properties().equivalence_properties().clone())?;
+            }
             Keeps::Nothing => {
                 let count = properties.output_partitioning().partition_count();
                 properties = properties.with_partitioning(Partitioning::UnknownPartitioning(count));
@@ -194,8 +225,8 @@ impl ExecutionPlan for BarrierExec {
         projection: &ProjectionExec,
     ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
         // An order is written in columns, which have other places below.
-        let narrows =
-            projection.expr().len() < self.schema().fields().len() && !matches!(self.keeps, Keeps::Order(_));
+        let is_of_columns = matches!(self.keeps, Keeps::Order(_) | Keeps::OrderOfInput);
+        let narrows = projection.expr().len() < self.schema().fields().len() && !is_of_columns;
         let below = || {
             let input = make_with_child(projection, &self.input)?;
             Ok(Arc::new(Self::over(input, self.keeps.clone())?) as _)

@@ -79,7 +79,7 @@ pub(crate) fn physical(learned: &Arc<Learned>, closing: &Closing, table_bytes_ma
 }
 
 /// The child that an operator or an expression of ours, which has one, is made with.
-pub(crate) fn only_child<T: ?Sized>(mut children: Vec<Arc<T>>) -> Result<Arc<T>> {
+pub(crate) fn only_child<T>(mut children: Vec<T>) -> Result<T> {
     match (children.pop(), children.is_empty()) {
         (Some(child), true) => Ok(child),
         _ => internal_err!("there is not one child"),
