@@ -24,6 +24,7 @@ mod explain;
 mod expressions;
 mod failing;
 mod files;
+mod filter_columns;
 mod frames;
 mod guarded;
 mod interrupt;

@@ -21,7 +21,9 @@ use crate::resorted::before_it_is_refused;
 use crate::resummed::of_one_type;
 use crate::sort_merge::SortMerge;
 use crate::zeros::BothZeros;
-use crate::{aggregate, barriers, decimals, empty_input, failing, interrupt, lambdas, null_joins};
+use crate::{
+    aggregate, barriers, decimals, empty_input, failing, filter_columns, interrupt, lambdas, null_joins,
+};
 
 pub(crate) type LogicalRule = Arc<dyn OptimizerRule + Send + Sync>;
 pub(crate) type Rule = Arc<dyn PhysicalOptimizerRule + Send + Sync>;
@@ -57,6 +59,9 @@ pub(crate) fn physical(learned: &Arc<Learned>, closing: &Closing, table_bytes_ma
             rules.extend(pushdown.iter().cloned());
             let order = JoinOrder::new(Arc::clone(learned));
             rules.push(rule("join_order", move |plan| order.ordered(plan)));
+        }
+        if known.name() == "ProjectionPushdown" {
+            rules.push(rule("all_columns_of_filters", filter_columns::all_shown));
         }
         rules.push(known);
         if chooses_sides {
