@@ -18,11 +18,11 @@ use crate::interrupt::Closing;
 use crate::join_order::JoinOrder;
 use crate::pushdown::{self, guarded};
 use crate::resorted::before_it_is_refused;
-use crate::resummed::of_one_type;
 use crate::sort_merge::SortMerge;
 use crate::zeros::BothZeros;
 use crate::{
     aggregate, barriers, decimals, empty_input, failing, filter_columns, interrupt, lambdas, null_joins,
+    resummed, turned,
 };
 
 pub(crate) type LogicalRule = Arc<dyn OptimizerRule + Send + Sync>;
@@ -39,7 +39,8 @@ pub(crate) fn logical() -> Vec<LogicalRule> {
         if ASKING.contains(&known.name()) {
             rules.push(Arc::new(TrueDependencies));
         }
-        rules.push(of_one_type(empty_input::kept_above(null_joins::kept_apart(known))));
+        let known = resummed::of_one_type(turned::first(known));
+        rules.push(empty_input::kept_above(null_joins::kept_apart(known)));
     }
     rules.push(Arc::new(BothZeros));
     rules
@@ -134,22 +135,34 @@ where
 
 /// The rule without nodes that `is_left` is true of: they, and what it would do with all of a plan at one, stay as they are.
 pub(crate) fn without(rule: LogicalRule, is_left: fn(&LogicalPlan) -> Result<bool>) -> LogicalRule {
-    Arc::new(Guarded { rule, is_left })
+    around(rule, move |plan, rule| if is_left(&plan)? { Ok(Transformed::no(plan)) } else { rule(plan) })
 }
 
-/// A rule that leaves some nodes, or plans, as they are.
-struct Guarded {
+/// The rule in another one: `rewrite` gets each node, and what the rule makes of a node.
+pub(crate) fn around(
     rule: LogicalRule,
-    is_left: fn(&LogicalPlan) -> Result<bool>,
+    rewrite: impl Fn(LogicalPlan, Rewriting) -> Result<Transformed<LogicalPlan>> + Send + Sync + 'static,
+) -> LogicalRule {
+    Arc::new(Around { rule, rewrite })
 }
 
-impl fmt::Debug for Guarded {
+type Rewriting<'r> = &'r dyn Fn(LogicalPlan) -> Result<Transformed<LogicalPlan>>;
+
+struct Around<F> {
+    rule: LogicalRule,
+    rewrite: F,
+}
+
+impl<F> fmt::Debug for Around<F> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.rule.fmt(out)
     }
 }
 
-impl OptimizerRule for Guarded {
+impl<F> OptimizerRule for Around<F>
+where
+    F: Fn(LogicalPlan, Rewriting) -> Result<Transformed<LogicalPlan>> + Send + Sync,
+{
     fn name(&self) -> &str {
         self.rule.name()
     }
@@ -159,9 +172,6 @@ impl OptimizerRule for Guarded {
     }
 
     fn rewrite(&self, plan: LogicalPlan, config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
-        if (self.is_left)(&plan)? {
-            return Ok(Transformed::no(plan));
-        }
-        self.rule.rewrite(plan, config)
+        (self.rewrite)(plan, &|plan| self.rule.rewrite(plan, config))
     }
 }

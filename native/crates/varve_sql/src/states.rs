@@ -24,7 +24,7 @@ use crate::using::SharedColumns;
 use crate::zeros::one_zero;
 use crate::{
     checked, dates, digits, escapes, frames, guarded, membership, multisets, rules, subqueries, time_zones,
-    turned, values,
+    values,
 };
 
 /// Sorts that a spilling query is expected to have at once, each with something set aside.
@@ -89,7 +89,6 @@ impl Maker {
             checked::integers(),
             guarded::parts(),
             one_zero(),
-            turned::in_joins(),
         ];
         analyzer.rules.extend(typed);
         *builder.analyzer() = Some(analyzer);

@@ -1,23 +1,38 @@
-//! Comparisons in conditions of joins with what is the same for all rows on the right, as `x.a = 2` for `2 = x.a`.
+//! Comparisons with what is the same for all rows on the right, as `x.a = 2` for `2 = x.a`.
 //!
-//! DataFusion 55.2 writes them so everywhere but in joins. What it says of the other side's key after such a condition it then
-//! says twice, as `2 = y.a` and as `y.a = 2`, takes these for two things that cannot both be (`simplify_predicates`), and the
-//! join had no partners.
+//! DataFusion 55.2 writes them so, but not what it says of a key because the other side of a join is compared, nor what a
+//! projection makes of a comparison that is pushed through it. A filter then says twice, as `2 = y.a` and as `y.a = 2`, what is
+//! taken for two things that cannot both be (`simplify_predicates`), and had no rows.
+
+use std::sync::Arc;
 
 use datafusion::common::Result;
 use datafusion::common::tree_node::Transformed;
 use datafusion::logical_expr::{BinaryExpr, Expr, LogicalPlan};
 
-use crate::expressions::{Rule, each_node, each_part_of, rule};
+use crate::expressions::each_part;
+use crate::rules::{LogicalRule, around};
 
-/// The rule.
-pub(crate) fn in_joins() -> Rule {
-    rule("comparisons_in_joins", |plan| {
-        each_node(plan, &|node| match node {
-            LogicalPlan::Join(_) => each_part_of(node, &turned),
-            node => Ok(Transformed::no(node)),
-        })
-    })
+/// The rule, of DataFusion's for logical plans, that sees them so if it puts filters together.
+pub(crate) fn first(rule: LogicalRule) -> LogicalRule {
+    if rule.name() != "push_down_filter" {
+        return rule;
+    }
+    around(rule, |plan, rule| in_filters(plan)?.transform_data(rule))
+}
+
+/// The plan with those of the filter that it begins with, and of filters right below.
+fn in_filters(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+    let LogicalPlan::Filter(mut filter) = plan else { return Ok(Transformed::no(plan)) };
+    let predicate = each_part(filter.predicate, &turned)?;
+    filter.predicate = predicate.data;
+    let mut is_new = predicate.transformed;
+    if let LogicalPlan::Filter(_) = filter.input.as_ref() {
+        let input = in_filters(Arc::unwrap_or_clone(filter.input))?;
+        filter.input = Arc::new(input.data);
+        is_new |= input.transformed;
+    }
+    Ok(Transformed::new_transformed(LogicalPlan::Filter(filter), is_new))
 }
 
 fn turned(part: Expr) -> Result<Transformed<Expr>> {
