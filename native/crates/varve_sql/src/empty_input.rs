@@ -22,14 +22,17 @@ fn is_over_row_of_none(node: &LogicalPlan) -> Result<bool> {
         input = below;
     }
     Ok(is_without_columns
-        && matches!(input, LogicalPlan::Aggregate(Aggregate { group_expr, .. }) if gives_row_of_none(group_expr)))
+        && matches!(input, LogicalPlan::Aggregate(Aggregate { group_expr, .. }) if rows_of_none(group_expr) > 0))
 }
 
-fn gives_row_of_none(groups: &[Expr]) -> bool {
+/// The rows that an aggregate by `groups` gives of no rows.
+pub(crate) fn rows_of_none(groups: &[Expr]) -> usize {
     match groups {
-        [] => true,
-        [Expr::GroupingSet(GroupingSet::GroupingSets(sets))] => sets.iter().any(Vec::is_empty),
-        [Expr::GroupingSet(_)] => true,
-        _ => false,
+        [] => 1,
+        [Expr::GroupingSet(GroupingSet::GroupingSets(sets))] => {
+            sets.iter().filter(|set| set.is_empty()).count()
+        }
+        [Expr::GroupingSet(_)] => 1,
+        _ => 0,
     }
 }

@@ -10,21 +10,22 @@ use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::common::{
-    Column, DFSchema, ExprSchema, JoinType, NullEquality, Result, internal_err, not_impl_err,
+    Column, DFSchema, ExprSchema, JoinType, NullEquality, Result, ScalarValue, internal_err, not_impl_err,
 };
 use datafusion::functions::core::expr_fn::coalesce;
 use datafusion::functions_window::row_number::row_number_udwf;
 use datafusion::logical_expr::expr::{AggregateFunction, Sort as SortExpr, WindowFunction};
 use datafusion::logical_expr::logical_plan::{Distinct, FetchType, SkipType};
-use datafusion::logical_expr::utils::conjunction;
+use datafusion::logical_expr::utils::{conjunction, grouping_set_to_exprlist};
 use datafusion::logical_expr::{
     Aggregate, DistinctOn, EmptyRelation, Expr, Filter, Join, JoinConstraint, Limit, LogicalPlan,
     LogicalPlanBuilder, Operator, Projection, Sort, SubqueryAlias, Union, Unnest, Values, Window,
-    WindowFrame, binary_expr, lit, when,
+    WindowFrame, binary_expr, cast, lit, when,
 };
 
 use super::outer::free;
 use super::repeatable::is_repeatable;
+use crate::empty_input::rows_of_none;
 
 /// Rows of VALUES that name columns of the query around it, each of which becomes a query.
 const ROWS_MAX: usize = 64;
@@ -239,30 +240,51 @@ impl<'n> Domain<'n> {
 
     fn aggregate(&self, aggregate: &Aggregate, node: &LogicalPlan) -> Result<Passing> {
         let Aggregate { input, group_expr, aggr_expr, .. } = aggregate;
-        if matches!(group_expr[..], [Expr::GroupingSet(_)]) {
-            return not_impl_err!("GROUPING SETS in a query with columns of another");
-        }
         let Passing { plan, keys } = self.through(input)?;
-        let mut groups = self.named(group_expr, node, 0, &keys)?;
-        let values = self.named(aggr_expr, node, groups.len(), &keys)?;
-        groups.extend(keys.iter().cloned().map(Expr::Column));
+        let columns = grouping_set_to_exprlist(group_expr)?.into_iter().cloned().collect::<Vec<_>>();
+        let named = self.named(&columns, node, 0, &keys)?;
+        let by_keys = keys.iter().cloned().map(Expr::Column);
+        let groups = match &group_expr[..] {
+            [Expr::GroupingSet(sets)] => {
+                let sets = Expr::GroupingSet(sets.clone()).transform_down(|expr| {
+                    Ok(match columns.iter().position(|column| *column == expr) {
+                        Some(at) => Transformed::new(named[at].clone(), true, TreeNodeRecursion::Jump),
+                        None => Transformed::no(expr),
+                    })
+                });
+                // In front, where they leave the numbers of the sets as they are.
+                by_keys.chain([sets?.data]).collect()
+            }
+            _ => named.into_iter().chain(by_keys).collect(),
+        };
+        let first = node.schema().fields().len() - aggr_expr.len();
+        let values = self.named(aggr_expr, node, first, &keys)?;
         let grouped = LogicalPlan::Aggregate(Aggregate::try_new(Arc::new(plan), groups, values)?);
-        if !group_expr.is_empty() {
-            return Ok(Passing { plan: grouped, keys });
+        let grouped = with_numbers_of(columns.len(), node, grouped)?;
+        match rows_of_none(group_expr) {
+            0 => return Ok(Passing { plan: grouped, keys }),
+            1 => {}
+            _ => return not_impl_err!("GROUPING SETS with () twice in a query with columns of another"),
         }
         // There is one row where there is nothing to aggregate, too.
         let hit = self.names.next("hit");
-        let columns = grouped.schema().columns().into_iter().map(Expr::Column);
-        let grouped = projected(columns.chain([lit(true).alias(&hit)]).collect(), grouped)?;
+        let shown = grouped.schema().columns().into_iter().map(Expr::Column);
+        let grouped = projected(shown.chain([lit(true).alias(&hit)]).collect(), grouped)?;
         let all = self.beside(one_row())?;
         let plan = joined(all.plan, grouped, JoinType::Left, all_same(&all.keys, &keys))?;
         let mut exprs = Vec::new();
-        for (value, (relation, field)) in aggr_expr.iter().zip(node.schema().iter()) {
+        for (at, (relation, field)) in node.schema().iter().enumerate() {
             let column = Expr::Column(Column::from((relation, field)));
-            let Expr::AggregateFunction(AggregateFunction { func, .. }) = value.clone().unalias() else {
-                return internal_err!("an aggregation computes {value}");
+            let of_nothing = match at.checked_sub(first).map(|at| aggr_expr[at].clone().unalias()) {
+                Some(Expr::AggregateFunction(AggregateFunction { func, .. })) => {
+                    func.default_value(field.data_type())?
+                }
+                Some(value) => return internal_err!("an aggregation computes {value}"),
+                None if field.name() == Aggregate::INTERNAL_GROUPING_ID => {
+                    ScalarValue::UInt64(Some(all_left_out(columns.len()))).cast_to(field.data_type())?
+                }
+                None => ScalarValue::Null,
             };
-            let of_nothing = func.default_value(field.data_type())?;
             exprs.push(if of_nothing.is_null() {
                 column
             } else {
@@ -410,6 +432,28 @@ fn all_same(left: &[Column], right: &[Column]) -> Option<Expr> {
         binary_expr(Expr::Column(left.clone()), Operator::IsNotDistinctFrom, Expr::Column(right.clone()))
     };
     conjunction(left.iter().zip(right).map(same))
+}
+
+/// The number of the grouping set that leaves out all of `count` columns.
+fn all_left_out(count: usize) -> u64 {
+    (0..count).fold(0, |left_out, _| (left_out << 1) | 1)
+}
+
+/// `grouped` with the numbers of grouping sets in the type that they have in `node`, where `count` columns may be left out.
+fn with_numbers_of(count: usize, node: &LogicalPlan, grouped: LogicalPlan) -> Result<LogicalPlan> {
+    let Ok(number) = node.schema().field_with_unqualified_name(Aggregate::INTERNAL_GROUPING_ID) else {
+        return Ok(grouped);
+    };
+    let exprs = grouped.schema().iter().map(|(relation, field)| {
+        let column = Expr::Column(Column::from((relation, field)));
+        if field.name() != number.name() {
+            return Ok(column);
+        }
+        let all = ScalarValue::UInt64(Some(all_left_out(count))).cast_to(field.data_type())?;
+        let own = cast(binary_expr(column, Operator::BitwiseAnd, lit(all)), number.data_type().clone());
+        Ok(own.alias(number.name()))
+    });
+    projected(exprs.collect::<Result<_>>()?, grouped)
 }
 
 /// The rows of both for which `condition` holds: all of them without one.
