@@ -53,7 +53,7 @@ const shrinksMax = 600;
 const drawsMax = 300;
 const drawMax = 2 ** 30 - 1;
 
-/** Cost: some 5 ms per statement; a failure asks some hundred more to become small. */
+/** Cost: some 30 ms per statement of tests' addon; a failure asks some hundred more to become small. */
 export async function runStatements(run: StatementsRun): Promise<StatementsReport> {
   const counts = uncounted();
   const failures: StatementsFailure[] = [];
