@@ -5,6 +5,7 @@
 //! answer goes to a transaction of varve_table. DataFusion's own INSERT, UPDATE and DELETE are never reached.
 
 mod aggregate;
+mod alike_windows;
 mod barriers;
 mod bounded;
 mod cardinality;

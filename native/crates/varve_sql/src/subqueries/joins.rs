@@ -35,15 +35,9 @@ pub(super) fn in_join(join: Join, asks: bool, names: &Names) -> Result<Transform
 /// The rows of a lateral join. DataFusion's rule makes a join of it where it can: here, for what comes before that rule does not
 /// see which columns such queries name, and takes what they name within a query for that query's.
 fn with_lateral(join: Join, names: &Names) -> Result<LogicalPlan> {
-    let Some((query, alias)) = lateral(&join) else { return Ok(LogicalPlan::Join(join)) };
-    if is_closed(query)? {
-        // What LATERAL within it names is its own.
-        let right = aliased(query.clone(), alias)?;
-        return over(&join, Arc::clone(&join.left), Arc::new(right), join.filter.clone())
-            .map(LogicalPlan::Join);
-    }
+    let Some((query, _)) = lateral(&join) else { return Ok(LogicalPlan::Join(join)) };
     let around = join.left.schema();
-    let is_simple = simple::rows(query, around)? || simple::value(query, around)?;
+    let is_simple = !is_closed(query)? && (simple::rows(query, around)? || simple::value(query, around)?);
     let join = LogicalPlan::Join(join);
     let plan = if is_simple {
         DecorrelateLateralJoin::new().rewrite(join, &OptimizerContext::new())?.data
@@ -66,6 +60,11 @@ fn aliased(plan: LogicalPlan, alias: Option<&TableReference>) -> Result<LogicalP
 /// The join with a plan of its own on the right, which may have more columns.
 fn without_lateral(join: Join, names: &Names) -> Result<Join> {
     let Some((query, alias)) = lateral(&join) else { return Ok(join) };
+    if is_closed(query)? {
+        // What LATERAL within it names is its own.
+        let right = aliased(query.clone(), alias)?;
+        return over(&join, Arc::clone(&join.left), Arc::new(right), join.filter.clone());
+    }
     let domain = Domain::of(query, &join.left, names)?;
     let rows = domain.through(query)?;
     let columns = query.schema().columns().into_iter().chain(rows.keys.iter().cloned());
