@@ -148,7 +148,7 @@ fn written_bytes(values: &ArrayRef) -> Result<u128> {
         DataType::Struct(fields) => {
             let mut bytes = values.len() as u128 * MARKS_BYTES;
             for (field, column) in fields.iter().zip(values.as_struct().columns()) {
-                let name = field.name().bytes().map(escaped_bytes).sum::<u128>() + MARKS_BYTES;
+                let name = escaped_bytes(field.name()) + MARKS_BYTES;
                 bytes += name * values.len() as u128 + written_bytes(column)?;
             }
             Ok(bytes)
@@ -160,8 +160,7 @@ fn written_bytes(values: &ArrayRef) -> Result<u128> {
         }
         text if text.is_string() || matches!(text, DataType::Dictionary(_, _)) => {
             let texts = cast(values, &DataType::Utf8View)?;
-            let each = |text: &str| text.bytes().map(escaped_bytes).sum::<u128>() + MARKS_BYTES;
-            Ok(texts.as_string_view().iter().flatten().map(each).sum())
+            Ok(texts.as_string_view().iter().flatten().map(|text| escaped_bytes(text) + MARKS_BYTES).sum())
         }
         _ => Ok(values.len() as u128 * NUMBER_BYTES),
     }
@@ -173,10 +172,15 @@ fn part<O: OffsetSizeTrait>(items: &ArrayRef, offsets: &OffsetBuffer<O>) -> Arra
     items.slice(first.as_usize(), (*last - *first).as_usize())
 }
 
-fn escaped_bytes(of: u8) -> u128 {
-    match of {
-        b'"' | b'\\' => 2,
-        0..0x20 => 6,
-        _ => 1,
+/// The bytes of a text with its escapes.
+fn escaped_bytes(text: &str) -> u128 {
+    let mut more = 0;
+    for byte in text.as_bytes() {
+        more += match byte {
+            b'"' | b'\\' => 1,
+            0..0x20 => 5,
+            _ => 0,
+        };
     }
+    (text.len() + more) as u128
 }
