@@ -14,7 +14,7 @@ use datafusion::sql::sqlparser::ast::{
 
 use super::names::ident;
 use super::walk::change;
-use super::{parse, repeated, using};
+use super::{outer_names, parse, repeated, using};
 use crate::error::into_datafusion;
 
 /// What stands for columns and is looked up, in one statement: each time, much of it may be planned.
@@ -30,7 +30,7 @@ pub(crate) fn settle(
     planned: &dyn Fn(Query) -> Result<Vec<Column>>,
 ) -> Result<()> {
     let scope = Scope { planned, withs: Vec::new(), asked: Cell::new(0) };
-    let mut settling = Settling { scope, is_answer, failed: Ok(()) };
+    let mut settling = Settling { scope, tables: Vec::new(), is_answer, failed: Ok(()) };
     change(statement, &mut settling);
     settling.failed
 }
@@ -100,6 +100,8 @@ fn named(column: &Column) -> Expr {
 
 struct Settling<'p> {
     scope: Scope<'p>,
+    /// Those of the query that it is in and of each around it, from outside inwards.
+    tables: Vec<Vec<String>>,
     is_answer: bool,
     failed: Result<()>,
 }
@@ -113,6 +115,7 @@ impl VisitorMut for Settling<'_> {
         let mut with = query.with.take().unwrap_or(none);
         let (tables, recursive) = (std::mem::take(&mut with.cte_tables), with.recursive);
         self.scope.withs.push(with);
+        self.tables.push(outer_names::tables_in(&query.body));
         for (before, mut table) in tables.into_iter().enumerate() {
             let itself = if recursive { first_part(&table) } else { None };
             if let Some(with) = self.scope.withs.last_mut() {
@@ -136,16 +139,23 @@ impl VisitorMut for Settling<'_> {
             let is_answer = self.is_answer && self.scope.withs.len() == 1;
             self.failed = self.in_body(&mut query.body, &mut order, is_answer);
         }
+        self.tables.pop();
         query.with = self.scope.withs.pop().filter(|with| !with.cte_tables.is_empty());
         ControlFlow::Continue(())
     }
 }
 
 impl Settling<'_> {
+    /// The tables of the queries around the one that it is in.
+    fn around(&self) -> Vec<String> {
+        self.tables.split_last().map_or_else(Vec::new, |(_, around)| around.concat())
+    }
+
     fn in_body(&self, body: &mut SetExpr, order: &mut [&mut Expr], is_answer: bool) -> Result<()> {
         match body {
             SetExpr::Select(select) => {
                 using::settle(select, order, &self.scope)?;
+                outer_names::settle(select, &self.around());
                 repeated::settle(select, is_answer, &self.scope);
                 Ok(())
             }

@@ -22,6 +22,7 @@ mod insert;
 mod merge;
 pub(crate) mod names;
 pub(crate) mod options;
+mod outer_names;
 pub(crate) mod parse;
 pub(crate) mod prepared;
 mod quotes;
