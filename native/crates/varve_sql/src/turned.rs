@@ -2,7 +2,8 @@
 //!
 //! DataFusion 55.2 writes them so, but not what it says of a key because the other side of a join is compared, nor what a
 //! projection makes of a comparison that is pushed through it. A filter then says twice, as `2 = y.a` and as `y.a = 2`, what is
-//! taken for two things that cannot both be (`simplify_predicates`), and had no rows.
+//! taken for two things that cannot both be (`simplify_predicates`), and had no rows. So did `f = 0.0 AND f = -0.0`: it is
+//! compared with one zero.
 
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use datafusion::logical_expr::{BinaryExpr, Expr, LogicalPlan};
 
 use crate::expressions::each_part;
 use crate::rules::{LogicalRule, around};
+use crate::zeros::positive_zero;
 
 /// The rule, of DataFusion's for logical plans, that sees them so if it puts filters together.
 pub(crate) fn first(rule: LogicalRule) -> LogicalRule {
@@ -36,15 +38,14 @@ fn in_filters(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
 }
 
 fn turned(part: Expr) -> Result<Transformed<Expr>> {
-    match part {
-        Expr::BinaryExpr(BinaryExpr { left, op, right })
-            if !left.any_column_refs() && right.any_column_refs() =>
-        {
-            Ok(match op.swap() {
-                Some(op) => Transformed::yes(Expr::BinaryExpr(BinaryExpr { left: right, op, right: left })),
-                None => Transformed::no(Expr::BinaryExpr(BinaryExpr { left, op, right })),
-            })
-        }
-        part => Ok(Transformed::no(part)),
-    }
+    let Expr::BinaryExpr(BinaryExpr { left, op, right }) = part else { return Ok(Transformed::no(part)) };
+    let turned = op.swap().filter(|_| !left.any_column_refs() && right.any_column_refs());
+    let (left, op, right) = match turned {
+        Some(op) => (right, op, left),
+        None => (left, op, right),
+    };
+    let unsigned = positive_zero(&right).filter(|_| op.swap().is_some());
+    let is_new = turned.is_some() || unsigned.is_some();
+    let right = unsigned.map_or(right, Box::new);
+    Ok(Transformed::new_transformed(Expr::BinaryExpr(BinaryExpr { left, op, right }), is_new))
 }

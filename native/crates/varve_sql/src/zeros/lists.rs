@@ -44,6 +44,16 @@ fn in_list(part: Expr) -> Transformed<Expr> {
     Transformed::new_transformed(Expr::InList(list), is_changed)
 }
 
+/// The zero for `item` when that is the negative one.
+pub(crate) fn positive_zero(item: &Expr) -> Option<Expr> {
+    let is_negative = match item {
+        Expr::Literal(ScalarValue::Float32(Some(value)), _) => value.is_sign_negative(),
+        Expr::Literal(ScalarValue::Float64(Some(value)), _) => value.is_sign_negative(),
+        _ => false,
+    };
+    if is_negative { other_zero(item) } else { None }
+}
+
 /// The zero of the other sign, when `item` is one.
 fn other_zero(item: &Expr) -> Option<Expr> {
     let Expr::Literal(value, metadata) = item else { return None };

@@ -6,4 +6,4 @@ mod keys;
 mod lists;
 
 pub(crate) use keys::{one_zero, with_one_zero};
-pub(crate) use lists::{BothZeros, with_both_zeros};
+pub(crate) use lists::{BothZeros, positive_zero, with_both_zeros};
