@@ -20,7 +20,6 @@ mod digits;
 mod empty_input;
 mod engine;
 mod error;
-mod escapes;
 mod explain;
 mod expressions;
 mod failing;
@@ -39,6 +38,7 @@ mod null_joins;
 
 mod output;
 mod param;
+mod patterns;
 mod percentile;
 mod planner;
 mod planning;

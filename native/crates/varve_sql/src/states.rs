@@ -23,7 +23,7 @@ use crate::types::VarveTypes;
 use crate::using::SharedColumns;
 use crate::zeros::one_zero;
 use crate::{
-    checked, dates, digits, escapes, frames, guarded, membership, multisets, rules, subqueries, time_zones,
+    checked, dates, digits, frames, guarded, membership, multisets, patterns, rules, subqueries, time_zones,
     values,
 };
 
@@ -76,7 +76,7 @@ impl Maker {
             values::as_queries(),
             frames::of_groups(),
             digits::as_decimals(),
-            escapes::as_backslashes(),
+            patterns::as_they_are_matched(),
             subqueries::of_outer_columns(),
         ];
         analyzer.rules.splice(0..0, untyped);
