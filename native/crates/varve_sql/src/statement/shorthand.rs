@@ -6,15 +6,16 @@
 //! - `FROM t` alone selects all.
 //! - `GROUP BY a, ROLLUP (b)` is one list of GROUPING SETS.
 //! - `SEMI JOIN` and `ANTI JOIN` are such joins of the left side.
+//! - `INTERVAL 1 DAY` is `INTERVAL '1' DAY`.
 //! - `- -a` is `-(-a)`: the parser's library writes the former as a comment, and what is written may be read again.
 
 use std::convert::Infallible;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Fetch, JoinOperator, LimitClause, OrderBy, OrderByExpr, OrderByKind, Query, Select, SelectFlavor,
-    SelectItem, SetExpr, Statement, TableFactor, TableWithJoins, UnaryOperator, Value, ValueWithSpan,
-    VisitorMut, WildcardAdditionalOptions,
+    Expr, Fetch, Interval, JoinOperator, LimitClause, OrderBy, OrderByExpr, OrderByKind, Query, Select,
+    SelectFlavor, SelectItem, SetExpr, Statement, TableFactor, TableWithJoins, UnaryOperator, Value,
+    ValueWithSpan, VisitorMut, WildcardAdditionalOptions,
 };
 
 use super::grouping;
@@ -78,11 +79,21 @@ impl VisitorMut for Settling {
     }
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Infallible> {
-        if let Expr::UnaryOp { op: UnaryOperator::Minus, expr: negated } = expr
-            && matches!(negated.as_ref(), Expr::UnaryOp { op: UnaryOperator::Minus, .. })
-        {
-            let inner = std::mem::replace(negated.as_mut(), Expr::value(Value::Null));
-            **negated = Expr::Nested(Box::new(inner));
+        match expr {
+            Expr::UnaryOp { op: UnaryOperator::Minus, expr: negated }
+                if matches!(negated.as_ref(), Expr::UnaryOp { op: UnaryOperator::Minus, .. }) =>
+            {
+                let inner = std::mem::replace(negated.as_mut(), Expr::value(Value::Null));
+                **negated = Expr::Nested(Box::new(inner));
+            }
+            Expr::Interval(Interval { value: length, .. }) => {
+                if let Expr::Value(ValueWithSpan { value: length, .. }) = length.as_mut()
+                    && let Value::Number(text, _) = length
+                {
+                    *length = Value::SingleQuotedString(std::mem::take(text));
+                }
+            }
+            _ => {}
         }
         ControlFlow::Continue(())
     }
