@@ -127,6 +127,7 @@ impl VisitorMut for Unnamed {
         *expr = match place {
             Expr::Nested(inner) | Expr::UnaryOp { op: UnaryOperator::Plus, expr: inner } => *inner,
             Expr::Cast { expr: inner, .. } => *inner,
+            Expr::TypedString(typed) => Expr::Value(typed.value),
             Expr::InSubquery { negated, .. } => named(if negated { "NOT IN" } else { "IN" }),
             Expr::Exists { negated, .. } => named(if negated { "NOT EXISTS" } else { "EXISTS" }),
             Expr::Subquery(query) => {
