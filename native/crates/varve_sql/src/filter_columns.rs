@@ -2,8 +2,8 @@
 //!
 //! Its rule (55.2, `FilterExec::try_swapping_with_projection`) puts a projection below a filter and looks for the columns of
 //! the condition in it by name and place. The condition has the places of what the filter reads, and the projection those of
-//! what it shows: where both have a column of one name at a place, as behind a join, it filtered by another column, or
-//! refused the plan. So what a filter shows is a projection of its own while that rule runs, which puts it back.
+//! what it shows: where both have a column of one name at a place, as behind a join, it could have filtered by another column,
+//! or refused the plan. So what a filter shows is a projection of its own while that rule runs, which puts it back.
 
 use std::sync::Arc;
 

@@ -17,7 +17,11 @@ pub(crate) fn of_one_type(rule: LogicalRule) -> LogicalRule {
     }
     around(rule, |plan, rule| {
         let before = Arc::clone(plan.schema());
-        rule(plan)?.map_data(|plan| {
+        let rewritten = rule(plan)?;
+        if !rewritten.transformed {
+            return Ok(rewritten);
+        }
+        rewritten.map_data(|plan| {
             let now = plan.schema();
             if before.fields().iter().zip(now.fields()).all(|(was, is)| was.data_type() == is.data_type()) {
                 return Ok(plan);

@@ -261,27 +261,39 @@ impl<'n> Domain<'n> {
         let values = self.named(aggr_expr, node, first, &keys)?;
         let grouped = LogicalPlan::Aggregate(Aggregate::try_new(Arc::new(plan), groups, values)?);
         let grouped = with_numbers_of(columns.len(), node, grouped)?;
+        let groups = Passing { plan: grouped, keys };
         match rows_of_none(group_expr) {
-            0 => return Ok(Passing { plan: grouped, keys }),
-            1 => {}
-            _ => return not_impl_err!("GROUPING SETS with () twice in a query with columns of another"),
+            0 => Ok(groups),
+            1 => self.with_rows_of_none(aggregate, node, groups),
+            _ => not_impl_err!("GROUPING SETS with () twice in a query with columns of another"),
         }
-        // There is one row where there is nothing to aggregate, too.
+    }
+
+    /// `groups` with a row of values without rows, too: what is aggregated of nothing.
+    fn with_rows_of_none(
+        &self,
+        aggregate: &Aggregate,
+        node: &LogicalPlan,
+        groups: Passing,
+    ) -> Result<Passing> {
+        let aggregated = &aggregate.aggr_expr;
+        let first = node.schema().fields().len() - aggregated.len();
         let hit = self.names.next("hit");
-        let shown = grouped.schema().columns().into_iter().map(Expr::Column);
-        let grouped = projected(shown.chain([lit(true).alias(&hit)]).collect(), grouped)?;
+        let shown = groups.plan.schema().columns().into_iter().map(Expr::Column);
+        let shown = shown.chain([lit(true).alias(&hit)]).collect();
         let all = self.beside(one_row())?;
-        let plan = joined(all.plan, grouped, JoinType::Left, all_same(&all.keys, &keys))?;
+        let same = all_same(&all.keys, &groups.keys);
+        let plan = joined(all.plan, projected(shown, groups.plan)?, JoinType::Left, same)?;
         let mut exprs = Vec::new();
         for (at, (relation, field)) in node.schema().iter().enumerate() {
             let column = Expr::Column(Column::from((relation, field)));
-            let of_nothing = match at.checked_sub(first).map(|at| aggr_expr[at].clone().unalias()) {
+            let of_nothing = match at.checked_sub(first).map(|at| aggregated[at].clone().unalias()) {
                 Some(Expr::AggregateFunction(AggregateFunction { func, .. })) => {
                     func.default_value(field.data_type())?
                 }
                 Some(value) => return internal_err!("an aggregation computes {value}"),
                 None if field.name() == Aggregate::INTERNAL_GROUPING_ID => {
-                    ScalarValue::UInt64(Some(all_left_out(columns.len()))).cast_to(field.data_type())?
+                    ScalarValue::UInt64(Some(all_left_out(first - 1))).cast_to(field.data_type())?
                 }
                 None => ScalarValue::Null,
             };
