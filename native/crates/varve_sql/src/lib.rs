@@ -28,6 +28,7 @@ mod filter_columns;
 mod frames;
 mod guarded;
 mod interrupt;
+mod intervals;
 mod join_order;
 mod json;
 mod lambdas;

@@ -23,8 +23,8 @@ use crate::types::VarveTypes;
 use crate::using::SharedColumns;
 use crate::zeros::one_zero;
 use crate::{
-    checked, dates, digits, frames, guarded, membership, multisets, patterns, rules, subqueries, time_zones,
-    values,
+    checked, dates, digits, frames, guarded, intervals, membership, multisets, patterns, rules, subqueries,
+    time_zones, values,
 };
 
 /// Sorts that a spilling query is expected to have at once, each with something set aside.
@@ -88,6 +88,7 @@ impl Maker {
             time_zones::exact(),
             checked::integers(),
             guarded::parts(),
+            intervals::by_length(),
             one_zero(),
         ];
         analyzer.rules.extend(typed);
