@@ -15,6 +15,7 @@ use super::walk::change;
 /// answer, columns of several tables may have one name until it is given.
 pub(super) fn settle(select: &mut Select, is_answer: bool, scope: &Scope<'_>) {
     let tables = tables(&select.from);
+    select.projection.iter_mut().for_each(name_cast);
     let count = select.projection.iter().filter(|item| is_all(item)).count();
     let others = select.projection.iter().filter_map(|item| shown(item, &tables)).count();
     if count > 1 || (count == 1 && (others > 0 || (tables.len() > 1 && !is_answer))) {
@@ -51,6 +52,20 @@ pub(super) fn name_apart(body: &mut SetExpr) {
             name_apart(right);
         }
         _ => {}
+    }
+}
+
+/// Names the cast of a column as it is written: DataFusion gives it the name of the column, which is then another one to
+/// `ORDER BY`.
+fn name_cast(item: &mut SelectItem) {
+    let SelectItem::UnnamedExpr(expr @ Expr::Cast { .. }) = item else { return };
+    let mut of = &*expr;
+    while let Expr::Cast { expr: inner, .. } | Expr::Nested(inner) = of {
+        of = inner.as_ref();
+    }
+    if matches!(of, Expr::Identifier(_) | Expr::CompoundIdentifier(_)) {
+        let name = Ident::with_quote('"', expr.to_string());
+        rename(item, name);
     }
 }
 

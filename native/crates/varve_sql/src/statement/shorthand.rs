@@ -1,7 +1,8 @@
 //! What has a short way to be written, in the way that SQL's planner knows.
 //!
 //! - `?` is `$1`, `$2`, in the order of the text.
-//! - `ORDER BY ALL` is by the numbers of what is selected, where no item stands for many columns.
+//! - `ORDER BY ALL` is by the numbers of what is selected, where no item stands for many columns, and so is `ORDER BY a + 1`
+//!   in `SELECT DISTINCT a + 1`.
 //! - `FETCH FIRST n ROWS ONLY` is a LIMIT.
 //! - `FROM t` alone selects all.
 //! - `GROUP BY a, ROLLUP (b)` is one list of GROUPING SETS.
@@ -13,8 +14,8 @@ use std::convert::Infallible;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Fetch, Interval, JoinOperator, LimitClause, OrderBy, OrderByExpr, OrderByKind, Query, Select,
-    SelectFlavor, SelectItem, SetExpr, Statement, TableFactor, TableWithJoins, UnaryOperator, Value,
+    Distinct, Expr, Fetch, Interval, JoinOperator, LimitClause, OrderBy, OrderByExpr, OrderByKind, Query,
+    Select, SelectFlavor, SelectItem, SetExpr, Statement, TableFactor, TableWithJoins, UnaryOperator, Value,
     ValueWithSpan, VisitorMut, WildcardAdditionalOptions,
 };
 
@@ -38,14 +39,8 @@ impl VisitorMut for Settling {
             && !select.projection.is_empty()
             && select.projection.iter().all(is_one_column)
             && let Some(OrderBy { kind, .. }) = &mut query.order_by
-            && let OrderByKind::All(options) = kind
         {
-            let keys = (1..=select.projection.len()).map(|place| OrderByExpr {
-                expr: Expr::value(Value::Number(place.to_string(), false)),
-                options: *options,
-                with_fill: None,
-            });
-            *kind = OrderByKind::Expressions(keys.collect());
+            settle_order(kind, select);
         }
         query.fetch = query.fetch.take().and_then(|fetch| into_limit(fetch, &mut query.limit_clause));
         ControlFlow::Continue(())
@@ -96,6 +91,35 @@ impl VisitorMut for Settling {
             _ => {}
         }
         ControlFlow::Continue(())
+    }
+}
+
+fn settle_order(order: &mut OrderByKind, select: &Select) {
+    let number = |place: usize| Expr::value(Value::Number((place + 1).to_string(), false));
+    match order {
+        OrderByKind::All(options) => {
+            let keys = (0..select.projection.len()).map(|place| OrderByExpr {
+                expr: number(place),
+                options: *options,
+                with_fill: None,
+            });
+            *order = OrderByKind::Expressions(keys.collect());
+        }
+        OrderByKind::Expressions(keys) if select.distinct == Some(Distinct::Distinct) => {
+            for key in keys {
+                let is_computed = !matches!(key.expr, Expr::Identifier(_) | Expr::Value(_));
+                let place = select.projection.iter().position(|item| match item {
+                    SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => {
+                        *expr == key.expr
+                    }
+                    _ => false,
+                });
+                if let Some(place) = place.filter(|_| is_computed) {
+                    key.expr = number(place);
+                }
+            }
+        }
+        OrderByKind::Expressions(_) => {}
     }
 }
 
