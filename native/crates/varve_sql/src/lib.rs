@@ -17,6 +17,7 @@ mod decimals;
 mod dependencies;
 mod describe;
 mod digits;
+mod doubles;
 mod empty_input;
 mod engine;
 mod error;

@@ -23,8 +23,8 @@ use crate::types::VarveTypes;
 use crate::using::SharedColumns;
 use crate::zeros::one_zero;
 use crate::{
-    checked, dates, digits, frames, guarded, intervals, membership, multisets, patterns, rules, subqueries,
-    time_zones, values,
+    checked, dates, digits, doubles, frames, guarded, intervals, membership, multisets, patterns, rules,
+    subqueries, time_zones, values,
 };
 
 /// Sorts that a spilling query is expected to have at once, each with something set aside.
@@ -76,6 +76,7 @@ impl Maker {
             values::as_queries(),
             frames::of_groups(),
             digits::as_decimals(),
+            doubles::of_both(),
             patterns::as_they_are_matched(),
             subqueries::of_outer_columns(),
         ];
