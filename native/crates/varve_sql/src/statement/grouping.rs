@@ -2,6 +2,7 @@
 //!
 //! Of `GROUP BY a, ROLLUP (b, c)` DataFusion 55.2 made `GROUP BY a, ROLLUP (b, c), b, c` where `a` is a key of their table: `b`
 //! and `c` were NULL in no row. It knows no sets of several columns in ROLLUP and CUBE, and takes numbers in them for values.
+//! `GROUP BY (a, b), ()` are sets, too.
 
 use datafusion::sql::sqlparser::ast::{Expr, GroupByExpr, Select, SelectItem, Value, ValueWithSpan};
 
@@ -37,7 +38,7 @@ pub(super) fn settle(select: &mut Select) {
 }
 
 fn is_sets(key: &Expr) -> bool {
-    matches!(key, Expr::Rollup(_) | Expr::Cube(_) | Expr::GroupingSets(_))
+    matches!(key, Expr::Rollup(_) | Expr::Cube(_) | Expr::GroupingSets(_) | Expr::Tuple(_))
 }
 
 /// The sets that a part of GROUP BY stands for; limits have counted them.
@@ -49,6 +50,7 @@ fn sets_of(key: &Expr) -> Vec<Vec<Expr>> {
             with.chain(sets.clone()).collect()
         }),
         Expr::GroupingSets(sets) => sets.clone(),
+        Expr::Tuple(columns) => vec![columns.clone()],
         column => vec![vec![column.clone()]],
     }
 }

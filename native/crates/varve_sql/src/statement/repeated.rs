@@ -146,12 +146,11 @@ impl VisitorMut for Unnamed {
             Expr::InSubquery { negated, .. } => named(if negated { "NOT IN" } else { "IN" }),
             Expr::Exists { negated, .. } => named(if negated { "NOT EXISTS" } else { "EXISTS" }),
             Expr::Subquery(query) => {
-                match query.body.as_select().map(|select| select.projection.as_slice()) {
-                    Some([item]) => {
-                        name_of(item, &[]).map_or(Expr::Subquery(query), |(name, _)| named(&name))
-                    }
-                    _ => Expr::Subquery(query),
-                }
+                let shown = query.body.as_select().and_then(|select| match select.projection.as_slice() {
+                    [item] => name_of(item, &tables(&select.from)),
+                    _ => None,
+                });
+                shown.map_or(Expr::Subquery(query), |(name, _)| named(&name))
             }
             operation @ Expr::UnaryOp { .. } => Expr::Nested(Box::new(operation)),
             other => other,
