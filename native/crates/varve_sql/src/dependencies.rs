@@ -3,13 +3,14 @@
 //! DataFusion leaves out of ORDER BY and GROUP BY what others determine, and DISTINCT where nothing is there twice. Of rows that
 //! were joined and then grouped, 55.2 takes a key of one table among the columns they are grouped by for one of the groups:
 //! `SELECT d.id, f.x, count(*) FROM f JOIN d ON f.d = d.id GROUP BY d.id, f.x ORDER BY d.id, f.x` was not in order of `x`.
-//! What such an aggregation, and all above it, say of that is taken away before the rules that ask.
+//! A list has a row for each item, and the key of the table that it stands in is said to be one of these rows.
+//! What such an aggregation or such lists, and all above them, say of that is taken away before the rules that ask.
 
 use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchemaRef, FunctionalDependencies, Result};
-use datafusion::logical_expr::{Aggregate, LogicalPlan};
+use datafusion::logical_expr::{Aggregate, LogicalPlan, Unnest};
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 
 /// The rule. It comes before each that asks.
@@ -47,9 +48,18 @@ fn without(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
     })
 }
 
-/// Whether an aggregation takes columns for a key of its groups that do not determine all they are grouped by.
 fn says_too_much(node: &LogicalPlan) -> bool {
-    let LogicalPlan::Aggregate(Aggregate { input, group_expr, schema, .. }) = node else { return false };
+    match node {
+        LogicalPlan::Aggregate(aggregate) => has_other_keys(aggregate),
+        LogicalPlan::Unnest(Unnest { list_type_columns, schema, .. }) => {
+            !list_type_columns.is_empty() && !schema.functional_dependencies().is_empty()
+        }
+        _ => false,
+    }
+}
+
+/// Whether an aggregation takes columns for a key of its groups that do not determine all they are grouped by.
+fn has_other_keys(Aggregate { input, group_expr, schema, .. }: &Aggregate) -> bool {
     let below = input.schema();
     let name = |place: &usize| below.qualified_field(*place);
     schema.functional_dependencies().iter().any(|says| {
