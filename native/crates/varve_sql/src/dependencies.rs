@@ -4,14 +4,44 @@
 //! were joined and then grouped, 55.2 takes a key of one table among the columns they are grouped by for one of the groups:
 //! `SELECT d.id, f.x, count(*) FROM f JOIN d ON f.d = d.id GROUP BY d.id, f.x ORDER BY d.id, f.x` was not in order of `x`.
 //! A list has a row for each item, and the key of the table that it stands in is said to be one of these rows.
-//! What such an aggregation or such lists, and all above them, say of that is taken away before the rules that ask.
+//! What such an aggregation or such lists, and all above them, say of that is taken away before the rules that ask, and of
+//! what stands in FROM before its rows are grouped: the planner groups them by what their key determines as well.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchemaRef, FunctionalDependencies, Result};
+use datafusion::logical_expr::planner::{
+    PlannedRelation, RelationPlanner, RelationPlannerContext, RelationPlanning,
+};
 use datafusion::logical_expr::{Aggregate, LogicalPlan, Unnest};
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
+use datafusion::sql::sqlparser::ast::TableFactor;
+
+thread_local! {
+    /// Whether [`TrueRelations`] had the relation that is planned next, and asks how others plan it.
+    static IS_ASKED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Plans what stands in FROM as the others do, which come after it.
+#[derive(Debug)]
+pub(crate) struct TrueRelations;
+
+impl RelationPlanner for TrueRelations {
+    fn plan_relation(
+        &self,
+        relation: TableFactor,
+        context: &mut dyn RelationPlannerContext,
+    ) -> Result<RelationPlanning> {
+        if IS_ASKED.replace(false) {
+            return Ok(RelationPlanning::Original(Box::new(relation)));
+        }
+        IS_ASKED.set(true);
+        let plan = corrected(context.plan(relation)?)?.data;
+        Ok(RelationPlanning::Planned(Box::new(PlannedRelation::new(plan, None))))
+    }
+}
 
 /// The rule. It comes before each that asks.
 #[derive(Debug)]

@@ -7,40 +7,25 @@
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, Result, ScalarValue};
-use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, cast};
+use datafusion::logical_expr::{Expr, ExprSchemable, cast};
 
-use crate::expressions::{Rule, each_part_over, rule};
+use crate::expressions::{Rule, compared, each_part_over, rule};
 
 /// What DataFusion makes of a double beside a decimal.
 const SHORT: DataType = DataType::Decimal128(30, 15);
 
 /// The rule. It comes before those that give values their types.
 pub(crate) fn of_both() -> Rule {
-    rule("doubles_of_both", of_plan)
-}
-
-fn of_plan(plan: LogicalPlan) -> Result<LogicalPlan> {
-    each_part_over(plan, &in_part)
+    rule("doubles_of_both", |plan| each_part_over(plan, &in_part))
 }
 
 fn in_part(mut part: Expr, columns: &DFSchema) -> Result<Transformed<Expr>> {
-    let is_changed = match &mut part {
-        Expr::BinaryExpr(BinaryExpr { left, op, right }) if op.swap().is_some() => {
-            settle(&mut [left.as_mut(), right.as_mut()], columns)
-        }
-        Expr::Between(between) => {
-            settle(&mut [between.expr.as_mut(), between.low.as_mut(), between.high.as_mut()], columns)
-        }
-        Expr::InList(list) => {
-            settle(&mut list.list.iter_mut().chain([list.expr.as_mut()]).collect::<Vec<_>>(), columns)
-        }
-        _ => false,
-    };
-    Ok(if is_changed { Transformed::yes(part) } else { Transformed::no(part) })
+    let is_changed = settle(compared(&mut part), columns);
+    Ok(Transformed::new_transformed(part, is_changed))
 }
 
 /// Makes doubles of the decimals among what is compared if a double there may be none of those decimals; whether it is so.
-fn settle(compared: &mut [&mut Expr], columns: &DFSchema) -> bool {
+fn settle(compared: Vec<&mut Expr>, columns: &DFSchema) -> bool {
     let has_type = |expr: &Expr, is: fn(&DataType) -> bool| expr.get_type(columns).is_ok_and(|of| is(&of));
     if !compared.iter().any(|expr| may_be_other(expr) && has_type(expr, DataType::is_floating)) {
         return false;
@@ -48,7 +33,7 @@ fn settle(compared: &mut [&mut Expr], columns: &DFSchema) -> bool {
     let mut is_changed = false;
     for expr in compared {
         if has_type(expr, DataType::is_decimal) {
-            **expr = cast(std::mem::take(*expr), DataType::Float64);
+            *expr = cast(std::mem::take(expr), DataType::Float64);
             is_changed = true;
         }
     }

@@ -9,7 +9,7 @@ use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{DFSchema, Result};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::logical_expr::{BinaryExpr, Expr, LogicalPlan};
 use datafusion::optimizer::analyzer::AnalyzerRule;
 
 use crate::rules::Rewrite;
@@ -90,6 +90,16 @@ pub(crate) fn each_part_down(
     rewrite: &dyn Fn(Expr) -> Result<Transformed<Expr>>,
 ) -> Result<Transformed<Expr>> {
     expr.transform_down(rewrite)
+}
+
+/// What `part` compares with one another, as `=`, BETWEEN and IN do; nothing of other expressions.
+pub(crate) fn compared(part: &mut Expr) -> Vec<&mut Expr> {
+    match part {
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) if op.swap().is_some() => vec![left, right],
+        Expr::Between(between) => vec![&mut between.expr, &mut between.low, &mut between.high],
+        Expr::InList(list) => list.list.iter_mut().chain([list.expr.as_mut()]).collect(),
+        _ => Vec::new(),
+    }
 }
 
 impl<F> AnalyzerRule for Rewrite<F>

@@ -15,10 +15,10 @@ use datafusion::functions::utils::make_scalar_function;
 use datafusion::functions_aggregate::first_last::first_value_udaf;
 use datafusion::logical_expr::expr::{AggregateFunction, Sort as Key};
 use datafusion::logical_expr::{
-    BinaryExpr, Distinct, Expr, ExprSchemable, LogicalPlan, ScalarUDF, Volatility, cast, create_udf,
+    Distinct, Expr, ExprSchemable, LogicalPlan, ScalarUDF, Volatility, cast, create_udf,
 };
 
-use crate::expressions::{Rule, each_node_over, each_part_of, rule};
+use crate::expressions::{Rule, compared, each_node_over, each_part_of, rule};
 
 const DAYS_OF_A_MONTH: i128 = 30;
 const NANOSECONDS_OF_A_DAY: i128 = 86_400_000_000_000;
@@ -55,13 +55,6 @@ fn in_node(node: LogicalPlan, columns: &DFSchema) -> Result<Transformed<LogicalP
 
 fn in_part(mut part: Expr, columns: &DFSchema) -> Result<Transformed<Expr>> {
     let is_changed = match &mut part {
-        Expr::BinaryExpr(BinaryExpr { left, op, right }) if op.swap().is_some() => {
-            all([left.as_mut(), right.as_mut()], columns)
-        }
-        Expr::Between(between) => {
-            all([between.expr.as_mut(), between.low.as_mut(), between.high.as_mut()], columns)
-        }
-        Expr::InList(list) => all(list.list.iter_mut().chain([list.expr.as_mut()]), columns),
         Expr::WindowFunction(function) => {
             if let [arg] = function.params.args.as_slice()
                 && least_first(function.fun.name()).is_some()
@@ -82,9 +75,9 @@ fn in_part(mut part: Expr, columns: &DFSchema) -> Result<Transformed<Expr>> {
                 _ => in_keys(&mut function.params.order_by, columns),
             }
         }
-        _ => false,
+        part => all(compared(part), columns),
     };
-    Ok(if is_changed { Transformed::yes(part) } else { Transformed::no(part) })
+    Ok(Transformed::new_transformed(part, is_changed))
 }
 
 /// Whether what a function finds is the first in rising order; `None` of other functions.

@@ -81,9 +81,11 @@ fn as_regex(pattern: &str, escape: &str) -> String {
     let mut regex = String::from("^(?s:");
     let mut is_in_brackets = false;
     while let Some(next) = rest.next() {
-        let is_escape = escape.starts_with(next);
-        match if is_escape { rest.next().unwrap_or(next) } else { next } {
-            itself if is_escape => push_literal(itself, &mut regex),
+        if escape.starts_with(next) {
+            push_literal(rest.next().unwrap_or(next), &mut regex);
+            continue;
+        }
+        match next {
             '[' if !is_in_brackets => {
                 is_in_brackets = true;
                 regex.push('[');

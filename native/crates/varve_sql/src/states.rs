@@ -7,6 +7,7 @@ use datafusion::common::Result;
 use datafusion::common::config::{ConfigNonZeroUsize, ConfigOptions};
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::{FunctionRegistry, SessionState, SessionStateBuilder};
+use datafusion::logical_expr::planner::RelationPlanner;
 use datafusion::optimizer::{Analyzer, OptimizerContext};
 use datafusion::prelude::SessionConfig;
 use varve_table::DEFAULT_SCHEMA;
@@ -14,6 +15,7 @@ use varve_table::DEFAULT_SCHEMA;
 use crate::bounded::{BoundedConcat, bounded};
 use crate::cardinality::{self, Learned};
 use crate::catalogue::CATALOGUE;
+use crate::dependencies::TrueRelations;
 use crate::files::{FileRelations, Files};
 use crate::interrupt::Closing;
 use crate::json::{self, JsonOperators};
@@ -164,7 +166,9 @@ impl Maker {
 /// The state with files in the place of tables.
 pub(crate) fn with_files(state: SessionState, files: &Arc<Files>) -> SessionState {
     let files = Arc::new(FileRelations::new(Arc::clone(files)));
-    SessionStateBuilder::from(state).with_relation_planners(vec![files, Arc::new(SharedColumns)]).build()
+    let planners: Vec<Arc<dyn RelationPlanner>> =
+        vec![Arc::new(TrueRelations), files, Arc::new(SharedColumns)];
+    SessionStateBuilder::from(state).with_relation_planners(planners).build()
 }
 
 /// The state under other options. Some functions are made for them.

@@ -115,7 +115,6 @@ impl VisitorMut for Settling<'_> {
         let mut with = query.with.take().unwrap_or(none);
         let (tables, recursive) = (std::mem::take(&mut with.cte_tables), with.recursive);
         self.scope.withs.push(with);
-        self.tables.push(outer_names::tables_in(&query.body));
         for (before, mut table) in tables.into_iter().enumerate() {
             let itself = if recursive { first_part(&table) } else { None };
             if let Some(with) = self.scope.withs.last_mut() {
@@ -127,6 +126,7 @@ impl VisitorMut for Settling<'_> {
                 with.cte_tables.push(table);
             }
         }
+        self.tables.push(outer_names::tables_in(&query.body));
         ControlFlow::Continue(())
     }
 
