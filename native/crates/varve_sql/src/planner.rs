@@ -38,7 +38,7 @@ use crate::engine::Engine;
 use crate::limits;
 use crate::param::Params;
 use crate::planning::{Planners, Planning};
-use crate::statement::{columns, digits, enclosing, names, parse};
+use crate::statement::{columns, digits, enclosing, lists, names, parse};
 use crate::system::{self, SYSTEM};
 use crate::types::VarveTypes;
 use crate::zeros::with_both_zeros;
@@ -138,6 +138,7 @@ impl Planner {
     /// The same on the caller's thread.
     pub(crate) fn unbound_here(&self, mut statement: ast::Statement) -> Result<LogicalPlan> {
         limits::of_reached(&statement, &|name| self.view_as_written(name))?;
+        lists::settle(&mut statement);
         columns::settle(&mut statement, self.view_depth == 0, &|query| self.columns(query))?;
         enclosing::name(&mut statement);
         self.keep_digits(&mut statement);
@@ -157,6 +158,7 @@ impl Planner {
 
     /// An expression over `schema`, with its parameters put in.
     pub(crate) fn expr(&self, mut expr: ast::Expr, schema: &DFSchema) -> Result<Expr> {
+        lists::settle(&mut expr);
         self.keep_digits(&mut expr);
         SqlToRel::new(self).sql_to_expr(expr, schema, &mut self.context())
     }

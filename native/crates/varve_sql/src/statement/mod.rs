@@ -19,6 +19,7 @@ mod external;
 mod grouping;
 mod ignored;
 mod insert;
+pub(crate) mod lists;
 mod merge;
 pub(crate) mod names;
 pub(crate) mod options;

@@ -7,6 +7,7 @@
 //! - `FROM t` alone selects all.
 //! - `GROUP BY a, ROLLUP (b)` is one list of GROUPING SETS.
 //! - `SEMI JOIN` and `ANTI JOIN` are such joins of the left side.
+//! - `LATERAL unnest(l)` in FROM is `unnest(l)`, which sees what comes before it anyway.
 //! - `INTERVAL 1 DAY` is `INTERVAL '1' DAY`.
 //! - `- -a` is `-(-a)`: the parser's library writes the former as a comment, and what is written may be read again.
 
@@ -14,13 +15,13 @@ use std::convert::Infallible;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Distinct, Expr, Fetch, Interval, JoinOperator, LimitClause, OrderBy, OrderByExpr, OrderByKind, Query,
-    Select, SelectFlavor, SelectItem, SetExpr, Statement, TableFactor, TableWithJoins, UnaryOperator, Value,
-    ValueWithSpan, VisitorMut, WildcardAdditionalOptions,
+    Distinct, Expr, Fetch, FunctionArg, FunctionArgExpr, Interval, JoinOperator, LimitClause, ObjectName,
+    OrderBy, OrderByExpr, OrderByKind, Query, Select, SelectFlavor, SelectItem, SetExpr, Statement,
+    TableFactor, TableWithJoins, UnaryOperator, Value, ValueWithSpan, VisitorMut, WildcardAdditionalOptions,
 };
 
-use super::grouping;
 use super::walk::change;
+use super::{grouping, names};
 
 /// Writes it out.
 pub(super) fn settle(statement: &mut Statement) {
@@ -57,8 +58,24 @@ impl VisitorMut for Settling {
     }
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Infallible> {
-        if let TableFactor::NestedJoin { table_with_joins, .. } = factor {
-            settle_joins(table_with_joins);
+        match factor {
+            TableFactor::NestedJoin { table_with_joins, .. } => settle_joins(table_with_joins),
+            TableFactor::Function { name, args, with_ordinality, alias, .. } if is_unnest(name) => {
+                let plain = |arg: &FunctionArg| match arg {
+                    FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr.clone()),
+                    _ => None,
+                };
+                if let Some(array_exprs) = args.iter().map(plain).collect() {
+                    *factor = TableFactor::UNNEST {
+                        alias: alias.take(),
+                        array_exprs,
+                        with_offset: false,
+                        with_offset_alias: None,
+                        with_ordinality: *with_ordinality,
+                    };
+                }
+            }
+            _ => {}
         }
         ControlFlow::Continue(())
     }
@@ -147,6 +164,10 @@ fn into_limit(fetch: Fetch, limit: &mut Option<LimitClause>) -> Option<Fetch> {
         }
         _ => Some(fetch),
     }
+}
+
+fn is_unnest(name: &ObjectName) -> bool {
+    matches!(name.0.as_slice(), [part] if part.as_ident().is_some_and(|name| names::ident(name) == "unnest"))
 }
 
 fn is_one_column(item: &SelectItem) -> bool {
