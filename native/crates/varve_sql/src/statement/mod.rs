@@ -23,6 +23,7 @@ pub(crate) mod lists;
 mod merge;
 pub(crate) mod names;
 pub(crate) mod options;
+mod order;
 mod outer_names;
 pub(crate) mod parse;
 pub(crate) mod prepared;

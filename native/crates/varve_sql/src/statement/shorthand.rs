@@ -1,8 +1,6 @@
 //! What has a short way to be written, in the way that SQL's planner knows.
 //!
 //! - `?` is `$1`, `$2`, in the order of the text.
-//! - `ORDER BY ALL` is by the numbers of what is selected, where no item stands for many columns, and so is `ORDER BY a + 1`
-//!   in `SELECT DISTINCT a + 1`.
 //! - `FETCH FIRST n ROWS ONLY` is a LIMIT.
 //! - `FROM t` alone selects all.
 //! - `GROUP BY a, ROLLUP (b)` is one list of GROUPING SETS.
@@ -15,34 +13,45 @@ use std::convert::Infallible;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Distinct, Expr, Fetch, FunctionArg, FunctionArgExpr, Interval, JoinOperator, LimitClause, ObjectName,
-    OrderBy, OrderByExpr, OrderByKind, Query, Select, SelectFlavor, SelectItem, SetExpr, Statement,
-    TableFactor, TableWithJoins, UnaryOperator, Value, ValueWithSpan, VisitorMut, WildcardAdditionalOptions,
+    Expr, Fetch, FunctionArg, FunctionArgExpr, Interval, JoinOperator, LimitClause, ObjectName, Query,
+    Select, SelectFlavor, SelectItem, Statement, TableFactor, TableWithJoins, UnaryOperator, Value,
+    ValueWithSpan, VisitorMut, WildcardAdditionalOptions,
 };
 
 use super::walk::change;
-use super::{grouping, names};
+use super::{grouping, names, order};
 
-/// Writes it out.
+/// Writes it out. Placeholders have their numbers before anything is moved.
 pub(super) fn settle(statement: &mut Statement) {
-    change(statement, &mut Settling { next: 1 });
+    change(statement, &mut Numbering { next: 1 });
+    change(statement, &mut Settling);
 }
 
-struct Settling {
+struct Numbering {
     next: usize,
 }
+
+impl VisitorMut for Numbering {
+    type Break = Infallible;
+
+    fn pre_visit_value(&mut self, value: &mut ValueWithSpan) -> ControlFlow<Infallible> {
+        if let Value::Placeholder(name) = &mut value.value
+            && name == "?"
+        {
+            *name = format!("${}", self.next);
+            self.next += 1;
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+struct Settling;
 
 impl VisitorMut for Settling {
     type Break = Infallible;
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Infallible> {
-        if let SetExpr::Select(select) = query.body.as_ref()
-            && !select.projection.is_empty()
-            && select.projection.iter().all(is_one_column)
-            && let Some(OrderBy { kind, .. }) = &mut query.order_by
-        {
-            settle_order(kind, select);
-        }
+        order::settle(query);
         query.fetch = query.fetch.take().and_then(|fetch| into_limit(fetch, &mut query.limit_clause));
         ControlFlow::Continue(())
     }
@@ -80,16 +89,6 @@ impl VisitorMut for Settling {
         ControlFlow::Continue(())
     }
 
-    fn pre_visit_value(&mut self, value: &mut ValueWithSpan) -> ControlFlow<Infallible> {
-        if let Value::Placeholder(name) = &mut value.value
-            && name == "?"
-        {
-            *name = format!("${}", self.next);
-            self.next += 1;
-        }
-        ControlFlow::Continue(())
-    }
-
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Infallible> {
         match expr {
             Expr::UnaryOp { op: UnaryOperator::Minus, expr: negated }
@@ -108,35 +107,6 @@ impl VisitorMut for Settling {
             _ => {}
         }
         ControlFlow::Continue(())
-    }
-}
-
-fn settle_order(order: &mut OrderByKind, select: &Select) {
-    let number = |place: usize| Expr::value(Value::Number((place + 1).to_string(), false));
-    match order {
-        OrderByKind::All(options) => {
-            let keys = (0..select.projection.len()).map(|place| OrderByExpr {
-                expr: number(place),
-                options: *options,
-                with_fill: None,
-            });
-            *order = OrderByKind::Expressions(keys.collect());
-        }
-        OrderByKind::Expressions(keys) if select.distinct == Some(Distinct::Distinct) => {
-            for key in keys {
-                let is_computed = !matches!(key.expr, Expr::Identifier(_) | Expr::Value(_));
-                let place = select.projection.iter().position(|item| match item {
-                    SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => {
-                        *expr == key.expr
-                    }
-                    _ => false,
-                });
-                if let Some(place) = place.filter(|_| is_computed) {
-                    key.expr = number(place);
-                }
-            }
-        }
-        OrderByKind::Expressions(_) => {}
     }
 }
 
@@ -168,8 +138,4 @@ fn into_limit(fetch: Fetch, limit: &mut Option<LimitClause>) -> Option<Fetch> {
 
 fn is_unnest(name: &ObjectName) -> bool {
     matches!(name.0.as_slice(), [part] if part.as_ident().is_some_and(|name| names::ident(name) == "unnest"))
-}
-
-fn is_one_column(item: &SelectItem) -> bool {
-    matches!(item, SelectItem::UnnamedExpr(_) | SelectItem::ExprWithAlias { .. })
 }

@@ -222,6 +222,9 @@ fn parameters_are_put_in() {
     check("SELECT ?", vec![7i64.into()], 7i64.into());
     check("SELECT ? - ?", vec![7i64.into(), 5i64.into()], 2i64.into());
     check("SELECT $2 - $1", vec![7i64.into(), 5i64.into()], (-2i64).into());
+    // What is sorted by is moved in front of the filter, and keeps its number.
+    let moved = "SELECT -value AS value FROM generate_series(1, 9) AS g WHERE value < ? ORDER BY g.value DESC, value % ? LIMIT ?";
+    check(moved, vec![4i64.into(), 2i64.into(), 1i64.into()], (-3i64).into());
     check("SELECT count(*) FROM generate_series(1, 10) WHERE value > ?", vec![7i64.into()], 3i64.into());
     check("SELECT coalesce(?, 3)", vec![ScalarValue::Null], 3i64.into());
 }
