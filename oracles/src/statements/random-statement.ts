@@ -57,16 +57,6 @@ export function literal(kind: Kind, at: number): string {
   return some[at % some.length] as string;
 }
 
-const joinKinds = [
-  'JOIN',
-  'LEFT JOIN',
-  'CROSS JOIN',
-  'RIGHT JOIN',
-  'FULL JOIN',
-  'LATERAL',
-  'unnest',
-] as const;
-
 /** A column of a table as CREATE TABLE has it. */
 export function sqlType(kind: Kind): string {
   return sqlTypes[kind];
@@ -139,9 +129,9 @@ class Drawing {
   #from(depth: number): Source {
     let { sql, columns } = this.#source(depth);
     for (let joins = this.#pick([0, 0, 1, 1, 2]); joins > 0; joins -= 1) {
-      const how = this.#pick(joinKinds);
-      if (how === 'LATERAL' || how === 'unnest') {
-        const right = how === 'LATERAL' ? this.#lateral(columns) : this.#items(columns);
+      const how = this.#pick(['JOIN', 'LEFT JOIN', 'CROSS JOIN', 'RIGHT JOIN', 'FULL JOIN', 'LATERAL']);
+      if (how === 'LATERAL') {
+        const right = this.#lateral(columns);
         sql += right.sql;
         columns = [...columns, ...right.columns];
         continue;
@@ -159,18 +149,6 @@ class Drawing {
     const name = this.#name();
     const how = this.#pick(['JOIN', 'LEFT JOIN']);
     return { sql: ` ${how} LATERAL (${sql}) AS ${name} ON TRUE`, columns: columnsOf(name, kinds) };
-  }
-
-  /** The items of a list of a row's values, each with the row. */
-  #items(left: readonly Column[]): Source {
-    const { kind } = this.#pick(left);
-    const some = left.filter((column) => column.kind === kind);
-    const list = Array.from({ length: 1 + this.#below(2) }, () => this.#pick(some).sql);
-    const name = this.#name();
-    return {
-      sql: ` CROSS JOIN unnest([${list.join(', ')}]) AS ${name}(c0)`,
-      columns: columnsOf(name, [kind]),
-    };
   }
 
   #on(how: string, left: readonly Column[], right: readonly Column[]): string {
@@ -192,7 +170,7 @@ class Drawing {
 
   #source(depth: number): Source {
     const name = this.#name();
-    if (depth > 0 && this.#oneIn(3)) {
+    if (depth > 0 && this.#oneIn(4)) {
       // A query in FROM sees nothing around it.
       const { sql, kinds } = this.query(depth - 1, []);
       return { sql: `(${sql}) AS ${name}`, columns: columnsOf(name, kinds) };
