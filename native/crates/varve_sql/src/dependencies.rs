@@ -38,7 +38,10 @@ impl RelationPlanner for TrueRelations {
             return Ok(RelationPlanning::Original(Box::new(relation)));
         }
         IS_ASKED.set(true);
-        let plan = corrected(context.plan(relation)?)?.data;
+        let mut plan = context.plan(relation)?;
+        if !plan.schema().functional_dependencies().is_empty() {
+            plan = corrected(plan)?.data;
+        }
         Ok(RelationPlanning::Planned(Box::new(PlannedRelation::new(plan, None))))
     }
 }

@@ -53,6 +53,7 @@ mod run;
 mod scan;
 mod session;
 mod settings;
+mod signs;
 mod sort_merge;
 mod statement;
 mod states;

@@ -7,7 +7,7 @@ use datafusion::common::Result;
 use datafusion::common::config::{ConfigNonZeroUsize, ConfigOptions};
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::{FunctionRegistry, SessionState, SessionStateBuilder};
-use datafusion::logical_expr::planner::RelationPlanner;
+use datafusion::logical_expr::planner::{ExprPlanner, RelationPlanner};
 use datafusion::optimizer::{Analyzer, OptimizerContext};
 use datafusion::prelude::SessionConfig;
 use varve_table::DEFAULT_SCHEMA;
@@ -20,6 +20,7 @@ use crate::files::{FileRelations, Files};
 use crate::interrupt::Closing;
 use crate::json::{self, JsonOperators};
 use crate::percentile::percentile_cont;
+use crate::signs::MixedSigns;
 use crate::sums::sum;
 use crate::types::VarveTypes;
 use crate::using::SharedColumns;
@@ -64,7 +65,8 @@ impl Maker {
             *function = bounded(function);
         }
         builder.scalar_functions().get_or_insert_default().extend(json::functions());
-        builder.expr_planners().get_or_insert_default().insert(0, Arc::new(JsonOperators));
+        let planners: [Arc<dyn ExprPlanner>; 2] = [Arc::new(JsonOperators), Arc::new(MixedSigns)];
+        builder.expr_planners().get_or_insert_default().splice(0..0, planners);
         for function in builder.aggregate_functions().iter_mut().flatten() {
             match function.name() {
                 "percentile_cont" => *function = percentile_cont(),

@@ -46,11 +46,12 @@ pub(super) fn settle(query: &mut Query) {
     if !keys.iter().any(|key| is_lost(&key.expr, select)) {
         return;
     }
-    let others = keys.iter().map(|key| &key.expr).filter(|key| number(key, select).is_none());
-    let Some(body) = with_keys(select, &others.cloned().collect::<Vec<_>>()) else { return };
+    let numbers: Vec<_> = keys.iter().map(|key| number(&key.expr, select)).collect();
+    let others = keys.iter().zip(&numbers).filter(|(_, number)| number.is_none());
+    let others: Vec<_> = others.map(|(key, _)| key.expr.clone()).collect();
+    let Some(body) = with_keys(select, &others) else { return };
     let mut places = 0..;
-    for key in keys {
-        let number = number(&key.expr, select);
+    for (key, number) in keys.iter_mut().zip(numbers) {
         let hidden = || Expr::Identifier(hidden_key(places.next().unwrap_or_default()));
         key.expr = number.map_or_else(hidden, written);
     }
