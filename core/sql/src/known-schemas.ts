@@ -8,13 +8,9 @@ import type { SqlField, SqlRow, ValueModes } from '@varve/interfaces';
 import { aligned, decodeSchema } from './arrow/ipc.js';
 import { distinctNames } from './arrow/rows.js';
 import { sqlFields } from './arrow/sql-types.js';
-import {
-  type PackedBuffer,
-  type RowReader,
-  readPackedRows,
-  rowReader,
-  sameModes,
-} from './point/packed-row.js';
+import type { NativePiece } from './native-face.js';
+import { bytesOf, latin1Of, pooledBytesOf } from './pieces.js';
+import { packedBuffer, type RowReader, readPackedRows, rowReader, sameModes } from './point/packed-row.js';
 
 /** So many schemas are kept. */
 const schemasMax = 64;
@@ -37,11 +33,10 @@ export class KnownSchema {
   }
 
   /** The rows of a small answer, packed as `NativeHead` says. */
-  rows(packed: Uint8Array, modes: ValueModes): SqlRow[] {
+  rows(packed: NativePiece, modes: ValueModes): SqlRow[] {
     if (this.#reader === undefined || !sameModes(this.#reader.modes, modes))
       this.#reader = { modes, read: rowReader(this.arrowFields, modes) };
-    const { read } = this.#reader;
-    return readPackedRows(packed, (row: PackedBuffer) => read(row));
+    return readPackedRows(packedBuffer(pooledBytesOf(packed)), this.#reader.read);
   }
 }
 
@@ -50,12 +45,11 @@ export class KnownSchemas {
   readonly #schemas = new Map<string, KnownSchema>();
 
   /** @throws VarveError FILE_MALFORMED */
-  of(message: Uint8Array): KnownSchema {
-    const { buffer, byteOffset, length } = message;
-    const key = Buffer.from(buffer, byteOffset, length).toString('latin1');
+  of(message: NativePiece): KnownSchema {
+    const key = latin1Of(message);
     const known = this.#schemas.get(key);
     if (known !== undefined) return known;
-    const schema = new KnownSchema(message);
+    const schema = new KnownSchema(bytesOf(message));
     if (this.#schemas.size >= schemasMax) this.#schemas.clear();
     this.#schemas.set(key, schema);
     return schema;

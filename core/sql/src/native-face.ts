@@ -61,10 +61,13 @@ export interface NativeQueryOptions {
 
 /** An open database. */
 export interface NativeDatabase {
-  /** Starts a statement and returns at once, so that it can be cancelled from its first moment. */
-  query(sql: string, params: NativeParams, options: NativeQueryOptions): NativeQuery;
+  /**
+   * Starts a statement and returns at once, so that it can be cancelled from its first moment; or with its answer, if that is
+   * there by then.
+   */
+  query(sql: string, params: NativeParams, options: NativeQueryOptions): NativeStarted;
   /** Runs a plan, encoded as `builder/encode.ts` says. Absent where plans become SQL. */
-  queryPlan?(plan: string, options: NativeQueryOptions): NativeQuery;
+  queryPlan?(plan: string, options: NativeQueryOptions): NativeStarted;
   /** Parses and plans a statement. */
   prepare(sql: string): Promise<NativeStatement | Failed>;
   /** Begins a transaction. */
@@ -142,6 +145,15 @@ export interface NativeAppender {
   cancel(): Promise<undefined | Failed>;
 }
 
+/** A statement under way, or its whole answer. */
+export type NativeStarted = NativeQuery | NativeHead | Failed;
+
+/**
+ * Bytes, where few of them are text, of one character below 256 for each: memory outside of JavaScript's own costs a small
+ * query more than all else.
+ */
+export type NativePiece = Uint8Array | string;
+
 /** A statement under way. */
 export interface NativeQuery {
   /** Resolves when the types of the answer are known, and of a statement that changes data when it is done. Once. */
@@ -159,13 +171,13 @@ export interface NativeQuery {
 /** The beginning of an answer. A small answer is whole in here: one crossing per query. */
 export interface NativeHead {
   /** The schema message. */
-  readonly schema: Uint8Array;
+  readonly schema: NativePiece;
   /** Absent for a statement that only reads. */
   readonly rowsAffected?: number | null;
   /** The first batches, when they were there already. */
-  readonly first?: Uint8Array | null;
+  readonly first?: NativePiece | null;
   /** The rows of a small whole answer once more, as `readPackedRows` reads them: decoding Arrow costs some 100 us. */
-  readonly packed?: Uint8Array | null;
+  readonly packed?: NativePiece | null;
   /** Nothing comes after `first`. */
   readonly isWhole: boolean;
 }
@@ -182,8 +194,8 @@ export interface NativeStatement {
   readonly parameterCount: number;
   /** The schema message of its answer. */
   readonly schema: Uint8Array;
-  /** Starts it with these values. */
-  query(params: NativeParams, options: NativeQueryOptions): NativeQuery;
+  /** Starts it with these values, as `NativeDatabase.query` does. */
+  query(params: NativeParams, options: NativeQueryOptions): NativeStarted;
   /** Closing again does nothing; queries that were started go on. */
   close(): void;
 }

@@ -9,7 +9,7 @@ import {
 } from '@varve/interfaces';
 import { decodeSchema } from './arrow/ipc.js';
 import { sqlFields } from './arrow/sql-types.js';
-import type { NativeQuery, NativeQueryOptions, NativeStatement } from './native-face.js';
+import type { NativeQueryOptions, NativeStarted, NativeStatement } from './native-face.js';
 import { nativeParams, type QuerySettings, readQueryOptions } from './options.js';
 import { pendingResult } from './query-result.js';
 import type { Shared } from './session.js';
@@ -36,7 +36,7 @@ export class Prepared<R extends object> implements PreparedStatement<R> {
 
   query(params?: SqlParameters, options?: QueryOptions): PendingResult<R> {
     const { modes } = this.#shared;
-    const start = (settings: QuerySettings): NativeQuery => {
+    const start = (settings: QuerySettings): NativeStarted => {
       const where = this.#where(settings);
       if (this.#isClosed) throw new VarveError('STORE_CLOSED', { message: 'the statement is closed' });
       return this.#native.query(nativeParams(params), where);

@@ -22,8 +22,9 @@ import { concatenated, type DecodedPart, endOfStream, IpcDecoder } from './arrow
 import { named, rowBuilder } from './arrow/rows.js';
 import type { CommitWaits } from './commit-waits.js';
 import type { KnownSchema, KnownSchemas } from './known-schemas.js';
-import type { NativeHead, NativeQuery } from './native-face.js';
+import type { NativeHead, NativePiece, NativeQuery, NativeStarted } from './native-face.js';
 import type { QuerySettings } from './options.js';
+import { bytesOf } from './pieces.js';
 import { cancelled, QueryWatch } from './query-watch.js';
 
 /** What answers of one database share. */
@@ -33,78 +34,98 @@ export interface AnswerParts {
   readonly schemas: KnownSchemas;
 }
 
+/** A statement whose answer may still come. */
+interface Running {
+  readonly query: NativeQuery;
+  readonly watch: QueryWatch;
+}
+
 /** What a result is made with beside its head. */
 interface Around {
   readonly modes: ValueModes;
-  readonly watch: QueryWatch;
   readonly schema: KnownSchema;
+  /** Absent of an answer that was there at once. */
+  readonly running?: Running;
 }
 
 /** Starts a query and gives its answer. @param start may throw; the answer then rejects */
 export function pendingResult<R extends object>(
   settings: () => QuerySettings,
-  start: (settings: QuerySettings) => NativeQuery,
+  start: (settings: QuerySettings) => NativeStarted,
   shared: AnswerParts,
 ): PendingResult<R> {
   const result = opened<R>(settings, start, shared);
-  return Object.assign(result, {
-    rows: async () => (await result).rows(),
-    columns: async () => (await result).columns(),
-    arrow: async () => (await result).arrow(),
-    async *batches() {
-      yield* (await result).batches();
-    },
-    async *[Symbol.asyncIterator]() {
-      yield* await result;
-    },
-  });
+  const pending = result as { -readonly [Name in keyof PendingResult<R>]: PendingResult<R>[Name] };
+  pending.rows = () => result.then(rowsOf);
+  pending.columns = async () => (await result).columns();
+  pending.arrow = async () => (await result).arrow();
+  pending.batches = async function* batches() {
+    yield* (await result).batches();
+  };
+  pending[Symbol.asyncIterator] = async function* rows() {
+    yield* await result;
+  };
+  return pending;
+}
+
+function rowsOf<R extends object>(result: QueryResult<R>): Promise<R[]> {
+  return result.rows();
 }
 
 async function opened<R extends object>(
   read: () => QuerySettings,
-  start: (settings: QuerySettings) => NativeQuery,
+  start: (settings: QuerySettings) => NativeStarted,
   { clock, commits, schemas }: AnswerParts,
 ): Promise<QueryResult<R>> {
   const settings = read();
-  const { signal } = settings;
+  const { modes, signal } = settings;
   if (signal?.aborted === true) throw cancelled(signal.reason);
-  const query = start(settings);
+  const started = start(settings);
+  if (!isQuery(started)) {
+    const head = unwrap(started);
+    return new Result<R>(head, { modes, schema: schemas.of(head.schema) });
+  }
+  const query = started;
   const watch = new QueryWatch(query, settings, clock);
   try {
     const isCommitting = (): boolean => query.isCommitting?.() === true;
     const answer = isCommitting() ? commits.during(isCommitting, () => query.start()) : query.start();
     const head = unwrap(await watch.during(answer));
     if (head.isWhole) watch.end();
-    return new Result<R>(query, head, { modes: settings.modes, watch, schema: schemas.of(head.schema) });
+    return new Result<R>(head, { modes, schema: schemas.of(head.schema), running: { query, watch } });
   } catch (error) {
     watch.end();
     throw watch.explained(error);
   }
 }
 
+/** Whether a statement that was started is under way still. */
+export function isQuery(started: NativeStarted): started is NativeQuery {
+  return 'start' in started;
+}
+
 class Result<R extends object> implements QueryResult<R> {
   readonly fields: readonly SqlField[];
   readonly names: readonly string[];
   readonly rowsAffected: number | undefined;
-  readonly #query: NativeQuery;
-  readonly #watch: QueryWatch;
+  readonly #running: Running | undefined;
   readonly #modes: ValueModes;
   readonly #schema: KnownSchema;
   /** The whole answer once more. */
-  readonly #packed: Uint8Array | undefined;
+  readonly #packed: NativePiece | undefined;
   /** What came with the head. */
-  readonly #first: Uint8Array | undefined;
+  readonly #first: NativePiece | undefined;
   #state: 'fresh' | 'reading' | 'read' | 'cancelled' = 'fresh';
+  /** Nothing comes after what came already. */
   #isWhole: boolean;
 
-  constructor(query: NativeQuery, head: NativeHead, { modes, watch, schema }: Around) {
-    this.#query = query;
-    this.#watch = watch;
+  constructor(head: NativeHead, { modes, schema, running }: Around) {
+    this.#running = running;
     this.#modes = modes;
     this.#schema = schema;
     this.#packed = head.packed ?? undefined;
     this.#first = head.first ?? undefined;
-    this.#isWhole = head.isWhole;
+    this.#isWhole = running === undefined || head.isWhole;
     this.fields = schema.fields;
     this.names = schema.names;
     this.rowsAffected = head.rowsAffected ?? undefined;
@@ -173,16 +194,17 @@ class Result<R extends object> implements QueryResult<R> {
       });
     this.#state = 'reading';
     try {
-      if (this.#first !== undefined) yield this.#first;
-      while (!this.#isWhole) {
-        const part = unwrap(await this.#watch.during(this.#query.next()));
+      if (this.#first !== undefined) yield bytesOf(this.#first);
+      while (!this.#isWhole && this.#running !== undefined) {
+        const { query, watch } = this.#running;
+        const part = unwrap(await watch.during(query.next()));
         if (this.#isCancelled()) throw cancelled();
         this.#isWhole = part === null;
         if (part !== null) yield part;
         if (this.#isCancelled()) throw cancelled();
       }
     } catch (error) {
-      throw this.#watch.explained(error);
+      throw this.#running?.watch.explained(error) ?? error;
     } finally {
       if (!this.#isCancelled()) this.#state = 'read';
       this.#letGo();
@@ -195,8 +217,8 @@ class Result<R extends object> implements QueryResult<R> {
   }
 
   #letGo(): void {
-    this.#watch.end();
-    if (!this.#isWhole) this.#query.cancel();
+    this.#running?.watch.end();
+    if (!this.#isWhole) this.#running?.query.cancel();
   }
 }
 

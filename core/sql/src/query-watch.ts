@@ -25,8 +25,11 @@ export class QueryWatch {
   }
 
   /** Waits for a call of the engine, telling progress meanwhile and after it. */
-  async during<T>(call: Promise<T>): Promise<T> {
-    if (this.#progress === undefined) return call;
+  during<T>(call: Promise<T>): Promise<T> {
+    return this.#progress === undefined ? call : this.#told(call);
+  }
+
+  async #told<T>(call: Promise<T>): Promise<T> {
     let stop = (): void => undefined;
     const again = (): void => {
       this.#tell();

@@ -33,9 +33,9 @@ import { isFragment, sql, statementOf } from './fragment.js';
 import type { KnownSchemas } from './known-schemas.js';
 import type {
   NativeDatabase,
-  NativeQuery,
   NativeQueryOptions,
   NativeSnapshot,
+  NativeStarted,
   NativeTransaction,
 } from './native-face.js';
 import { nativeParams, type QuerySettings, readQueryOptions } from './options.js';
@@ -177,7 +177,7 @@ function isTableQuery<R extends object>(what: unknown): what is TableQuery<R> {
 }
 
 /** An engine that runs plans gets it as it is, others as SQL. */
-function startPlan(native: NativeDatabase, given: unknown, where: NativeQueryOptions): NativeQuery {
+function startPlan(native: NativeDatabase, given: unknown, where: NativeQueryOptions): NativeStarted {
   const plan = checkPlan(given);
   if (native.queryPlan !== undefined) return native.queryPlan(encodePlan(plan), where);
   const { text, values } = statementOf(renderPlan(plan));

@@ -7,6 +7,7 @@
  */
 import { type SqlTransaction, unwrap, VarveError } from '@varve/interfaces';
 import type { NativeTransaction } from './native-face.js';
+import { isQuery } from './query-result.js';
 import { requireBody, Session, type Shared } from './session.js';
 
 /** The database's own transaction, or a savepoint in one. */
@@ -88,8 +89,8 @@ export class Transaction extends Session implements SqlTransaction {
   }
 
   async #command(text: string): Promise<void> {
-    const query = this.shared.native.query(text, { values: [] }, this.place());
-    unwrap(await query.start());
-    query.cancel();
+    const started = this.shared.native.query(text, { values: [] }, this.place());
+    unwrap(isQuery(started) ? await started.start() : started);
+    if (isQuery(started)) started.cancel();
   }
 }

@@ -40,7 +40,7 @@ describe('one column', () => {
     const buffer = createPackedBuffer(512);
     const fields = [field('c', type)];
     keyWriter(fields)([value], buffer);
-    expect(rowReader(fields, modes)(buffer)).toEqual({ c: expected });
+    expect(rowReader(fields, modes)(buffer, 0)).toEqual({ c: expected });
   });
 
   it('of a nested type lies there as Arrow', () => {
@@ -48,7 +48,7 @@ describe('one column', () => {
     const stream = encodeColumns([field('c', type)], { c: [[{ a: 1n }, null]] }, { from: 0, to: 1 });
     const buffer = createPackedBuffer(4_096);
     keyWriter([field('c', arrow.binary())])([stream], buffer);
-    expect(rowReader([field('c', type)], {})(buffer)).toEqual({ c: [{ a: 1n }, null] });
+    expect(rowReader([field('c', type)], {})(buffer, 0)).toEqual({ c: [{ a: 1n }, null] });
   });
 });
 
@@ -67,7 +67,7 @@ describe('many columns', () => {
       const isNull = chosen.map(() => random.oneIn(4));
       for (const [at, missing] of isNull.entries())
         if (missing) buffer.bytes[at >> 3] = (buffer.bytes[at >> 3] ?? 0) | (1 << (at & 7));
-      const row = rowReader(fields, {})(buffer);
+      const row = rowReader(fields, {})(buffer, 0);
       expect(Object.values(row)).toEqual(chosen.map(([, value], at) => (isNull[at] ? null : value)));
       expect(Object.keys(row)).toEqual(fields.map(({ name }) => name));
     }));

@@ -217,7 +217,7 @@ const faultsBelow: readonly (readonly [string, NativeSql, RegExp])[] = [
     'the last batch is lost',
     below((db) => ({
       query: (text, params, options) => {
-        const query = db.query(text, params, options);
+        const query = db.query(text, params, options) as NativeQuery;
         let held: Uint8Array | null | undefined;
         return changedQuery(query, {
           async next() {
@@ -243,7 +243,7 @@ const faultsBelow: readonly (readonly [string, NativeSql, RegExp])[] = [
     'rows that changed are not counted',
     below((db) => ({
       query: (text, params, options) => {
-        const query = db.query(text, params, options);
+        const query = db.query(text, params, options) as NativeQuery;
         return changedQuery(query, {
           start: async () => ({ ...(await query.start()), rowsAffected: 0 }) as never,
         });
@@ -255,7 +255,7 @@ const faultsBelow: readonly (readonly [string, NativeSql, RegExp])[] = [
     'cancelling does nothing',
     below((db) => ({
       query: (text, params, options) => {
-        const query = db.query(text, params, options);
+        const query = db.query(text, params, options) as NativeQuery;
         return changedQuery(query, { cancel: () => void setTimeout(() => query.cancel(), 2_500) });
       },
     })),
@@ -291,7 +291,7 @@ const faultsBelow: readonly (readonly [string, NativeSql, RegExp])[] = [
     below((db) => ({
       query: (text, params, options) => {
         let left = 1_000;
-        return changedQuery(db.query(text, params, options), {
+        return changedQuery(db.query(text, params, options) as NativeQuery, {
           progress: () => ({ rowsScanned: left--, rowsTotal: 1_000, bytesScanned: 0 }),
         });
       },

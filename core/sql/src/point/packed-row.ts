@@ -6,7 +6,7 @@
  * 2. n slots of 8 bytes:
  *    - boolean: 0 or 1; integer: 64 bits, sign extended; float of any width: a double;
  *    - date: days, or milliseconds where the type counts those; time, timestamp, duration: the count of their unit;
- *    - everything else: where its bytes begin, from the start of the row (uint32), and how many there are (uint32);
+ *    - everything else: where its bytes begin, from the start of the buffer (uint32), and how many there are (uint32);
  * 3. those bytes: UTF-8 text, binary, decimals as two's complement of 16 or 32 bytes, and of any other type a whole IPC
  *    stream of one column with one row.
  *
@@ -30,32 +30,26 @@ export interface PackedBuffer {
 
 /** Creates a buffer. @param byteCount a multiple of 8 */
 export function createPackedBuffer(byteCount: number): PackedBuffer {
-  const memory = new ArrayBuffer(byteCount);
+  return packedBuffer(Buffer.from(new ArrayBuffer(byteCount)));
+}
+
+/** Views of bytes that are there already. @param bytes begin at a multiple of 8, and are one themselves */
+export function packedBuffer(bytes: Buffer): PackedBuffer {
+  const { buffer, byteOffset, length } = bytes;
   return {
-    bytes: Buffer.from(memory),
-    doubles: new Float64Array(memory),
-    integers: new BigInt64Array(memory),
-    halves: new Uint32Array(memory),
+    bytes,
+    doubles: new Float64Array(buffer, byteOffset, length / 8),
+    integers: new BigInt64Array(buffer, byteOffset, length / 8),
+    halves: new Uint32Array(buffer, byteOffset, length / 4),
   };
 }
 
-/**
- * Reads rows that lie one after another: their number and where each begins, as uint32; then the rows, each at a multiple of
- * 8. `all` begins at such a multiple itself.
- */
-export function readPackedRows<T>(all: Uint8Array, read: (row: PackedBuffer) => T): T[] {
-  const { buffer, byteOffset } = all;
-  const [count = 0] = new Uint32Array(buffer, byteOffset, 1);
-  const begins = new Uint32Array(buffer, byteOffset + 4, count);
-  return Array.from(begins, (begin, at) => {
-    const [start, end] = [byteOffset + begin, byteOffset + (begins[at + 1] ?? all.length)];
-    return read({
-      bytes: Buffer.from(buffer, start, end - start),
-      doubles: new Float64Array(buffer, start, (end - start) / 8),
-      integers: new BigInt64Array(buffer, start, (end - start) / 8),
-      halves: new Uint32Array(buffer, start, (end - start) / 4),
-    });
-  });
+/** Reads rows that lie one after another: their number and where each begins, as uint32; then the rows, each at a multiple of 8. */
+export function readPackedRows(all: PackedBuffer, read: RowReader): SqlRow[] {
+  const { halves } = all;
+  const rows: SqlRow[] = [];
+  for (let at = 1; at <= (halves[0] as number); at += 1) rows.push(read(all, (halves[at] as number) / 8));
+  return rows;
 }
 
 /** Whether values are read alike in both. */
@@ -66,21 +60,23 @@ export function sameModes(one: ValueModes, other: ValueModes): boolean {
   );
 }
 
-/** Reads a packed row that begins where its buffer begins. */
-export type RowReader = (buffer: PackedBuffer) => SqlRow;
+/** Reads a packed row. @param begin where it begins, in units of 8 bytes */
+export type RowReader = (buffer: PackedBuffer, begin: number) => SqlRow;
 
 /** A reader of rows of these columns. Cost of a read: some 50 ns per column, more for text and bigints. */
 export function rowReader(fields: readonly Field[], modes: ValueModes): RowReader {
   const names = distinctNames(fields.map(({ name }) => name));
   const slots = fields.map(({ type }) => slotReader(type, modes));
   const first = slotsBegin(fields.length) / 8;
+  const cell = (buffer: PackedBuffer, begin: number, at: number): SqlValue => {
+    const isNull = ((buffer.bytes[begin * 8 + (at >> 3)] as number) >> (at & 7)) & 1;
+    return isNull === 1 ? null : (slots[at] as SlotReader)(buffer, begin + first + at);
+  };
   // Assigning to __proto__ would set the prototype.
-  if (names.includes('__proto__'))
-    return (buffer) => named(names, (at) => readSlot(buffer, slots, at, first));
-  return (buffer) => {
+  if (names.includes('__proto__')) return (buffer, begin) => named(names, (at) => cell(buffer, begin, at));
+  return (buffer, begin) => {
     const row: Record<string, SqlValue> = {};
-    for (let at = 0; at < slots.length; at += 1)
-      row[names[at] as string] = readSlot(buffer, slots, at, first);
+    for (let at = 0; at < slots.length; at += 1) row[names[at] as string] = cell(buffer, begin, at);
     return row;
   };
 }
@@ -108,11 +104,6 @@ function slotsBegin(columnCount: number): number {
 }
 
 type SlotReader = (buffer: PackedBuffer, slot: number) => SqlValue;
-
-function readSlot(buffer: PackedBuffer, slots: readonly SlotReader[], at: number, first: number): SqlValue {
-  const isNull = ((buffer.bytes[at >> 3] as number) >> (at & 7)) & 1;
-  return isNull === 1 ? null : (slots[at] as SlotReader)(buffer, first + at);
-}
 
 function slotReader(type: DataType, modes: ValueModes): SlotReader {
   switch (type.typeId) {

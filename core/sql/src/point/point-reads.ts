@@ -81,7 +81,7 @@ class TableReads {
       this.#native.setRow(this.#row.bytes);
       byteCount = this.#native.get(keyBytes);
     }
-    if (byteCount >= 0) return this.#reader(modes)(this.#row);
+    if (byteCount >= 0) return this.#reader(modes)(this.#row, 0);
     if (byteCount === missing) return undefined;
     if (byteCount === failed) unwrap(this.#native.takeFailure());
     return altered;

@@ -1,6 +1,6 @@
 /** An engine without SQL, as one that answers `CAPABILITY_MISSING` to it. */
 import type { Failed } from '@varve/interfaces';
-import type { NativeDatabase, NativeQuery, NativeTables } from '../native-face.js';
+import type { NativeDatabase, NativeTables } from '../native-face.js';
 
 const missing: Failed = {
   failure: {
@@ -10,17 +10,10 @@ const missing: Failed = {
   },
 };
 
-const refused: NativeQuery = {
-  start: async () => missing,
-  next: async () => missing,
-  cancel: () => undefined,
-  progress: () => ({ rowsScanned: 0, rowsTotal: 0, bytesScanned: 0 }),
-};
-
 /** The same engine with the whole face. */
 export function withoutSql(native: NativeTables): NativeDatabase {
   return {
-    query: () => refused,
+    query: () => missing,
     queryPlan: (plan, options) => native.queryPlan(plan, options),
     prepare: async () => missing,
     explain: async () => missing,

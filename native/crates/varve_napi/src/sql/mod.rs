@@ -13,6 +13,7 @@ mod head;
 mod ipc;
 mod packed_row;
 mod params;
+mod piece;
 mod point;
 mod promise;
 mod query;

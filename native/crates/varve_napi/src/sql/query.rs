@@ -21,6 +21,7 @@ use crate::sql::batches::Batches;
 use crate::sql::behind::{Output, Progress};
 use crate::sql::head::{Head, PACKED_ROWS_MAX};
 use crate::sql::packed_row;
+use crate::sql::piece::Piece;
 use crate::sql::promise::Tasks;
 #[cfg(feature = "sql")]
 use crate::sql::slot::Slot;
@@ -105,9 +106,9 @@ pub struct NativeQuery {
 enum Work {
     /// A task of the engine.
     Task { channels: Arc<Channels>, cancelled: watch::Sender<bool> },
-    /// Nobody: what was to be done was done where it was asked. The answer is there, or comes when a commit is durable.
+    /// Nobody: what was to be done was done where it was asked. The answer comes when a commit is durable.
     #[cfg(feature = "sql")]
-    AtOnce(Arc<Slot>),
+    Committing(Arc<Slot>),
 }
 
 impl NativeQuery {
@@ -146,8 +147,8 @@ impl NativeQuery {
 
     /// A statement whose whole answer `slot` gets.
     #[cfg(feature = "sql")]
-    pub fn at_once(slot: Arc<Slot>, tasks: Tasks) -> Self {
-        Self { work: Work::AtOnce(slot), tasks }
+    pub fn committing(slot: Arc<Slot>, tasks: Tasks) -> Self {
+        Self { work: Work::Committing(slot), tasks }
     }
 
     /// The channels of its task, and the flag that stops it.
@@ -155,7 +156,7 @@ impl NativeQuery {
         match &self.work {
             Work::Task { channels, cancelled } => Some((channels, cancelled)),
             #[cfg(feature = "sql")]
-            Work::AtOnce(_) => None,
+            Work::Committing(_) => None,
         }
     }
 }
@@ -168,7 +169,7 @@ impl NativeQuery {
         let channels = match &self.work {
             Work::Task { channels, .. } => Arc::clone(channels),
             #[cfg(feature = "sql")]
-            Work::AtOnce(slot) => return slot.promise(env, &self.tasks),
+            Work::Committing(slot) => return slot.promise(env, &self.tasks),
         };
         self.tasks.promise(env, async move {
             match channels.head.lock().await.take() {
@@ -215,7 +216,7 @@ impl NativeQuery {
         match &self.work {
             Work::Task { .. } => false,
             #[cfg(feature = "sql")]
-            Work::AtOnce(slot) => slot.is_open(),
+            Work::Committing(slot) => slot.is_open(),
         }
     }
 
@@ -282,19 +283,20 @@ async fn forward(rest: &mut Batches, batches: &mpsc::Sender<Answer<Vec<u8>>>) {
 
 /// The head, with the whole answer in it when that comes soon and is one batch.
 async fn begin(output: Output, rows_max: Option<usize>) -> Answer<(Head, Batches)> {
-    let rows_affected = output.rows_affected;
+    let rows_affected = output.rows_affected.map(|rows| rows as f64);
     let mut rest = Batches::new(output, rows_max)?;
-    let mut head = Head { schema: rest.schema(), rows_affected, first: None, packed: None, is_whole: false };
+    let schema = Piece(rest.schema());
+    let mut head = Head { schema, rows_affected, first: None, packed: None, is_whole: false };
     let until = Instant::now() + HEAD_WAITS;
     let Ok(first) = timeout_at(until, rest.next_batch()).await else { return Ok((head, rest)) };
     let Some(first) = first? else {
         head.is_whole = true;
         return Ok((head, rest));
     };
-    head.first = Some(rest.encode(&first)?);
+    head.first = Some(Piece(rest.encode(&first)?));
     head.is_whole = timeout_at(until, rest.is_end()).await.is_ok_and(|is_end| is_end);
     if head.is_whole && first.num_rows() <= PACKED_ROWS_MAX {
-        head.packed = Some(packed_row::pack_all(&first)?);
+        head.packed = Some(Piece(packed_row::pack_all(&first)?));
     }
     Ok((head, rest))
 }

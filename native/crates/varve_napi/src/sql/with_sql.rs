@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use napi::Env;
-use napi::bindgen_prelude::{JsValue, Object, Uint8Array, sys};
+use napi::bindgen_prelude::{JsValue, Object, ToNapiValue, Uint8Array, sys};
 use napi_derive::napi;
 use varve_sql::{AtOnce, Options, Params, StatementShape, number_names};
 use varve_table::Version;
@@ -56,46 +56,71 @@ unsafe fn query(
     sql: String,
     params: sys::napi_value,
     options: sys::napi_value,
-) -> napi::Result<NativeQuery> {
+) -> napi::Result<Started> {
     // SAFETY: the caller vouches for all of them.
     let (given, place) = unsafe { (given(env, params)?, shared.place(env, options)?) };
     let params = given.values.into_iter().collect::<Params>();
     let Some(names) = given.names else {
         return Ok(match at_once(shared, &place, &sql, &params) {
-            Some(query) => query,
-            None => shared.start(place, async move |session| session.execute_here(&sql, &params).await),
+            Some(started) => started,
+            None => Started::Query(
+                shared.start(place, async move |session| session.execute_here(&sql, &params).await),
+            ),
         });
     };
-    Ok(shared
-        .start(place, async move |session| session.execute_here(&number_names(&sql, &names)?, &params).await))
+    Ok(Started::Query(shared.start(place, async move |session| {
+        session.execute_here(&number_names(&sql, &names)?, &params).await
+    })))
+}
+
+/// A statement that was started.
+pub enum Started {
+    Query(NativeQuery),
+    /// It is at its end already.
+    Answer(Outcome<Head>),
+}
+
+impl ToNapiValue for Started {
+    unsafe fn to_napi_value(env: sys::napi_env, started: Self) -> napi::Result<sys::napi_value> {
+        // SAFETY: the caller vouches for `env`.
+        unsafe {
+            match started {
+                Self::Query(query) => NativeQuery::to_napi_value(env, query),
+                Self::Answer(answer) => Outcome::to_napi_value(env, answer),
+            }
+        }
+    }
 }
 
 /// Does a statement here and now, if that takes no longer than to hand it to a task.
-fn at_once(shared: &Shared, place: &Place, sql: &str, params: &Params) -> Option<NativeQuery> {
+fn at_once(shared: &Shared, place: &Place, sql: &str, params: &Params) -> Option<Started> {
     let session = place.session.as_ref().ok().filter(|_| place.batch_rows.is_none())?;
     let slot = Arc::new(Slot::default());
     let told = Arc::clone(&slot);
     let inserted = move |outcome: Result<u64, VarveError>| told.set(outcome.and_then(Head::of_change));
-    match Outcome::of(|| Ok(session.at_once(sql, params, inserted))).0 {
+    Some(match Outcome::of(|| Ok(session.at_once(sql, params, inserted))).0 {
         Ok(None) => return None,
-        Ok(Some(AtOnce::Inserting)) => {}
-        Ok(Some(AtOnce::Answered(rows))) => slot.set(Outcome::of(|| Head::of_batch(&rows?)).0),
-        Err(defect) => slot.set(Err(defect)),
-    }
-    Some(NativeQuery::at_once(slot, shared.tasks().clone()))
+        Ok(Some(AtOnce::Inserting)) => Started::Query(NativeQuery::committing(slot, shared.tasks().clone())),
+        Ok(Some(AtOnce::Answered(rows))) => Started::Answer(Outcome::of(|| Head::of_batch(&rows?))),
+        Err(defect) => Started::Answer(Outcome(Err(defect))),
+    })
 }
 
 #[napi]
 impl NativeDatabase {
-    /// Starts a statement and returns at once, so that it can be cancelled from its first moment.
-    #[napi(ts_args_type = "sql: string, params: object, options: object")]
+    /// Starts a statement and returns at once, so that it can be cancelled from its first moment; or with its answer, if that
+    /// is there by then.
+    #[napi(
+        ts_args_type = "sql: string, params: object, options: object",
+        ts_return_type = "NativeQuery | NativeHead | Failed"
+    )]
     pub fn query(
         &self,
         env: &Env,
         sql: String,
         params: Object<'_>,
         options: Object<'_>,
-    ) -> napi::Result<NativeQuery> {
+    ) -> napi::Result<Started> {
         // SAFETY: the handles are valid for this call, which runs on the JavaScript thread.
         unsafe { query(&self.shared, env.raw(), sql, params.raw(), options.raw()) }
     }
@@ -166,9 +191,12 @@ impl NativeStatement {
         Uint8Array::new(self.schema.clone())
     }
 
-    /// Starts it.
-    #[napi(ts_args_type = "params: object, options: object")]
-    pub fn query(&self, env: &Env, params: Object<'_>, options: Object<'_>) -> napi::Result<NativeQuery> {
+    /// As `NativeDatabase.query`.
+    #[napi(
+        ts_args_type = "params: object, options: object",
+        ts_return_type = "NativeQuery | NativeHead | Failed"
+    )]
+    pub fn query(&self, env: &Env, params: Object<'_>, options: Object<'_>) -> napi::Result<Started> {
         // SAFETY: the handles are valid for this call, which runs on the JavaScript thread.
         unsafe { query(&self.shared, env.raw(), self.sql.clone(), params.raw(), options.raw()) }
     }

@@ -148,6 +148,7 @@ impl Point {
             }
         };
         let Some(found) = found else { return Ok(MISSING) };
+        self.packed.clear();
         packed_row::pack(found, &mut self.packed)?;
         if self.packed.len() <= self.row_bytes_max {
             // SAFETY: JavaScript keeps the buffer alive and registers it again when it takes another.

@@ -1,0 +1,24 @@
+/** Bytes as the engine hands them over, and as they are read. */
+import type { NativePiece } from './native-face.js';
+
+/** Its bytes, in memory that nothing else lies in. */
+export function bytesOf(piece: NativePiece): Uint8Array {
+  if (typeof piece !== 'string') return piece;
+  const bytes = new Uint8Array(piece.length);
+  Buffer.from(bytes.buffer).write(piece, 'latin1');
+  return bytes;
+}
+
+/** Its bytes, from a multiple of 8 on, for values to be copied out of: few lie in memory that they share with others. */
+export function pooledBytesOf(piece: NativePiece): Buffer {
+  const bytes =
+    typeof piece === 'string'
+      ? Buffer.from(piece, 'latin1')
+      : Buffer.from(piece.buffer, piece.byteOffset, piece.length);
+  return bytes.byteOffset % 8 === 0 ? bytes : Buffer.from(new Uint8Array(bytes).buffer);
+}
+
+/** As text, of one character for each byte. */
+export function latin1Of(piece: NativePiece): string {
+  return typeof piece === 'string' ? piece : pooledBytesOf(piece).toString('latin1');
+}
