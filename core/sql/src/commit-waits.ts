@@ -9,7 +9,7 @@ import { availableParallelism } from 'node:os';
 import type { Clock } from '@varve/interfaces';
 
 /** The loop turns for commits that take no longer, and no longer than this. */
-const commitMsMax = 0.5;
+const commitMsMax = 1;
 
 /** Whether of a statement only the commit is left. */
 type IsCommitting = () => boolean;
