@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 use varve_types::{ErrorCode, VarveError};
 
 use crate::sql::behind::Output;
-use crate::sql::ipc::Encoder;
+use crate::sql::ipc::{Encoder, sliced_bytes};
 
 /// Rows that cross together, unless the caller wants fewer.
 const ROWS_MAX: usize = 65_536;
@@ -160,17 +160,4 @@ fn own(values: &ArrayRef) -> ArrayRef {
 fn is_shared(buffers: &[arrow_buffer::Buffer], used: impl FnOnce() -> usize) -> bool {
     let held: usize = buffers.iter().map(arrow_buffer::Buffer::len).sum();
     held > 1024 && held / 2 > used()
-}
-
-/// Bytes that the rows of a column take.
-fn sliced_bytes(values: &ArrayRef) -> usize {
-    let buffers = match values.data_type() {
-        DataType::Utf8View => values.as_string_view().data_buffers(),
-        DataType::BinaryView => values.as_binary_view().data_buffers(),
-        _ => {
-            let data = values.to_data();
-            return data.get_slice_memory_size().unwrap_or_else(|_| values.get_array_memory_size());
-        }
-    };
-    16 * values.len() + buffers.iter().map(arrow_buffer::Buffer::len).sum::<usize>()
 }

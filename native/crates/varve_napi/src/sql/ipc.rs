@@ -2,31 +2,24 @@
 
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, RecordBatch};
-use arrow_ipc::writer::{
-    DictionaryTracker, IpcDataGenerator, IpcWriteContext, IpcWriteOptions, write_message,
-};
-use arrow_schema::{ArrowError, Field, Schema, SchemaRef};
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_ipc::writer::StreamWriter;
+use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 use varve_types::{ErrorCode, VarveError};
 
 /// Encodes the batches of one answer, each with the dictionaries that come before it.
 pub struct Encoder {
-    generator: IpcDataGenerator,
-    options: IpcWriteOptions,
-    dictionaries: DictionaryTracker,
-    context: IpcWriteContext,
+    writer: StreamWriter<Vec<u8>>,
     schema: Vec<u8>,
 }
 
 impl Encoder {
     /// An encoder of batches of `schema`.
     pub fn new(schema: &Schema) -> Result<Self, VarveError> {
-        let (generator, options) = (IpcDataGenerator::default(), IpcWriteOptions::default());
-        let mut dictionaries = DictionaryTracker::new(false);
-        let encoded = generator.schema_to_bytes_with_dictionary_tracker(schema, &mut dictionaries, &options);
-        let mut bytes = Vec::new();
-        write_message(&mut bytes, encoded, &options).map_err(cannot_encode)?;
-        Ok(Self { generator, options, dictionaries, context: IpcWriteContext::default(), schema: bytes })
+        let mut writer = StreamWriter::try_new(Vec::new(), schema).map_err(cannot_encode)?;
+        let schema = std::mem::take(writer.get_mut());
+        Ok(Self { writer, schema })
     }
 
     /// The schema message.
@@ -36,15 +29,11 @@ impl Encoder {
 
     /// The messages of one batch.
     pub fn encode(&mut self, batch: &RecordBatch) -> Result<Vec<u8>, VarveError> {
-        let (dictionaries, batch) = self
-            .generator
-            .encode(batch, &mut self.dictionaries, &self.options, &mut self.context)
-            .map_err(cannot_encode)?;
-        let mut bytes = Vec::with_capacity(batch.arrow_data.len() + batch.ipc_message.len() + 64);
-        for encoded in dictionaries.into_iter().chain([batch]) {
-            write_message(&mut bytes, encoded, &self.options).map_err(cannot_encode)?;
-        }
-        Ok(bytes)
+        // Growing would copy what was written.
+        let values: usize = batch.columns().iter().map(sliced_bytes).sum();
+        self.writer.get_mut().reserve(HEADER_BYTES + values);
+        self.writer.write(batch).map_err(cannot_encode)?;
+        Ok(std::mem::take(self.writer.get_mut()))
     }
 }
 
@@ -52,6 +41,22 @@ impl Encoder {
 pub fn schema_message(schema: &Schema) -> Result<Vec<u8>, VarveError> {
     Ok(Encoder::new(schema)?.schema)
 }
+
+/// Bytes that the rows of a column take.
+pub fn sliced_bytes(values: &ArrayRef) -> usize {
+    let buffers = match values.data_type() {
+        DataType::Utf8View => values.as_string_view().data_buffers(),
+        DataType::BinaryView => values.as_binary_view().data_buffers(),
+        _ => {
+            let data = values.to_data();
+            return data.get_slice_memory_size().unwrap_or_else(|_| values.get_array_memory_size());
+        }
+    };
+    16 * values.len() + buffers.iter().map(arrow_buffer::Buffer::len).sum::<usize>()
+}
+
+/// What a message has before its values, more or less.
+const HEADER_BYTES: usize = 512;
 
 /// One value as a whole stream of one column with one row.
 pub fn value(column: &ArrayRef, at: usize) -> Result<Vec<u8>, VarveError> {
