@@ -8,6 +8,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
+use foldhash::fast::RandomState;
 use futures::StreamExt;
 use futures::executor::block_on_stream;
 use varve_types::Result;
@@ -30,7 +31,7 @@ const KEPT_BYTES_MAX: usize = 64 << 20;
 pub struct PointReader {
     table: Arc<Table>,
     columns: Vec<ColumnId>,
-    kept: HashMap<(SegmentId, u32), RecordBatch>,
+    kept: HashMap<(SegmentId, u32), RecordBatch, RandomState>,
     /// The keys of `kept`, oldest first.
     order: VecDeque<(SegmentId, u32)>,
     bytes: usize,
@@ -50,7 +51,7 @@ impl PointReader {
     #[must_use]
     pub fn new(table: Arc<Table>) -> Self {
         let columns = table.columns.iter().map(|column| column.id).collect();
-        Self { table, columns, kept: HashMap::new(), order: VecDeque::new(), bytes: 0 }
+        Self { table, columns, kept: HashMap::default(), order: VecDeque::new(), bytes: 0 }
     }
 
     /// The definition that it reads by.
@@ -75,7 +76,7 @@ impl PointReader {
         version: &'r TableVersion,
         key: KeyRef<'_>,
     ) -> Result<Option<PointRow<'r>>> {
-        match version.lookup(PRIMARY).find_one(key)?.map(crate::rows::RowAddress::place) {
+        match version.find_one(PRIMARY, key)?.map(crate::rows::RowAddress::place) {
             None => Ok(None),
             Some(Place::Hot(row)) => {
                 let chunks = version.hot.chunks();
@@ -86,19 +87,16 @@ impl PointReader {
             Some(Place::Segment(segment, position)) => {
                 let live = version.segment(segment).ok_or_else(|| damaged("a row is in no segment"))?;
                 let position = u64::from(position);
-                let stripe = position / STRIPE_ROWS;
-                if !self.kept.contains_key(&(segment, stripe as u32)) {
-                    version.workload.read_point();
-                }
-                let batch = self.stripe(&live.segment, stripe)?;
+                let batch = self.stripe(version, &live.segment, position / STRIPE_ROWS)?;
                 Ok(Some(PointRow { batch, at: (position % STRIPE_ROWS) as usize }))
             }
         }
     }
 
-    fn stripe(&mut self, segment: &Segment, stripe: u64) -> Result<&RecordBatch> {
+    fn stripe(&mut self, version: &TableVersion, segment: &Segment, stripe: u64) -> Result<&RecordBatch> {
         let place = (segment.id(), stripe as u32);
         if !self.kept.contains_key(&place) {
+            version.workload.read_point();
             let rows = stripe * STRIPE_ROWS..((stripe + 1) * STRIPE_ROWS).min(segment.meta().rows);
             let parts = segment.read_rows(&self.table, &self.columns, rows)?;
             let parts = block_on_stream(parts.boxed()).collect::<Result<Vec<_>>>()?;

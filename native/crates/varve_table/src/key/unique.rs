@@ -59,8 +59,19 @@ impl TableVersion {
     /// A way to look up rows by the key of `index`, which must be one of the table's.
     #[must_use]
     pub fn lookup(&self, index: IndexId) -> Lookup<'_> {
-        let runs = self.segments.iter().filter_map(|live| Some((live, live.key_run(index)?)));
-        Lookup { version: self, index, runs: runs.collect() }
+        Lookup { version: self, index, runs: self.key_runs(index).collect() }
+    }
+
+    /// As [`Lookup::find_one`], for one key alone.
+    ///
+    /// # Errors
+    /// `STORE_DAMAGED` when a key run is not what was written.
+    pub fn find_one(&self, index: IndexId, key: KeyRef<'_>) -> Result<Option<RowAddress>> {
+        newest(self, index, key, self.key_runs(index).rev())
+    }
+
+    fn key_runs(&self, index: IndexId) -> impl DoubleEndedIterator<Item = (&LiveSegment, &KeyRun)> {
+        self.segments.iter().filter_map(move |live| Some((live, live.key_run(index)?)))
     }
 }
 
@@ -83,15 +94,25 @@ impl Lookup<'_> {
     /// # Errors
     /// `STORE_DAMAGED` when a key run is not what was written.
     pub fn find_one(&self, key: KeyRef<'_>) -> Result<Option<RowAddress>> {
-        if let Some(row) = self.version.hot.find(self.index, key) {
-            return Ok(Some(RowAddress::of_hot(row)));
-        }
-        for (live, run) in self.runs.iter().rev() {
-            let is_live = |row: &&u32| !live.deleted.as_ref().is_some_and(|deleted| deleted.contains(**row));
-            if let Some(row) = run.find(key)?.iter().rev().find(is_live) {
-                return Ok(Some(RowAddress(RowAddress::of_segment(live.segment.id()).0 + u64::from(*row))));
-            }
-        }
-        Ok(None)
+        newest(self.version, self.index, key, self.runs.iter().rev().copied())
     }
+}
+
+/// The row that has `key`; `runs` are to be asked, newest first.
+fn newest<'v>(
+    version: &TableVersion,
+    index: IndexId,
+    key: KeyRef<'_>,
+    runs: impl Iterator<Item = (&'v LiveSegment, &'v KeyRun)>,
+) -> Result<Option<RowAddress>> {
+    if let Some(row) = version.hot.find(index, key) {
+        return Ok(Some(RowAddress::of_hot(row)));
+    }
+    for (live, run) in runs {
+        let is_live = |row: &&u32| !live.deleted.as_ref().is_some_and(|deleted| deleted.contains(**row));
+        if let Some(row) = run.find(key)?.iter().rev().find(is_live) {
+            return Ok(Some(RowAddress(RowAddress::of_segment(live.segment.id()).0 + u64::from(*row))));
+        }
+    }
+    Ok(None)
 }
