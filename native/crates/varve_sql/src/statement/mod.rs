@@ -10,6 +10,7 @@ mod conflict;
 mod constants;
 pub(crate) mod control;
 mod copy;
+mod counts;
 mod define;
 mod delete;
 mod dialect;

@@ -9,7 +9,7 @@ use varve_types::{ErrorCode, Result, VarveError};
 
 use super::dialect::VarveDialect;
 use super::{
-    Parsed, arrows, copy, external, ignored, quotes, row_values, select_into, shorthand, with_insert,
+    Parsed, arrows, copy, counts, external, ignored, quotes, row_values, select_into, shorthand, with_insert,
 };
 use crate::limits;
 
@@ -25,6 +25,7 @@ pub(crate) fn all(sql: &str) -> Result<Vec<Parsed>> {
         arrows::settle(statement);
         row_values::take_apart(statement);
         shorthand::settle(statement);
+        counts::settle(statement);
     }
     Ok(statements)
 }

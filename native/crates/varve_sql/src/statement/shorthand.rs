@@ -7,15 +7,16 @@
 //! - `SEMI JOIN` and `ANTI JOIN` are such joins of the left side.
 //! - `LATERAL unnest(l)` in FROM is `unnest(l)`, which sees what comes before it anyway.
 //! - `INTERVAL 1 DAY` is `INTERVAL '1' DAY`.
+//! - `l[2:]` is a slice up to the longest that a list may be, and `l[:2]` one from 1 on.
 //! - `- -a` is `-(-a)`: the parser's library writes the former as a comment, and what is written may be read again.
 
 use std::convert::Infallible;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Fetch, FunctionArg, FunctionArgExpr, Interval, JoinOperator, LimitClause, ObjectName, Query,
-    Select, SelectFlavor, SelectItem, Statement, TableFactor, TableWithJoins, UnaryOperator, Value,
-    ValueWithSpan, VisitorMut, WildcardAdditionalOptions,
+    AccessExpr, Expr, Fetch, FunctionArg, FunctionArgExpr, Interval, JoinOperator, LimitClause, ObjectName,
+    Query, Select, SelectFlavor, SelectItem, Statement, Subscript, TableFactor, TableWithJoins,
+    UnaryOperator, Value, ValueWithSpan, VisitorMut, WildcardAdditionalOptions,
 };
 
 use super::walk::change;
@@ -97,6 +98,7 @@ impl VisitorMut for Settling {
                 let inner = std::mem::replace(negated.as_mut(), Expr::value(Value::Null));
                 **negated = Expr::Nested(Box::new(inner));
             }
+            Expr::CompoundFieldAccess { access_chain, .. } => access_chain.iter_mut().for_each(settle_slice),
             Expr::Interval(Interval { value: length, .. }) => {
                 if let Expr::Value(ValueWithSpan { value: length, .. }) = length.as_mut()
                     && let Value::Number(text, _) = length
@@ -107,6 +109,14 @@ impl VisitorMut for Settling {
             _ => {}
         }
         ControlFlow::Continue(())
+    }
+}
+
+fn settle_slice(access: &mut AccessExpr) {
+    if let AccessExpr::Subscript(Subscript::Slice { lower_bound, upper_bound, stride: None }) = access {
+        let item = |number: i32| Expr::value(Value::Number(number.to_string(), false));
+        lower_bound.get_or_insert_with(|| item(1));
+        upper_bound.get_or_insert_with(|| item(i32::MAX));
     }
 }
 
