@@ -56,7 +56,7 @@ describe('waiting for commits', () => {
 
   it('gives up on one that takes long, and lets the loop sleep until they are quick again', async () => {
     const waits = new CommitWaits(parts);
-    const slow = await commitOf(waits, clock, 2);
+    const slow = await commitOf(waits, clock, 4);
     expect(slow.turns).toBeLessThan(5);
     expect(slow.wasThere).toBe(false);
     expect((await commitOf(waits, clock, 0.2)).turns).toBe(0);

@@ -104,13 +104,13 @@ export interface NativeTable {
 /** The beginning of an answer. */
 export interface NativeHead {
   /** The schema message. */
-  schema: Uint8Array;
+  schema: Uint8Array | string;
   /** Absent for a statement that only reads. */
   rowsAffected?: number;
   /** The first batches, when they were there already. */
-  first?: Uint8Array;
+  first?: Uint8Array | string;
   /** The rows of a small whole answer once more, packed. */
-  packed?: Uint8Array;
+  packed?: Uint8Array | string;
   /** Nothing comes after `first`. */
   isWhole: boolean;
 }

@@ -101,8 +101,11 @@ export declare class NativeDatabase {
   pointReader(table: string, key: Uint8Array, row: Uint8Array): NativePointReader | Failed;
   /** Cancels queries, rolls back, lets go of the directory. */
   close(): Promise<undefined | Failed>;
-  /** Starts a statement and returns at once, so that it can be cancelled from its first moment. */
-  query(sql: string, params: object, options: object): NativeQuery;
+  /**
+   * Starts a statement and returns at once, so that it can be cancelled from its first moment; or with its answer, if that
+   * is there by then.
+   */
+  query(sql: string, params: object, options: object): NativeQuery | NativeHead | Failed;
   /** Plans a statement once, to say what it takes and answers. */
   prepare(sql: string): Promise<NativeStatement | Failed>;
   /** Lays tables out for what was asked of them, as far as that pays; what was done. */
@@ -128,13 +131,13 @@ export interface NativeTable {
 /** The beginning of an answer. */
 export interface NativeHead {
   /** The schema message. */
-  schema: Uint8Array;
+  schema: Uint8Array | string;
   /** Absent for a statement that only reads. */
   rowsAffected?: number;
   /** The first batches, when they were there already. */
-  first?: Uint8Array;
+  first?: Uint8Array | string;
   /** The rows of a small whole answer once more, packed. */
-  packed?: Uint8Array;
+  packed?: Uint8Array | string;
   /** Nothing comes after `first`. */
   isWhole: boolean;
 }
@@ -187,8 +190,8 @@ export declare class NativeStatement {
   get parameterCount(): number;
   /** The schema message of its answer. */
   get schema(): Uint8Array;
-  /** Starts it. */
-  query(params: object, options: object): NativeQuery;
+  /** As `NativeDatabase.query`. */
+  query(params: object, options: object): NativeQuery | NativeHead | Failed;
   /** Closing again does nothing; queries that were started go on. */
   close(): void;
 }
