@@ -1,8 +1,8 @@
-//! Arithmetic of integers with a sign and those without one, which `rank()` and UBIGINT are.
+//! Arithmetic of BIGINT, and shorter integers with a sign, with BIGINT UNSIGNED.
 //!
 //! DataFusion 55.2 computes it with decimals of 20 digits, and takes the answer to be of 20 digits until types are given, when
-//! it has 21: `FROM (SELECT a - rank() OVER (...) AS r, ...) AS x, unnest([x.a, x.r])` made lists of both, and panicked. Such
-//! numbers become these decimals where they are planned, so that there is one type from the beginning.
+//! it has 21: `FROM (SELECT a, a - u AS r FROM t) AS x, unnest([x.a, x.r])` made lists of both, and panicked. Such numbers
+//! become these decimals where they are planned, so that there is one type from the beginning.
 
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{DFSchema, Result};
