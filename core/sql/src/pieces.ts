@@ -1,4 +1,5 @@
 /** Bytes as the engine hands them over, and as they are read. */
+import { aligned } from './arrow/ipc.js';
 import type { NativePiece } from './native-face.js';
 
 /** Its bytes, in memory that nothing else lies in. */
@@ -11,11 +12,8 @@ export function bytesOf(piece: NativePiece): Uint8Array {
 
 /** Its bytes, from a multiple of 8 on, for values to be copied out of: few lie in memory that they share with others. */
 export function pooledBytesOf(piece: NativePiece): Buffer {
-  const bytes =
-    typeof piece === 'string'
-      ? Buffer.from(piece, 'latin1')
-      : Buffer.from(piece.buffer, piece.byteOffset, piece.length);
-  return bytes.byteOffset % 8 === 0 ? bytes : Buffer.from(new Uint8Array(bytes).buffer);
+  const bytes = aligned(typeof piece === 'string' ? Buffer.from(piece, 'latin1') : piece);
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
 /** As text, of one character for each byte. */

@@ -125,7 +125,7 @@ class Result<R extends object> implements QueryResult<R> {
     this.#schema = schema;
     this.#packed = head.packed ?? undefined;
     this.#first = head.first ?? undefined;
-    this.#isWhole = running === undefined || head.isWhole;
+    this.#isWhole = head.isWhole;
     this.fields = schema.fields;
     this.names = schema.names;
     this.rowsAffected = head.rowsAffected ?? undefined;

@@ -90,7 +90,8 @@ export class Transaction extends Session implements SqlTransaction {
 
   async #command(text: string): Promise<void> {
     const started = this.shared.native.query(text, { values: [] }, this.place());
-    unwrap(isQuery(started) ? await started.start() : started);
-    if (isQuery(started)) started.cancel();
+    if (!isQuery(started)) return void unwrap(started);
+    unwrap(await started.start());
+    started.cancel();
   }
 }
