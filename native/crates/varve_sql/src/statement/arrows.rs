@@ -2,15 +2,13 @@
 //! everywhere else. The parser takes the former for both.
 
 use std::collections::HashSet;
-use std::convert::Infallible;
-use std::ops::ControlFlow;
 use std::sync::LazyLock;
 
 use datafusion::functions_nested::all_default_higher_order_functions;
-use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, VisitMut, VisitorMut};
+use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, VisitMut};
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
-use super::walk::change;
+use super::walk::change_expressions;
 
 /// Stands for the `->` of JSON until the parser is done.
 const PART: &str = "->";
@@ -86,20 +84,11 @@ pub(super) fn tell_apart(tokens: &mut [TokenWithSpan]) {
 
 /// Makes those that were marked what they are.
 pub(super) fn settle(node: &mut impl VisitMut) {
-    change(node, &mut Parts);
-}
-
-struct Parts;
-
-impl VisitorMut for Parts {
-    type Break = Infallible;
-
-    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Infallible> {
+    change_expressions(node, |expr| {
         if let Expr::BinaryOp { op, .. } = expr
             && matches!(op, BinaryOperator::Custom(name) if name == PART)
         {
             *op = BinaryOperator::Arrow;
         }
-        ControlFlow::Continue(())
-    }
+    });
 }

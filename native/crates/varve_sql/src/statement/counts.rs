@@ -3,14 +3,11 @@
 //! `count(*)` is one in DataFusion 55.2, while `rank()`, `array_length(l)` and others are BIGINT UNSIGNED: an integer minus one
 //! of these was a decimal, and the negative of one an error. They are cast where they are called.
 
-use std::convert::Infallible;
-use std::ops::ControlFlow;
-
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
-use datafusion::sql::sqlparser::ast::{CastKind, DataType, Expr, Function, Statement, VisitorMut};
+use datafusion::sql::sqlparser::ast::{CastKind, DataType, Expr, Function, Statement};
 
 use super::names;
-use super::walk::change;
+use super::walk::change_expressions;
 
 /// Functions that count without a sign, in order.
 const COUNTS: [&str; 16] = [
@@ -34,31 +31,20 @@ const COUNTS: [&str; 16] = [
 
 /// Casts them. What is cast already stays as it is.
 pub(super) fn settle(statement: &mut Statement) {
-    change(statement, &mut Casting);
-}
-
-struct Casting;
-
-impl VisitorMut for Casting {
-    type Break = Infallible;
-
-    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Infallible> {
-        match expr {
-            Expr::Cast { expr: inner, .. } => {
-                if let Expr::Cast { expr: call, data_type: DataType::BigInt(None), .. } = inner.as_mut()
-                    && is_count(call)
-                {
-                    *inner = std::mem::replace(call, Box::new(Expr::Wildcard(AttachedToken::empty())));
-                }
+    change_expressions(statement, |expr| match expr {
+        Expr::Cast { expr: inner, .. } => {
+            if let Expr::Cast { expr: call, data_type: DataType::BigInt(None), .. } = inner.as_mut()
+                && is_count(call)
+            {
+                *inner = std::mem::replace(call, Box::new(Expr::Wildcard(AttachedToken::empty())));
             }
-            call if is_count(call) => {
-                let inner = std::mem::replace(call, Expr::Wildcard(AttachedToken::empty()));
-                *call = bigint(inner);
-            }
-            _ => {}
         }
-        ControlFlow::Continue(())
-    }
+        call if is_count(call) => {
+            let inner = std::mem::replace(call, Expr::Wildcard(AttachedToken::empty()));
+            *call = bigint(inner);
+        }
+        _ => {}
+    });
 }
 
 fn bigint(expr: Expr) -> Expr {

@@ -3,32 +3,20 @@
 //! The planner of DataFusion 55.2 forgets what is around them: what they name of a query around was no field, as in
 //! `FROM t, unnest([t.a, t.b])`, and a name of WITH no table. The function that makes lists gets its arguments with it.
 
-use std::convert::Infallible;
-use std::ops::ControlFlow;
-
 use datafusion::sql::sqlparser::ast::{
     Array, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident,
-    ObjectName, VisitMut, VisitorMut,
+    ObjectName, VisitMut,
 };
 
-use super::walk::change;
+use super::walk::change_expressions;
 
 /// Calls the function in their places.
 pub(crate) fn settle(node: &mut impl VisitMut) {
-    change(node, &mut Settling);
-}
-
-struct Settling;
-
-impl VisitorMut for Settling {
-    type Break = Infallible;
-
-    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Infallible> {
+    change_expressions(node, |expr| {
         if let Expr::Array(Array { elem, .. }) = expr {
             *expr = make_array(std::mem::take(elem));
         }
-        ControlFlow::Continue(())
-    }
+    });
 }
 
 fn make_array(items: Vec<Expr>) -> Expr {

@@ -1,15 +1,13 @@
 //! Columns that have the same name. SQL allows them, DataFusion does not: the second is renamed.
 
 use std::collections::BTreeSet;
-use std::convert::Infallible;
-use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{Expr, Ident, Select, SelectItem, SetExpr, UnaryOperator, VisitorMut};
+use datafusion::sql::sqlparser::ast::{Expr, Ident, Select, SelectItem, SetExpr, UnaryOperator};
 
 use super::columns::{self, Scope};
 use super::names::{free, ident};
 use super::using::tables;
-use super::walk::change;
+use super::walk::change_expressions;
 
 /// Gives columns of one name a name of their own: `a`, `a_2`, `a_3`. What `*` stands for is named one by one for it. Of an
 /// answer, columns of several tables may have one name until it is given.
@@ -122,7 +120,7 @@ fn name_of(item: &SelectItem, tables: &[String]) -> Option<(String, String)> {
     }
     let SelectItem::UnnamedExpr(expr) = item else { return None };
     let mut bare = expr.clone();
-    change(&mut bare, &mut Unnamed);
+    change_expressions(&mut bare, unname);
     Some((bare.to_string().to_lowercase(), expr.to_string().to_lowercase()))
 }
 
@@ -132,29 +130,22 @@ fn named(name: &str) -> Expr {
 
 /// Leaves out what DataFusion leaves out of a column's name: brackets, casts, the sign of `+ a`, and of a query all but its
 /// first column's name, or that there is one. It puts brackets around what has one operand.
-struct Unnamed;
-
-impl VisitorMut for Unnamed {
-    type Break = Infallible;
-
-    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Infallible> {
-        let place = std::mem::replace(expr, Expr::value(datafusion::sql::sqlparser::ast::Value::Null));
-        *expr = match place {
-            Expr::Nested(inner) | Expr::UnaryOp { op: UnaryOperator::Plus, expr: inner } => *inner,
-            Expr::Cast { expr: inner, .. } => *inner,
-            Expr::TypedString(typed) => Expr::Value(typed.value),
-            Expr::InSubquery { negated, .. } => named(if negated { "NOT IN" } else { "IN" }),
-            Expr::Exists { negated, .. } => named(if negated { "NOT EXISTS" } else { "EXISTS" }),
-            Expr::Subquery(query) => {
-                let shown = query.body.as_select().and_then(|select| match select.projection.as_slice() {
-                    [item] => name_of(item, &tables(&select.from)),
-                    _ => None,
-                });
-                shown.map_or(Expr::Subquery(query), |(name, _)| named(&name))
-            }
-            operation @ Expr::UnaryOp { .. } => Expr::Nested(Box::new(operation)),
-            other => other,
-        };
-        ControlFlow::Continue(())
-    }
+fn unname(expr: &mut Expr) {
+    let place = std::mem::replace(expr, Expr::value(datafusion::sql::sqlparser::ast::Value::Null));
+    *expr = match place {
+        Expr::Nested(inner) | Expr::UnaryOp { op: UnaryOperator::Plus, expr: inner } => *inner,
+        Expr::Cast { expr: inner, .. } => *inner,
+        Expr::TypedString(typed) => Expr::Value(typed.value),
+        Expr::InSubquery { negated, .. } => named(if negated { "NOT IN" } else { "IN" }),
+        Expr::Exists { negated, .. } => named(if negated { "NOT EXISTS" } else { "EXISTS" }),
+        Expr::Subquery(query) => {
+            let shown = query.body.as_select().and_then(|select| match select.projection.as_slice() {
+                [item] => name_of(item, &tables(&select.from)),
+                _ => None,
+            });
+            shown.map_or(Expr::Subquery(query), |(name, _)| named(&name))
+        }
+        operation @ Expr::UnaryOp { .. } => Expr::Nested(Box::new(operation)),
+        other => other,
+    };
 }

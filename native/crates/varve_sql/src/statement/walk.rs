@@ -27,6 +27,22 @@ pub(crate) fn change(node: &mut impl VisitMut, visitor: &mut dyn VisitorMut<Brea
     }
 }
 
+/// Changes each expression in `node`, after those in it.
+pub(crate) fn change_expressions(node: &mut impl VisitMut, mut with: impl FnMut(&mut Expr)) {
+    change(node, &mut Expressions(&mut with));
+}
+
+struct Expressions<'c>(&'c mut dyn FnMut(&mut Expr));
+
+impl VisitorMut for Expressions<'_> {
+    type Break = Infallible;
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Infallible> {
+        (self.0)(expr);
+        ControlFlow::Continue(())
+    }
+}
+
 struct Looking<'v>(&'v mut dyn Visitor<Break = VarveError>);
 struct Changing<'v>(&'v mut dyn VisitorMut<Break = Infallible>);
 
