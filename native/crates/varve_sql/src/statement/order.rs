@@ -3,17 +3,33 @@
 //! - `ORDER BY ALL` is by the numbers of what is selected, where no item stands for many columns, and so is `ORDER BY a + 1`
 //!   in `SELECT DISTINCT a + 1`.
 //! - The planner of DataFusion 55.2 takes a number for the column that comes out, which it does not find among groups:
-//!   `SELECT abs(a), count(*) FROM t GROUP BY a ORDER BY 1` was an error. And a key that is not selected comes out of the query
+//!   `SELECT abs(a), count(*) FROM t GROUP BY a ORDER BY 1` was an error, and so was `SELECT sum(a) + 1 FROM t ORDER BY 1`. And a key that is not selected comes out of the query
 //!   first, where it has no other name than what is selected in `SELECT upper(t.s) AS s FROM t ORDER BY t.s`. Then the query
 //!   stands in FROM, and what it is to be sorted by is among its columns.
 
-use datafusion::sql::sqlparser::ast::{
-    Distinct, Expr, GroupByExpr, Ident, OrderBy, OrderByExpr, OrderByKind, Query, Select, SelectItem,
-    SetExpr, Statement, TableFactor, Value, ValueWithSpan,
-};
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+use std::sync::LazyLock;
 
-use super::names::ident;
+use datafusion::functions_aggregate::all_default_aggregate_functions;
+use datafusion::sql::sqlparser::ast::{
+    Distinct, Expr, Function, GroupByExpr, Ident, OrderBy, OrderByExpr, OrderByKind, Query, Select,
+    SelectItem, SetExpr, Statement, TableFactor, Value, ValueWithSpan, Visitor,
+};
+use varve_types::VarveError;
+
+use super::names::{self, ident};
 use super::parse;
+use super::walk::look;
+
+/// Names of functions that aggregate.
+static AGGREGATES: LazyLock<HashSet<String>> = LazyLock::new(|| {
+    let functions = all_default_aggregate_functions();
+    let names = functions.iter().flat_map(|function| {
+        std::iter::once(function.name()).chain(function.aliases().iter().map(String::as_str))
+    });
+    names.map(str::to_owned).collect()
+});
 
 /// Writes it in this way.
 pub(super) fn settle(query: &mut Query) {
@@ -63,12 +79,33 @@ fn is_one_column(item: &SelectItem) -> bool {
 }
 
 fn is_grouped(select: &Select) -> bool {
-    !matches!(&select.group_by, GroupByExpr::Expressions(keys, _) if keys.is_empty())
+    !matches!(&select.group_by, GroupByExpr::Expressions(keys, _) if keys.is_empty()) || aggregates(select)
+}
+
+/// Whether what is selected is of all rows together.
+fn aggregates(select: &Select) -> bool {
+    let mut aggregates = Aggregates { is_found: false };
+    look(&select.projection, &mut aggregates).is_ok() && aggregates.is_found
+}
+
+struct Aggregates {
+    is_found: bool,
+}
+
+impl Visitor for Aggregates {
+    type Break = VarveError;
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<VarveError> {
+        if let Expr::Function(Function { name, over: None, .. }) = expr {
+            self.is_found |= names::column(name).is_ok_and(|name| AGGREGATES.contains(&name));
+        }
+        ControlFlow::Continue(())
+    }
 }
 
 /// Whether a key is one that is not found where DataFusion looks for it.
 fn is_lost(key: &Expr, select: &Select) -> bool {
-    is_beside_its_name(key, select) || (is_grouped(select) && is_of_computed(key, select))
+    is_beside_its_name(key, select) || (is_of_computed(key, select) && is_grouped(select))
 }
 
 /// Whether a key is the number of what is computed and has no name.
