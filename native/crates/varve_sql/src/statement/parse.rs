@@ -1,5 +1,7 @@
 //! SQL text to statements, within limits: what is too long or too deep is refused before anything recurses over it.
 
+use std::collections::HashSet;
+
 use datafusion::sql::sqlparser::ast::{DataType, Expr};
 use datafusion::sql::sqlparser::dialect::{Dialect, DuckDbDialect};
 use datafusion::sql::sqlparser::keywords::Keyword;
@@ -117,7 +119,31 @@ fn tokens(sql: &str) -> Result<Vec<TokenWithSpan>> {
     }
     quotes::settle(&mut tokens)?;
     arrows::tell_apart(&mut tokens);
+    leave_advice_out(&mut tokens);
     Ok(tokens)
+}
+
+/// `WITH a AS MATERIALIZED (...)` and `AS NOT MATERIALIZED` advise how `a` is computed. The parser knows no such advice, and
+/// answers do not depend on it.
+fn leave_advice_out(tokens: &mut Vec<TokenWithSpan>) {
+    if !tokens.iter().any(|token| is_word(token, Keyword::MATERIALIZED)) {
+        return;
+    }
+    let places: Vec<usize> =
+        (0..tokens.len()).filter(|at| !matches!(tokens[*at].token, Token::Whitespace(_))).collect();
+    let is = |place: Option<usize>, keyword| {
+        place.and_then(|place| places.get(place)).is_some_and(|at| is_word(&tokens[*at], keyword))
+    };
+    let mut advice = HashSet::new();
+    for place in (0..places.len()).filter(|place| is(Some(*place), Keyword::MATERIALIZED)) {
+        let is_before_query = places.get(place + 1).is_some_and(|next| tokens[*next].token == Token::LParen);
+        let not = place.checked_sub(1).filter(|before| is(Some(*before), Keyword::NOT));
+        if is_before_query && is(not.unwrap_or(place).checked_sub(1), Keyword::AS) {
+            advice.extend([Some(place), not].into_iter().flatten().map(|place| places[place]));
+        }
+    }
+    let mut at = 0..;
+    tokens.retain(|_| at.next().is_none_or(|at| !advice.contains(&at)));
 }
 
 pub(super) fn syntax(error: ParserError) -> VarveError {
