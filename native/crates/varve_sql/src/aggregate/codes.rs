@@ -50,7 +50,7 @@ impl Codes {
         }
     }
 
-    /// One more than the greatest code that there is room for; it only grows.
+    /// One more than the greatest code that there is room for, a power of two; it only grows.
     pub(super) fn room(&self) -> usize {
         match self {
             Self::Integers(codes) => codes.room,
@@ -77,11 +77,11 @@ impl Codes {
         }
     }
 
-    /// `into[row] = into[row] * room + code`; what the column needs was applied.
-    pub(super) fn add_to(&self, column: &ArrayRef, room: u32, into: &mut [u32]) {
+    /// `into[row] = into[row] * room + code`, where `bits` is the room's logarithm; what the column needs was applied.
+    pub(super) fn add_to(&self, column: &ArrayRef, bits: u32, into: &mut [u32]) {
         match self {
-            Self::Integers(codes) => codes.add_to(column, room, into),
-            Self::Strings(codes) => codes.add_to(column, room, into),
+            Self::Integers(codes) => codes.add_to(column, bits, into),
+            Self::Strings(codes) => codes.add_to(column, bits, into),
         }
     }
 
@@ -175,20 +175,20 @@ impl Integers {
         shift
     }
 
-    fn add_to(&self, column: &ArrayRef, room: u32, into: &mut [u32]) {
+    fn add_to(&self, column: &ArrayRef, bits: u32, into: &mut [u32]) {
         each_integer!(&self.data_type, T => {
             let values = column.as_primitive::<T>();
             let before_first = self.first.wrapping_sub(1);
             match values.nulls().filter(|nulls| nulls.null_count() > 0) {
                 None => {
                     for (into, value) in into.iter_mut().zip(values.values()) {
-                        *into = into.wrapping_mul(room).wrapping_add(wide::<T>(*value).wrapping_sub(before_first) as u32);
+                        *into = (*into << bits).wrapping_add(wide::<T>(*value).wrapping_sub(before_first) as u32);
                     }
                 }
                 Some(nulls) => {
                     for ((into, value), is_valid) in into.iter_mut().zip(values.values()).zip(nulls) {
                         let code = if is_valid { wide::<T>(*value).wrapping_sub(before_first) as u32 } else { 0 };
-                        *into = into.wrapping_mul(room).wrapping_add(code);
+                        *into = (*into << bits).wrapping_add(code);
                     }
                 }
             }
@@ -240,8 +240,8 @@ impl Strings {
         self.last.prepare(column, |values| self.texts.codes_of(values));
     }
 
-    fn add_to(&self, column: &ArrayRef, room: u32, into: &mut [u32]) {
-        let add = |into: &mut u32, code| *into = into.wrapping_mul(room).wrapping_add(code);
+    fn add_to(&self, column: &ArrayRef, bits: u32, into: &mut [u32]) {
+        let add = |into: &mut u32, code| *into = (*into << bits).wrapping_add(code);
         self.last.each(column, into.iter_mut(), add);
     }
 

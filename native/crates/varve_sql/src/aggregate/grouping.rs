@@ -57,19 +57,18 @@ impl Grouping {
             return Err(TooMany);
         }
         self.make_table(&plans);
+        self.scratch.clear();
         self.scratch.resize(rows, 0);
-        for (at, (codes, key)) in self.columns.iter().zip(keys).enumerate() {
-            // What is left of the batch before counts nothing.
-            let room = if at == 0 { 0 } else { codes.room() as u32 };
-            codes.add_to(key, room, &mut self.scratch);
+        for (codes, key) in self.columns.iter().zip(keys) {
+            codes.add_to(key, codes.room().ilog2(), &mut self.scratch);
         }
-        let (table, places) = (&mut self.table, &mut self.places);
+        // A slice, so that where it lies is not looked up for every row.
+        let (table, places) = (self.table.as_mut_slice(), &mut self.places);
         groups.clear();
         groups.extend(self.scratch.iter().map(|place| {
             let group = &mut table[*place as usize];
             if *group == NONE {
-                *group = places.len() as u32;
-                places.push(*place);
+                *group = next(places, *place);
             }
             *group as usize
         }));
@@ -114,6 +113,13 @@ impl Grouping {
         }
         self.rooms = rooms;
     }
+}
+
+/// The number of a group that there was not before. Seldom called: kept out of the loop over rows.
+#[cold]
+fn next(places: &mut Vec<u32>, place: u32) -> u32 {
+    places.push(place);
+    places.len() as u32 - 1
 }
 
 #[cfg(test)]
