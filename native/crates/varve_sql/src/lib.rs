@@ -50,6 +50,7 @@ mod resorted;
 mod resummed;
 mod rules;
 mod run;
+mod scaled;
 mod scan;
 mod session;
 mod settings;

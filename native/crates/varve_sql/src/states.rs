@@ -20,6 +20,7 @@ use crate::files::{FileRelations, Files};
 use crate::interrupt::Closing;
 use crate::json::{self, JsonOperators};
 use crate::percentile::percentile_cont;
+use crate::scaled::ScaledIntervals;
 use crate::signs::MixedSigns;
 use crate::sums::sum;
 use crate::types::VarveTypes;
@@ -65,7 +66,8 @@ impl Maker {
             *function = bounded(function);
         }
         builder.scalar_functions().get_or_insert_default().extend(json::functions());
-        let planners: [Arc<dyn ExprPlanner>; 2] = [Arc::new(JsonOperators), Arc::new(MixedSigns)];
+        let planners: [Arc<dyn ExprPlanner>; 3] =
+            [Arc::new(JsonOperators), Arc::new(MixedSigns), Arc::new(ScaledIntervals)];
         builder.expr_planners().get_or_insert_default().splice(0..0, planners);
         for function in builder.aggregate_functions().iter_mut().flatten() {
             match function.name() {
