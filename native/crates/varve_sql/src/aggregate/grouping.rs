@@ -77,11 +77,12 @@ impl Grouping {
 
     /// The keys of all groups in the order of their numbers, an array per column.
     pub(super) fn into_keys(self) -> Result<Vec<ArrayRef>> {
-        let mut below: usize = self.rooms.iter().product();
+        // Rooms are powers of two.
+        let mut below: u32 = self.rooms.iter().map(|room| room.ilog2()).sum();
         let columns = self.columns.into_iter().zip(&self.rooms).map(|(codes, room)| {
-            below /= room;
-            let (below, room) = (below as u32, *room as u32);
-            codes.into_values(self.places.iter().map(move |place| place / below % room))
+            below -= room.ilog2();
+            let (below, mask) = (below, *room as u32 - 1);
+            codes.into_values(self.places.iter().map(move |place| place >> below & mask))
         });
         columns.collect()
     }
