@@ -20,10 +20,11 @@ use datafusion::logical_expr::{
 
 use crate::expressions::{Rule, compared, each_node_over, each_part_of, rule};
 
-const DAYS_OF_A_MONTH: i128 = 30;
+pub(crate) const DAYS_OF_A_MONTH: i128 = 30;
 const NANOSECONDS_OF_A_DAY: i128 = 86_400_000_000_000;
 
-const PARTS: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
+/// Every interval, and what is computed of one.
+pub(crate) const PARTS: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
 /// Nanoseconds: an interval has at most 28 digits of them.
 const LENGTH: DataType = DataType::Decimal128(38, 0);
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, PrimitiveArray};
 use datafusion::arrow::datatypes::{
-    DataType, Float64Type, Int64Type, IntervalMonthDayNano, IntervalMonthDayNanoType, IntervalUnit,
+    DataType, Float64Type, Int64Type, IntervalMonthDayNano, IntervalMonthDayNanoType,
 };
 use datafusion::arrow::error::ArrowError;
 use datafusion::common::{DFSchema, Result};
@@ -18,8 +18,8 @@ use datafusion::logical_expr::{
 };
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
-const INTERVAL: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
-const DAYS_OF_A_MONTH: f64 = 30.0;
+use crate::intervals::{DAYS_OF_A_MONTH, PARTS};
+
 const SECONDS_OF_A_DAY: f64 = 86_400.0;
 const MICROSECONDS: f64 = 1e6;
 
@@ -48,7 +48,7 @@ impl ExprPlanner for ScaledIntervals {
         let Some(number_type) = number_type else { return Ok(PlannerResult::Original(expr)) };
         // In their order, in which the column is named.
         let typed =
-            |side, of: &DataType| cast(side, if is_interval(of) { INTERVAL } else { number_type.clone() });
+            |side, of: &DataType| cast(side, if is_interval(of) { PARTS } else { number_type.clone() });
         let sides = vec![typed(expr.left, &left), typed(expr.right, &right)];
         let function =
             ScalarUDF::new_from_impl(Scaled { op, signature: Signature::any(2, Volatility::Immutable) });
@@ -101,12 +101,12 @@ impl ScalarUDFImpl for Scaled {
     }
 
     fn return_type(&self, _types: &[DataType]) -> Result<DataType> {
-        Ok(INTERVAL)
+        Ok(PARTS)
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let args = ColumnarValue::values_to_arrays(&args.args)?;
-        let is_first = *args[0].data_type() == INTERVAL;
+        let is_first = *args[0].data_type() == PARTS;
         let (intervals, numbers) = if is_first { (&args[0], &args[1]) } else { (&args[1], &args[0]) };
         let scaled = match (self.op, numbers.as_primitive_opt::<Int64Type>()) {
             (_, Some(numbers)) => each(intervals, numbers, whole_times)?,
@@ -152,7 +152,7 @@ fn whole_times(of: IntervalMonthDayNano, by: i64) -> Result<IntervalMonthDayNano
 fn parts(of: IntervalMonthDayNano, scale: impl Fn(f64) -> f64) -> Result<IntervalMonthDayNano, ArrowError> {
     let rounded = |value: f64| (value * MICROSECONDS).round() / MICROSECONDS;
     let (months, days) = (scale(f64::from(of.months)), scale(f64::from(of.days)));
-    let days_of_months = rounded(months.fract() * DAYS_OF_A_MONTH);
+    let days_of_months = rounded(months.fract() * DAYS_OF_A_MONTH as f64);
     let seconds = rounded((days.fract() + days_of_months.fract()) * SECONDS_OF_A_DAY);
     let more_days = (seconds / SECONDS_OF_A_DAY).trunc();
     let seconds = seconds - more_days * SECONDS_OF_A_DAY;

@@ -8,6 +8,7 @@ use datafusion::functions_nested::all_default_higher_order_functions;
 use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, VisitMut};
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
+use super::names;
 use super::walk::change_expressions;
 
 /// Stands for the `->` of JSON until the parser is done.
@@ -16,15 +17,8 @@ const PART: &str = "->";
 /// Names of functions that take a lambda.
 static TAKE_LAMBDAS: LazyLock<HashSet<String>> = LazyLock::new(|| {
     let functions = all_default_higher_order_functions();
-    functions
-        .iter()
-        .flat_map(|function| {
-            std::iter::once(function.name())
-                .chain(function.aliases().iter().map(String::as_str))
-                .map(str::to_owned)
-                .collect::<Vec<_>>()
-        })
-        .collect()
+    let names = functions.iter().flat_map(|function| names::of_function(function.name(), function.aliases()));
+    names.collect()
 });
 
 /// What is between brackets.

@@ -40,6 +40,11 @@ pub(super) fn column(name: &ObjectName) -> Result<String> {
     last.ok_or_else(|| unsupported(format!("{name} is no name of a column")))
 }
 
+/// All names of a function.
+pub(super) fn of_function<'f>(name: &'f str, aliases: &'f [String]) -> impl Iterator<Item = String> {
+    std::iter::once(name).chain(aliases.iter().map(String::as_str)).map(str::to_owned)
+}
+
 /// The table of this name.
 pub(crate) fn table(version: &Version, name: &ObjectName) -> Result<Arc<TableVersion>> {
     let Name { schema, name } = object(name)?;

@@ -25,10 +25,8 @@ use super::walk::look;
 /// Names of functions that aggregate.
 static AGGREGATES: LazyLock<HashSet<String>> = LazyLock::new(|| {
     let functions = all_default_aggregate_functions();
-    let names = functions.iter().flat_map(|function| {
-        std::iter::once(function.name()).chain(function.aliases().iter().map(String::as_str))
-    });
-    names.map(str::to_owned).collect()
+    let names = functions.iter().flat_map(|function| names::of_function(function.name(), function.aliases()));
+    names.collect()
 });
 
 /// Writes it in this way.

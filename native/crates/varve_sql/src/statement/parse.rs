@@ -131,15 +131,23 @@ fn leave_advice_out(tokens: &mut Vec<TokenWithSpan>) {
     }
     let places: Vec<usize> =
         (0..tokens.len()).filter(|at| !matches!(tokens[*at].token, Token::Whitespace(_))).collect();
-    let is = |place: Option<usize>, keyword| {
-        place.and_then(|place| places.get(place)).is_some_and(|at| is_word(&tokens[*at], keyword))
-    };
+    let is = |at: usize, keyword| is_word(&tokens[at], keyword);
+    let opens = |at: usize| tokens[at].token == Token::LParen;
     let mut advice = HashSet::new();
-    for place in (0..places.len()).filter(|place| is(Some(*place), Keyword::MATERIALIZED)) {
-        let is_before_query = places.get(place + 1).is_some_and(|next| tokens[*next].token == Token::LParen);
-        let not = place.checked_sub(1).filter(|before| is(Some(*before), Keyword::NOT));
-        if is_before_query && is(not.unwrap_or(place).checked_sub(1), Keyword::AS) {
-            advice.extend([Some(place), not].into_iter().flatten().map(|place| places[place]));
+    for from in 0..places.len() {
+        match places[from..] {
+            [with, at, next, ..] if is(with, Keyword::AS) && is(at, Keyword::MATERIALIZED) && opens(next) => {
+                advice.insert(at);
+            }
+            [with, not, at, next, ..]
+                if is(with, Keyword::AS)
+                    && is(not, Keyword::NOT)
+                    && is(at, Keyword::MATERIALIZED)
+                    && opens(next) =>
+            {
+                advice.extend([not, at]);
+            }
+            _ => {}
         }
     }
     let mut at = 0..;

@@ -12,7 +12,7 @@ use datafusion::arrow::datatypes::{
     DataType, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type,
     UInt32Type, UInt64Type,
 };
-use datafusion::common::Result;
+use datafusion::common::{DataFusionError, Result};
 
 use crate::sums::overflow;
 
@@ -54,17 +54,33 @@ impl Step {
     }
 
     /// The word of two groups that become one.
+    ///
+    /// # Errors
+    /// A sum that does not fit.
     pub(super) fn of_both(self, one: u64, other: u64) -> Result<u64> {
-        Ok(match self {
-            Self::Sum => match (one as i64).checked_add(other as i64) {
-                Some(sum) => sum as u64,
-                None => return Err(overflow(&DataType::Int64).into()),
-            },
-            Self::SumOfUnsigned => one.checked_add(other).ok_or_else(|| overflow(&DataType::UInt64))?,
-            Self::SumOfFloats => (f64::from_bits(one) + f64::from_bits(other)).to_bits(),
-            Self::Least => (one as i64).min(other as i64) as u64,
-            Self::Greatest => (one as i64).max(other as i64) as u64,
-        })
+        let (word, is_beyond) = self.taken(one, other);
+        if is_beyond { Err(self.beyond()) } else { Ok(word) }
+    }
+
+    /// `word` when `other` has come into it, and whether that is a sum that does not fit.
+    #[inline(always)]
+    fn taken(self, word: u64, other: u64) -> (u64, bool) {
+        match self {
+            Self::Sum => {
+                let (sum, is_beyond) = (word as i64).overflowing_add(other as i64);
+                (sum as u64, is_beyond)
+            }
+            Self::SumOfUnsigned => word.overflowing_add(other),
+            Self::SumOfFloats => ((f64::from_bits(word) + f64::from_bits(other)).to_bits(), false),
+            Self::Least => ((word as i64).min(other as i64) as u64, false),
+            Self::Greatest => ((word as i64).max(other as i64) as u64, false),
+        }
+    }
+
+    /// That a sum does not fit.
+    fn beyond(self) -> DataFusionError {
+        let data_type = if self == Self::SumOfUnsigned { DataType::UInt64 } else { DataType::Int64 };
+        overflow(&data_type).into()
     }
 }
 
@@ -91,14 +107,7 @@ impl Lanes {
         for (at, columns) in columns.chunks(LANES).enumerate() {
             let mut lanes: [&[u64]; LANES] = [&[]; LANES];
             for ((lane, room), (values, nulls)) in lanes.iter_mut().zip(&mut self.0).zip(columns) {
-                *lane = match as_words(values, step).filter(|_| nulls.is_none()) {
-                    Some(words) => &words[rows.clone()],
-                    None => {
-                        room.resize(rows.len(), 0);
-                        make_words(values, *nulls, rows, step, room);
-                        room
-                    }
-                };
+                *lane = words_of(values, *nulls, rows, step, room);
             }
             fold(&mut words[at * LANES..], starts, &lanes[..columns.len()], step, columns)?;
         }
@@ -111,6 +120,53 @@ impl Lanes {
     }
 }
 
+/// The words of `rows` of the values, in `room` where they are not there as they are.
+fn words_of<'w>(
+    values: &'w ArrayRef,
+    nulls: Option<&NullBuffer>,
+    rows: &Range<usize>,
+    step: Step,
+    room: &'w mut Vec<u64>,
+) -> &'w [u64] {
+    let words = as_words(values, step).map(|words| &words[rows.clone()]);
+    if let (Some(words), None) = (words, nulls) {
+        return words;
+    }
+    room.resize(rows.len(), 0);
+    let nulls = nulls.map(|nulls| nulls.slice(rows.start, rows.len()));
+    let (nulls, neutral) = (nulls.as_ref(), step.neutral());
+    macro_rules! widen {
+        ($($data_type:ident of $native:ident),+) => {
+            match values.data_type() {
+                DataType::Float32 => {
+                    let values = &values.as_primitive::<Float32Type>().values()[rows.clone()];
+                    write(room, values, nulls, neutral, |value| f64::from(value).to_bits());
+                }
+                $(DataType::$data_type => {
+                    let values = &values.as_primitive::<$native>().values()[rows.clone()];
+                    match step {
+                        Step::SumOfFloats => write(room, values, nulls, neutral, |value| f64::from(value).to_bits()),
+                        _ => write(room, values, nulls, neutral, |value| i64::from(value) as u64),
+                    }
+                })+
+                other => unreachable!("{other} is not added"),
+            }
+        };
+    }
+    match words {
+        Some(words) => write(room, words, nulls, neutral, |word| word),
+        None => widen!(
+            Int32 of Int32Type,
+            Int16 of Int16Type,
+            Int8 of Int8Type,
+            UInt32 of UInt32Type,
+            UInt16 of UInt16Type,
+            UInt8 of UInt8Type
+        ),
+    }
+    room
+}
+
 /// The values, if they are words as they are.
 fn as_words(values: &ArrayRef, step: Step) -> Option<&[u64]> {
     let buffer = match (step, values.data_type()) {
@@ -121,52 +177,6 @@ fn as_words(values: &ArrayRef, step: Step) -> Option<&[u64]> {
         _ => return None,
     };
     Some(buffer.typed_data())
-}
-
-/// Makes words of `rows` of the values.
-fn make_words(
-    values: &ArrayRef,
-    nulls: Option<&NullBuffer>,
-    rows: &Range<usize>,
-    step: Step,
-    words: &mut [u64],
-) {
-    let nulls = nulls.map(|nulls| nulls.slice(rows.start, rows.len()));
-    macro_rules! make {
-        ($convert:expr, $($data_type:ident of $native:ident),+) => {
-            match values.data_type() {
-                $(DataType::$data_type => {
-                    let values = &values.as_primitive::<$native>().values()[rows.clone()];
-                    write(words, values, nulls.as_ref(), step.neutral(), $convert);
-                })+
-                other => unreachable!("{other} is not added"),
-            }
-        };
-    }
-    match (step, values.data_type()) {
-        (Step::SumOfFloats, DataType::Float64) => make!(f64::to_bits, Float64 of Float64Type),
-        (Step::SumOfFloats, _) => make!(
-            |value| f64::from(value).to_bits(),
-            Float32 of Float32Type,
-            Int32 of Int32Type,
-            Int16 of Int16Type,
-            Int8 of Int8Type,
-            UInt32 of UInt32Type,
-            UInt16 of UInt16Type,
-            UInt8 of UInt8Type
-        ),
-        (_, DataType::UInt64) => make!(|value| value, UInt64 of UInt64Type),
-        (_, DataType::Int64) => make!(|value: i64| value as u64, Int64 of Int64Type),
-        _ => make!(
-            |value| i64::from(value) as u64,
-            Int32 of Int32Type,
-            Int16 of Int16Type,
-            Int8 of Int8Type,
-            UInt32 of UInt32Type,
-            UInt16 of UInt16Type,
-            UInt8 of UInt8Type
-        ),
-    }
 }
 
 fn write<N: Copy>(
@@ -197,31 +207,23 @@ fn fold(
     let may_overflow =
         columns.iter().any(|(values, _)| matches!(values.data_type(), DataType::Int64 | DataType::UInt64));
     let is_beyond = Cell::new(false);
+    let noted = |(word, overflows)| {
+        is_beyond.set(is_beyond.get() | overflows);
+        word
+    };
+    // Each step is known where its loop is compiled.
+    use Step::{Greatest, Least, Sum, SumOfFloats, SumOfUnsigned};
     match step {
-        Step::Sum if may_overflow => each_row(words, starts, lanes, |sum, value| {
-            let (sum, overflows) = (sum as i64).overflowing_add(value as i64);
-            is_beyond.set(is_beyond.get() | overflows);
-            sum as u64
-        }),
-        Step::SumOfUnsigned if may_overflow => each_row(words, starts, lanes, |sum: u64, value| {
-            let (sum, overflows) = sum.overflowing_add(value);
-            is_beyond.set(is_beyond.get() | overflows);
-            sum
-        }),
-        Step::Sum | Step::SumOfUnsigned => each_row(words, starts, lanes, u64::wrapping_add),
-        Step::SumOfFloats => each_row(words, starts, lanes, |sum, value| {
-            (f64::from_bits(sum) + f64::from_bits(value)).to_bits()
-        }),
-        Step::Least => each_row(words, starts, lanes, |least, value| (least as i64).min(value as i64) as u64),
-        Step::Greatest => {
-            each_row(words, starts, lanes, |greatest, value| (greatest as i64).max(value as i64) as u64)
+        Sum if may_overflow => each_row(words, starts, lanes, |word, other| noted(Sum.taken(word, other))),
+        SumOfUnsigned if may_overflow => {
+            each_row(words, starts, lanes, |word, other| noted(SumOfUnsigned.taken(word, other)));
         }
+        Sum | SumOfUnsigned => each_row(words, starts, lanes, |word, other| Sum.taken(word, other).0),
+        SumOfFloats => each_row(words, starts, lanes, |word, other| SumOfFloats.taken(word, other).0),
+        Least => each_row(words, starts, lanes, |word, other| Least.taken(word, other).0),
+        Greatest => each_row(words, starts, lanes, |word, other| Greatest.taken(word, other).0),
     }
-    match is_beyond.get() {
-        true if step == Step::Sum => Err(overflow(&DataType::Int64).into()),
-        true => Err(overflow(&DataType::UInt64).into()),
-        false => Ok(()),
-    }
+    if is_beyond.get() { Err(step.beyond()) } else { Ok(()) }
 }
 
 fn each_row(words: &mut [u64], starts: &[usize], lanes: &[&[u64]], step: impl Fn(u64, u64) -> u64) {

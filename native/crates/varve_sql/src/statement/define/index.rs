@@ -8,7 +8,7 @@ use varve_types::Result;
 
 use super::super::names::{self, Name};
 use super::{Dropping, key_column};
-use crate::error::{exists, unknown, unsupported};
+use crate::error::{exists, unsupported};
 use crate::output::Output;
 
 pub(in crate::statement) async fn create_index(
@@ -52,7 +52,6 @@ pub(in crate::statement) fn drop_index(
     let version = transaction.snapshot();
     match find_index(&version, &schema, &name) {
         Some(index) => transaction.drop_index(index.table, index.id),
-        None if dropping.if_exists => Ok(()),
-        None => Err(unknown("index", &name)),
+        None => dropping.nothing("index", &name),
     }
 }

@@ -7,7 +7,7 @@ use varve_types::{ErrorCode, Result, VarveError};
 use super::super::names;
 use super::Dropping;
 use crate::catalogue::schemas;
-use crate::error::{exists, unknown, unsupported};
+use crate::error::{exists, unsupported};
 use crate::output::Output;
 
 pub(in crate::statement) fn create_schema(
@@ -32,7 +32,7 @@ pub(in crate::statement) fn drop_schema(
     let name = names::object(name)?.name;
     let version = transaction.snapshot();
     if !schemas(&version).any(|other| other == name) {
-        return if dropping.if_exists { Ok(()) } else { Err(unknown("schema", &name)) };
+        return dropping.nothing("schema", &name);
     }
     let tables: Vec<TableId> = version
         .tables

@@ -8,7 +8,7 @@ use super::super::names::{self, Name};
 use super::super::parse;
 use super::Dropping;
 use super::table::check_free;
-use crate::error::{exists, from_datafusion, unknown, unsupported};
+use crate::error::{exists, from_datafusion, unsupported};
 use crate::output::Output;
 use crate::run::Run;
 
@@ -53,7 +53,6 @@ pub(in crate::statement) fn drop_view(
     let Name { schema, name } = names::object(name)?;
     match transaction.snapshot().view(&schema, &name) {
         Some(_) => transaction.drop_view(&schema, &name),
-        None if dropping.if_exists => Ok(()),
-        None => Err(unknown("view", &name)),
+        None => dropping.nothing("view", &name),
     }
 }
