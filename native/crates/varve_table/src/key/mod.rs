@@ -4,6 +4,7 @@
 //! of arrow-row, which compares byte by byte; of a floating point number both zeros are one, as they are to SQL. A row with a
 //! NULL among its key columns has no key: no equality finds it, and it is a duplicate of nothing.
 
+mod positions;
 mod range;
 mod run;
 mod sorted;
@@ -27,6 +28,7 @@ use crate::definition::{Index, Table};
 use crate::error::from_arrow;
 use crate::ids::{ColumnId, IndexId};
 
+pub use positions::Positions;
 pub use range::KeyRange;
 pub use run::{KeyRun, KeyRunMeta};
 pub(crate) use run::{file_name, write_run};

@@ -1,19 +1,14 @@
 //! Ranges of keys: the rows whose keys lie between two others.
 
-use std::collections::btree_map::Entry;
 use std::ops::Bound;
 
 use arrow_array::ArrayRef;
 use arrow_row::{RowConverter, SortField};
-use roaring::RoaringBitmap;
 use varve_types::Result;
 
-use super::{Key, KeyColumns, KeyRef, Lookup, numbers};
+use super::{Key, KeyColumns, KeyRef, Lookup, Positions, numbers};
 use crate::error::from_arrow;
 use crate::rows::{Place, RowAddress, RowSet};
-
-/// So many rows tell whether all lie together.
-const ROWS_LOOKED_AT: usize = 16;
 
 /// Keys that are not below `from` and below `to`; on a side that is `None` there is no bound.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,15 +106,6 @@ fn successor(mut bytes: Vec<u8>) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// Whether there are few others between the first and the last of some rows, which are in the order of their keys.
-fn lie_together(rows: &[u32]) -> bool {
-    let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return true };
-    let looked_at = rows.iter().step_by((rows.len() / ROWS_LOOKED_AT).max(1));
-    let between = *first..=*last;
-    last.saturating_sub(*first) as usize <= rows.len() + rows.len() / 8
-        && looked_at.into_iter().all(|row| between.contains(row))
-}
-
 impl Lookup<'_> {
     /// How many rows have keys in `ranges`, deleted ones too; `None` when a segment has no part of the index.
     ///
@@ -140,7 +126,7 @@ impl Lookup<'_> {
     /// Cost: as [`Self::count`].
     pub fn lie_together(&self, ranges: &[KeyRange]) -> Result<bool> {
         let mut together = true;
-        self.each(ranges, |_, rows| together &= lie_together(rows))?;
+        self.each(ranges, |_, rows| together &= rows.lie_together())?;
         Ok(together)
     }
 
@@ -152,20 +138,14 @@ impl Lookup<'_> {
         let mut set = RowSet::default();
         let is_complete = self.each(ranges, |first, rows| match first.place() {
             _ if rows.is_empty() => {}
-            Place::Segment(segment, _) => match set.segments.entry(segment) {
-                Entry::Vacant(none) if rows.is_sorted() => {
-                    let sorted = RoaringBitmap::from_sorted_iter(rows.iter().copied());
-                    none.insert(sorted.unwrap_or_else(|_| rows.iter().collect()));
-                }
-                bitmap => bitmap.or_default().extend(rows),
-            },
-            Place::Hot(number) => set.hot.extend(rows.iter().map(|row| number + u64::from(*row))),
+            Place::Segment(segment, _) => rows.add_to(set.segments.entry(segment).or_default()),
+            Place::Hot(number) => set.hot.extend(rows.iter().map(|row| number + u64::from(row))),
         })?;
         Ok(is_complete.then_some(set))
     }
 
     /// Gives the rows of each part of the index that are in `ranges`, as distances from an address; whether all were.
-    fn each(&self, ranges: &[KeyRange], mut take: impl FnMut(RowAddress, &[u32])) -> Result<bool> {
+    fn each(&self, ranges: &[KeyRange], mut take: impl FnMut(RowAddress, Positions<'_>)) -> Result<bool> {
         if self.runs.len() < self.version.segments.len() {
             return Ok(false);
         }
@@ -176,7 +156,8 @@ impl Lookup<'_> {
                 take(RowAddress::of_segment(live.segment.id()), run.range(from, to)?);
             }
             for (chunk, sorted) in self.version.hot.sorted(self.index) {
-                take(RowAddress::of_hot(chunk.first_row), &sorted.rows()[sorted.range(from, to)]);
+                let rows = Positions::Listed(&sorted.rows()[sorted.range(from, to)]);
+                take(RowAddress::of_hot(chunk.first_row), rows);
             }
         }
         Ok(true)
@@ -274,23 +255,5 @@ mod tests {
             check(&[0, 1], &five, (all, Bound::Excluded(&value)), |n, t| n == 5 && t < bound);
             check(&[0, 1], &[number(5), text(bound)], (all, all), |n, t| n == 5 && t == bound);
         }
-    }
-
-    #[test]
-    fn rows_lie_together_when_few_others_are_between() {
-        let check =
-            |rows: &[u32], expected: bool| assert_eq!(super::lie_together(rows), expected, "{rows:?}");
-        let some = |rows: &mut dyn Iterator<Item = u32>| rows.collect::<Vec<u32>>();
-        check(&[], true);
-        check(&[7], true);
-        check(&some(&mut (100..1_000)), true);
-        check(&some(&mut (100..1_000).filter(|row| row % 20 > 0)), true);
-        check(&some(&mut (100..1_000).map(|row| 3 * row)), false);
-        check(&some(&mut (100..1_000).rev()), false);
-        // The first and the last may be neighbours by chance.
-        check(
-            &some(&mut (0..900).map(|row| if row == 0 || row == 899 { row } else { row * 7919 % 100_003 })),
-            false,
-        );
     }
 }

@@ -21,7 +21,7 @@ use varve_files::{Access, Files, Map};
 use varve_index::{Index, Policy, StrIndex, StrIndexBuilder, shortest_separator};
 use varve_types::{ErrorCode, Result};
 
-use super::{KeyRef, SortedKeys};
+use super::{KeyRef, Positions, SortedKeys};
 use crate::error::{damaged, from_io};
 use crate::ids::{IndexId, SegmentId};
 use crate::stored_file::StoredFile;
@@ -142,20 +142,20 @@ pub struct KeyRun {
 }
 
 struct Opened {
-    /// Borrows from `map`, which is dropped after it and whose bytes do not move.
+    /// Borrow from `map`, which is dropped after them and whose bytes do not move.
     view: View,
+    rows: Positions<'static>,
     _map: Map,
 }
 
 enum View {
-    Numbers { keys: &'static [u64], rows: &'static [u32], index: Index<'static> },
+    Numbers { keys: &'static [u64], index: Index<'static> },
     Bytes(BytesView),
 }
 
 struct BytesView {
     offsets: &'static [u64],
     text: &'static [u8],
-    rows: &'static [u32],
     blocks: &'static [u32],
     index: StrIndex<'static>,
 }
@@ -183,25 +183,25 @@ impl KeyRun {
     /// # Errors
     /// `STORE_DAMAGED` when the file is not what was written.
     /// Cost: one lookup in a learned index; the first call reads the whole file.
-    pub fn find(&self, key: KeyRef<'_>) -> Result<&[u32]> {
-        let view = self.view()?;
+    pub fn find(&self, key: KeyRef<'_>) -> Result<Positions<'_>> {
+        let Opened { view, rows, .. } = self.opened()?;
         let start = view.lower_bound(key);
         let mut end = start;
         while end < view.len() && view.key(end) == key {
             end += 1;
         }
-        Ok(&view.rows()[start..end])
+        Ok(rows.slice(start..end))
     }
 
     /// The positions of the rows whose keys are not below `from` and below `to`; in the order of the keys.
     ///
     /// # Errors
     /// As [`Self::find`].
-    pub fn range(&self, from: Option<KeyRef<'_>>, to: Option<KeyRef<'_>>) -> Result<&[u32]> {
-        let view = self.view()?;
+    pub fn range(&self, from: Option<KeyRef<'_>>, to: Option<KeyRef<'_>>) -> Result<Positions<'_>> {
+        let Opened { view, rows, .. } = self.opened()?;
         let start = from.map_or(0, |key| view.lower_bound(key));
         let end = to.map_or(view.len(), |key| view.lower_bound(key));
-        Ok(view.rows().get(start..end).unwrap_or(&[]))
+        Ok(rows.slice(start..end.max(start)))
     }
 
     /// The first and the last key; `None` when there are none.
@@ -209,7 +209,7 @@ impl KeyRun {
     /// # Errors
     /// As [`Self::find`].
     pub fn bounds(&self) -> Result<Option<(KeyRef<'_>, KeyRef<'_>)>> {
-        let view = self.view()?;
+        let view = &self.opened()?.view;
         Ok(view.len().checked_sub(1).map(|last| (view.key(0), view.key(last))))
     }
 
@@ -218,11 +218,11 @@ impl KeyRun {
     /// # Errors
     /// As [`Self::find`].
     pub fn iter(&self) -> Result<impl ExactSizeIterator<Item = KeyRef<'_>>> {
-        let view = self.view()?;
+        let view = &self.opened()?.view;
         Ok((0..view.len()).map(|at| view.key(at)))
     }
 
-    fn view(&self) -> Result<&View> {
+    fn opened(&self) -> Result<&Opened> {
         if self.opened.get().is_none() {
             let opened = match self.open() {
                 // The disk or the process could not, this time; the file may be whole.
@@ -232,7 +232,7 @@ impl KeyRun {
             let _another_was_first = self.opened.set(opened);
         }
         match self.opened.get_or_init(|| Err("was not opened".to_owned())) {
-            Ok(opened) => Ok(&opened.view),
+            Ok(opened) => Ok(opened),
             Err(why) => Err(damaged(why.clone())),
         }
     }
@@ -255,8 +255,8 @@ impl KeyRun {
         // SAFETY: `Opened` keeps the map as long as the view; a map owns its bytes at a fixed address, and neither a
         // mapped nor a copied one is ever written.
         let bytes: &'static [u8] = unsafe { std::slice::from_raw_parts(map.as_ptr(), map.len()) };
-        let view = View::read(bytes).ok_or_else(|| bad("is malformed"))??;
-        Ok(Opened { view, _map: map })
+        let (view, rows) = View::read(bytes).ok_or_else(|| bad("is malformed"))??;
+        Ok(Opened { view, rows: Positions::of(rows), _map: map })
     }
 }
 
@@ -283,8 +283,8 @@ impl Sections {
 }
 
 impl View {
-    /// `None` when the sections do not fit the head.
-    fn read(bytes: &'static [u8]) -> Option<Result<Self>> {
+    /// The keys of a file and the positions of their rows; `None` when the sections do not fit the head.
+    fn read(bytes: &'static [u8]) -> Option<Result<(Self, &'static [u32])>> {
         let mut sections = Sections(bytes);
         let head = sections.take(HEAD)?;
         let word = |at: usize| u32::from_le_bytes(*head[at..].first_chunk().expect("the head has 64 bytes"));
@@ -303,11 +303,8 @@ impl View {
         let image = sections.take(image)?;
         let text = sections.take(text)?;
         if !is_text {
-            return Some(Index::open(image, numbers).map(|index| Self::Numbers {
-                keys: numbers,
-                rows,
-                index,
-            }));
+            let index = Index::open(image, numbers);
+            return Some(index.map(|index| (Self::Numbers { keys: numbers, index }, rows)));
         }
         let is_sound = numbers.is_sorted()
             && numbers.last() == Some(&(text.len() as u64))
@@ -315,19 +312,15 @@ impl View {
             && blocks.last().is_none_or(|last| (*last as usize) < keys)
             && blocks.first().is_none_or(|first| *first == 0);
         is_sound.then(|| {
-            StrIndex::open(image)
-                .map(|index| Self::Bytes(BytesView { offsets: numbers, text, rows, blocks, index }))
+            let index = StrIndex::open(image)?;
+            Ok((Self::Bytes(BytesView { offsets: numbers, text, blocks, index }), rows))
         })
     }
 
     fn len(&self) -> usize {
-        self.rows().len()
-    }
-
-    fn rows(&self) -> &[u32] {
         match self {
-            Self::Numbers { rows, .. } => rows,
-            Self::Bytes(view) => view.rows,
+            Self::Numbers { keys, .. } => keys.len(),
+            Self::Bytes(view) => view.len(),
         }
     }
 
@@ -350,6 +343,10 @@ impl View {
 }
 
 impl BytesView {
+    fn len(&self) -> usize {
+        self.offsets.len().saturating_sub(1)
+    }
+
     fn key(&self, at: usize) -> &[u8] {
         &self.text[self.offsets[at] as usize..self.offsets[at + 1] as usize]
     }
@@ -357,7 +354,7 @@ impl BytesView {
     fn lower_bound(&self, key: &[u8]) -> usize {
         let block = self.index.find(key);
         let start = self.blocks.get(block).map_or(0, |start| *start as usize);
-        let end = self.blocks.get(block + 1).map_or(self.rows.len(), |end| *end as usize);
+        let end = self.blocks.get(block + 1).map_or(self.len(), |end| *end as usize);
         self.partition_point(start..end, |other| other < key)
     }
 
@@ -386,7 +383,16 @@ mod tests {
 
     use super::{KeyRun, write_run};
     use crate::ids::{IndexId, SegmentId};
-    use crate::key::{KeyRef, SortedKeys};
+    use crate::key::{KeyRef, Positions, SortedKeys};
+
+    fn listed(positions: varve_types::Result<Positions<'_>>) -> Vec<u32> {
+        positions.expect("it opens").iter().collect()
+    }
+
+    /// Rows that lie in the order of their keys, or in another one.
+    fn rows(keys: usize, are_in_order: bool) -> Vec<u32> {
+        (0..keys as u32).map(|row| if are_in_order { row } else { keys as u32 - row }).collect()
+    }
 
     /// Every answer of a run is that of the sorted keys that it was written from.
     fn check(keys: &SortedKeys, probes: &[KeyRef<'_>]) {
@@ -401,27 +407,28 @@ mod tests {
             (0..keys.len()).map(|at| keys.key(at)).collect::<Vec<_>>()
         );
         for probe in probes {
-            assert_eq!(run.find(*probe).expect("it opens"), &keys.rows()[keys.find(*probe)], "{probe:?}");
+            let found = listed(run.find(*probe));
+            assert_eq!(found, &keys.rows()[keys.find(*probe)], "{probe:?}");
         }
         for pair in probes.windows(2) {
             let (from, to) = (pair[0].min(pair[1]), pair[0].max(pair[1]));
             let expected = &keys.rows()[keys.find(from).start..keys.find(to).start];
-            assert_eq!(run.range(Some(from), Some(to)).expect("it opens"), expected);
+            assert_eq!(listed(run.range(Some(from), Some(to))), expected);
         }
-        assert_eq!(run.range(None, None).expect("it opens"), keys.rows());
+        assert_eq!(listed(run.range(None, None)), keys.rows());
     }
 
     proptest! {
         #[test]
-        fn numbers_are_found(mut keys in prop::collection::vec(0u64..500, 0..300), probes in prop::collection::vec(0u64..510, 1..40)) {
+        fn numbers_are_found(mut keys in prop::collection::vec(0u64..500, 0..300), probes in prop::collection::vec(0u64..510, 1..40), are_in_order: bool) {
             keys.sort_unstable();
-            let rows = (0..keys.len() as u32).collect();
+            let rows = rows(keys.len(), are_in_order);
             let probes: Vec<_> = probes.into_iter().map(KeyRef::Number).collect();
             check(&SortedKeys::Numbers { keys, rows }, &probes);
         }
 
         #[test]
-        fn byte_strings_are_found(mut keys in prop::collection::vec("[ab]{0,6}", 0..300), probes in prop::collection::vec("[abc]{0,7}", 1..40)) {
+        fn byte_strings_are_found(mut keys in prop::collection::vec("[ab]{0,6}", 0..300), probes in prop::collection::vec("[abc]{0,7}", 1..40), are_in_order: bool) {
             keys.sort_unstable();
             let mut offsets = vec![0];
             let mut text = Vec::new();
@@ -429,7 +436,7 @@ mod tests {
                 text.extend_from_slice(key.as_bytes());
                 offsets.push(text.len() as u64);
             }
-            let rows = (0..keys.len() as u32).collect();
+            let rows = rows(keys.len(), are_in_order);
             let probes: Vec<_> = probes.iter().map(|probe| KeyRef::Bytes(probe.as_bytes())).collect();
             check(&SortedKeys::Bytes { offsets, text, rows }, &probes);
         }

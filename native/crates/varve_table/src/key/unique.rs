@@ -109,9 +109,9 @@ fn newest<'v>(
         return Ok(Some(RowAddress::of_hot(row)));
     }
     for (live, run) in runs {
-        let is_live = |row: &&u32| !live.deleted.as_ref().is_some_and(|deleted| deleted.contains(**row));
+        let is_live = |row: &u32| !live.deleted.as_ref().is_some_and(|deleted| deleted.contains(*row));
         if let Some(row) = run.find(key)?.iter().rev().find(is_live) {
-            return Ok(Some(RowAddress(RowAddress::of_segment(live.segment.id()).0 + u64::from(*row))));
+            return Ok(Some(RowAddress(RowAddress::of_segment(live.segment.id()).0 + u64::from(row))));
         }
     }
     Ok(None)

@@ -12,10 +12,10 @@ use arrow_schema::DataType;
 use varve_table::{KeyColumns, KeyRef, Keys};
 use varve_types::{ErrorCode, VarveError};
 
-/// The key, when it is one number.
-pub fn number(columns: &KeyColumns, packed: &[u8]) -> Option<KeyRef<'static>> {
+/// The key, when it is one number, and its slot, which is also that of a row.
+pub fn number(columns: &KeyColumns, packed: &[u8]) -> Option<(KeyRef<'static>, [u8; 8])> {
     let slot = *packed.get(8..)?.first_chunk()?;
-    columns.number(u64::from_le_bytes(slot))
+    Some((columns.number(u64::from_le_bytes(slot))?, slot))
 }
 
 /// The key of any columns.

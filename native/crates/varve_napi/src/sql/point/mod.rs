@@ -39,6 +39,8 @@ struct Point {
     shared: Arc<Shared>,
     table: TableId,
     reader: PointReader,
+    /// The place of the first column of the key.
+    key_column: usize,
     /// The row as it was packed last.
     packed: Vec<u8>,
     key: *const u8,
@@ -94,10 +96,12 @@ impl ToNapiValue for Bound {
         unsafe {
             let (key, key_bytes_max) = typed_array(env, of.key, BYTES)?;
             let (row, row_bytes_max) = typed_array(env, of.row, BYTES)?;
+            let key_column = of.primary_key.first().map_or(0, |column| *column as usize);
             let point = Rc::new(RefCell::new(Point {
                 shared: of.shared,
                 table: of.table,
                 reader: of.reader,
+                key_column,
                 packed: Vec::new(),
                 key,
                 key_bytes_max,
@@ -139,17 +143,17 @@ impl Point {
             return Ok(ALTERED);
         };
         let Some(columns) = table.hot.keys().first() else { return Ok(ALTERED) };
-        let found = match key::number(columns, key) {
-            Some(number) => self.reader.find(table, number)?,
+        let (found, known) = match key::number(columns, key) {
+            Some((number, slot)) => (self.reader.find(table, number)?, Some((self.key_column, slot))),
             None => {
                 let keys = key::encode(columns, key)?;
                 let Some(key) = keys.get(0) else { return Ok(MISSING) };
-                self.reader.find(table, key)?
+                (self.reader.find(table, key)?, None)
             }
         };
         let Some(found) = found else { return Ok(MISSING) };
         self.packed.clear();
-        packed_row::pack(found, &mut self.packed)?;
+        packed_row::pack_beside(known, found, &mut self.packed)?;
         if self.packed.len() <= self.row_bytes_max {
             // SAFETY: JavaScript keeps the buffer alive and registers it again when it takes another.
             unsafe { ptr::copy_nonoverlapping(self.packed.as_ptr(), self.row, self.packed.len()) };
