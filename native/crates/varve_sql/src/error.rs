@@ -74,7 +74,7 @@ fn from_external(error: Box<dyn std::error::Error + Send + Sync>) -> VarveError 
     }
 }
 
-fn from_arrow(error: ArrowError) -> VarveError {
+pub(crate) fn from_arrow(error: ArrowError) -> VarveError {
     match error {
         ArrowError::ExternalError(inner) => from_external(inner),
         other => {

@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::execution::SendableRecordBatchStream;
+use futures::stream::BoxStream;
 use futures::{FutureExt, Stream, StreamExt, TryStreamExt, stream};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -46,6 +47,11 @@ impl Output {
     pub(crate) fn of_rows(schema: SchemaRef, rows: Vec<RecordBatch>, rows_affected: u64) -> Self {
         let batches = stream::iter(rows.into_iter().map(Ok)).boxed();
         Self { schema, batches, ..Self::done(Some(rows_affected)) }
+    }
+
+    /// Rows that are made while they are read.
+    pub(crate) fn of_batches(schema: SchemaRef, batches: BoxStream<'static, Result<RecordBatch>>) -> Self {
+        Self { schema, batches, ..Self::done(None) }
     }
 
     /// One batch that is there already.

@@ -1,6 +1,6 @@
 //! A file that appears whole or not at all.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -37,10 +37,7 @@ impl Draft {
         if !may_overwrite && is_taken(&place) {
             return Err(taken(path));
         }
-        let number = DRAFTS.fetch_add(1, Ordering::Relaxed);
-        let mut temporary = OsString::from(".");
-        temporary.push(&place.name);
-        temporary.push(format!(".{}-{number}.part", std::process::id()));
+        let temporary = temporary(&place.name);
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = rustix::fs::openat(&place.folder, &temporary, flags, Mode::from_raw_mode(0o644))
             .map_err(|error| failure(path, error))?;
@@ -94,6 +91,15 @@ impl Drop for Draft {
             let _already_gone = rustix::fs::unlinkat(&self.place.folder, &self.temporary, AtFlags::empty());
         }
     }
+}
+
+/// What a draft is called until it has its name; patterns do not find it.
+pub(super) fn temporary(name: &OsStr) -> OsString {
+    let number = DRAFTS.fetch_add(1, Ordering::Relaxed);
+    let mut temporary = OsString::from(".");
+    temporary.push(name);
+    temporary.push(format!(".{}-{number}.part", std::process::id()));
+    temporary
 }
 
 fn taken(path: &Path) -> VarveError {

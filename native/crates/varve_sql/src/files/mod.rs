@@ -6,9 +6,12 @@
 mod arrow;
 mod confined;
 mod draft;
+mod folder;
 mod meter;
 pub(crate) mod options;
 mod parquet;
+mod partitioned;
+mod partitions;
 pub(crate) mod path;
 mod relation;
 mod schema;
@@ -33,6 +36,8 @@ use varve_types::{ErrorCode, Result, VarveError};
 
 pub(crate) use confined::Confinement;
 pub(crate) use draft::Draft;
+pub(crate) use folder::FolderDraft;
+pub(crate) use partitions::folder_of;
 pub(crate) use relation::FileRelations;
 pub(crate) use store::OnlyFiles;
 
@@ -40,6 +45,8 @@ use crate::error::from_datafusion;
 use crate::limits;
 use options::{Format, ReadOptions};
 use parquet::WholeParquet;
+use partitioned::PartitionedTable;
+use partitions::Partitions;
 use source::CheckedArrow;
 use text::TextFormat;
 
@@ -62,7 +69,7 @@ impl Files {
     }
 
     /// The table of one or more files. `schema` is used when it is given, otherwise they tell it; those of text are like the
-    /// first.
+    /// first. What their folders tell comes behind it.
     ///
     /// # Errors
     /// `FILE_*`, `MEMORY_EXCEEDED`, `STORE_IO`.
@@ -87,7 +94,12 @@ impl Files {
             let message = format!("{} is empty or has no columns", paths[0].display());
             return Err(VarveError::new(ErrorCode::FileMalformed, message, "check the file and its format"));
         }
-        limits::columns(&paths[0].display().to_string(), schema.fields().len())?;
+        let partitions = Partitions::of(paths, &schema, &options.partitions)?;
+        let count = schema.fields().len() + partitions.as_ref().map_or(0, |found| found.fields.len());
+        limits::columns(&paths[0].display().to_string(), count)?;
+        if let Some(partitions) = partitions {
+            return Ok(Arc::new(PartitionedTable::new(listing.format, schema, urls, partitions)));
+        }
         let config = ListingTableConfig::new_with_multi_paths(urls);
         let config = config.with_listing_options(listing).with_schema(schema);
         let table = ListingTable::try_new(config).map_err(from_datafusion)?;

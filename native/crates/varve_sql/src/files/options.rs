@@ -7,6 +7,8 @@ use datafusion::datasource::file_format::file_compression_type::FileCompressionT
 use datafusion::sql::sqlparser::ast::{Expr, Value};
 use varve_types::{ErrorCode, Result, VarveError};
 
+use super::partitions::PartitionOptions;
+
 /// What a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
@@ -46,6 +48,8 @@ pub(crate) struct ReadOptions {
     pub sample_rows: usize,
     /// Whether JSON is one array of objects instead of objects one after another.
     pub is_array: bool,
+    /// How names of folders are read.
+    pub partitions: PartitionOptions,
 }
 
 impl ReadOptions {
@@ -96,6 +100,7 @@ impl ReadOptions {
             parallel: false,
             sample_rows: 1_000,
             is_array: false,
+            partitions: PartitionOptions::default(),
         }
     }
 
@@ -106,6 +111,8 @@ impl ReadOptions {
     pub(crate) fn set(&mut self, name: &str, value: &Expr) -> Result<()> {
         let name = name.to_ascii_lowercase();
         match (name.as_str(), self.format) {
+            ("hive_partitioning", _) => self.partitions.are_read = Some(truth(&name, value)?),
+            ("hive_types_autocast", _) => self.partitions.are_typed = truth(&name, value)?,
             ("compression", Format::Csv | Format::Json) => {
                 let text = text(&name, value)?;
                 self.compression = match text.to_ascii_lowercase().as_str() {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
+use datafusion::arrow::datatypes::{Field, FieldRef, Schema};
 use datafusion::catalog::TableProvider;
 use datafusion::common::{DFSchema, Result, TableReference};
 use datafusion::datasource::provider_as_source;
@@ -81,7 +81,10 @@ impl FileRelations {
                 VarveError::new(ErrorCode::SqlSyntax, message, "as in read_csv('x.csv', header = false)")
             })?;
             match name.as_str() {
-                "columns" if options.format != Format::Arrow => schema = Some(columns(&value, context)?),
+                "columns" if options.format != Format::Arrow => {
+                    schema = Some(Arc::new(Schema::new(columns(&name, &value, context)?)));
+                }
+                "hive_types" => options.partitions.types = columns(&name, &value, context)?,
                 _ => options.set(&name, &value)?,
             }
         }
@@ -89,24 +92,25 @@ impl FileRelations {
     }
 }
 
-/// What `columns = {'name': 'type', ...}` says that a file holds: CSV by place, others by name.
-fn columns(value: &Expr, context: &mut dyn RelationPlannerContext) -> varve_types::Result<SchemaRef> {
+/// What `columns = {'name': 'type', ...}` says that a file holds, CSV by place, others by name; and `hive_types` its folders.
+fn columns(
+    option: &str,
+    value: &Expr,
+    context: &mut dyn RelationPlannerContext,
+) -> varve_types::Result<Vec<FieldRef>> {
     let Expr::Dictionary(columns) = value else {
-        let message = format!("columns are not {value}");
-        return Err(VarveError::new(
-            ErrorCode::SqlValue,
-            message,
-            "as in columns = {'a': 'INT', 'b': 'TEXT'}",
-        ));
+        let message = format!("{option} are not {value}");
+        let hint = format!("as in {option} = {{'a': 'INT', 'b': 'TEXT'}}");
+        return Err(VarveError::new(ErrorCode::SqlValue, message, hint));
     };
     let columns = columns.iter().map(|column| {
-        let (data_type, nullable) = parse::column_type(&text("columns", &column.value)?)?;
+        let (data_type, nullable) = parse::column_type(&text(option, &column.value)?)?;
         let none = parse::expression(&format!("CAST(NULL AS {data_type})"))?;
         let none = context.sql_to_expr(none, &DFSchema::empty()).map_err(from_datafusion)?;
         let data_type = none.get_type(&DFSchema::empty()).map_err(from_datafusion)?;
-        Ok(Field::new(names::ident(&column.key), data_type, nullable))
+        Ok(Field::new(names::ident(&column.key), data_type, nullable).into())
     });
-    Ok(Arc::new(Schema::new(columns.collect::<varve_types::Result<Vec<_>>>()?)))
+    columns.collect()
 }
 
 /// The text of a name in single quotes, which no table has.

@@ -63,7 +63,6 @@ fn view(create: &CreateExternalTable) -> Result<String, ParserError> {
     let refused = [
         (create.unbounded, "UNBOUNDED"),
         (create.temporary, "TEMPORARY"),
-        (!create.table_partition_cols.is_empty(), "PARTITIONED BY"),
         (!create.constraints.is_empty(), "a constraint"),
     ];
     if let Some((_, what)) = refused.iter().find(|(is_there, _)| *is_there) {
@@ -90,10 +89,7 @@ fn view(create: &CreateExternalTable) -> Result<String, ParserError> {
         };
         args.push(format!("{} = {value}", names::quoted(name)));
     }
-    if !create.columns.is_empty() {
-        let columns = create.columns.iter().map(column).collect::<Result<Vec<_>, _>>()?;
-        args.push(format!("columns = {{{}}}", columns.join(", ")));
-    }
+    args.extend(columns(create)?);
     Ok(format!(
         "CREATE {}VIEW {}{} AS {READS}{kind}({})",
         if create.or_replace { "OR REPLACE " } else { "" },
@@ -101,6 +97,36 @@ fn view(create: &CreateExternalTable) -> Result<String, ParserError> {
         create.name,
         args.join(", ")
     ))
+}
+
+/// The options that tell columns: those of the files, and those that folders tell, which are text unless they have types.
+fn columns(create: &CreateExternalTable) -> Result<Vec<String>, ParserError> {
+    let (folders, files): (Vec<&ColumnDef>, Vec<&ColumnDef>) = create
+        .columns
+        .iter()
+        .partition(|column| create.table_partition_cols.contains(&column.name.to_string()));
+    let mut told = Vec::new();
+    if !files.is_empty() {
+        told.push(dictionary("columns", files.into_iter().map(column))?);
+    }
+    if !create.table_partition_cols.is_empty() {
+        told.push("hive_partitioning = true".to_owned());
+        let types = create.table_partition_cols.iter().map(|name| {
+            let typed = folders.iter().find(|column| column.name.to_string() == *name);
+            let name = name.trim_matches('"');
+            typed.map_or_else(|| Ok(format!("{}: 'VARCHAR'", names::quoted(name))), |typed| column(typed))
+        });
+        told.push(dictionary("hive_types", types)?);
+    }
+    Ok(told)
+}
+
+/// `option = {"name": 'type', ...}`.
+fn dictionary(
+    option: &str,
+    entries: impl Iterator<Item = Result<String, ParserError>>,
+) -> Result<String, ParserError> {
+    Ok(format!("{option} = {{{}}}", entries.collect::<Result<Vec<_>, _>>()?.join(", ")))
 }
 
 /// `"name": 'type'`.

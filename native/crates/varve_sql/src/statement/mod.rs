@@ -23,6 +23,7 @@ mod insert;
 pub(crate) mod lists;
 mod merge;
 pub(crate) mod names;
+mod once;
 pub(crate) mod options;
 mod order;
 mod outer_names;

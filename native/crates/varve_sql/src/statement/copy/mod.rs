@@ -1,6 +1,7 @@
 //! COPY: a table or query into a file, and a file into a table.
 
 mod encode;
+mod folder;
 mod options;
 mod parse;
 
@@ -30,7 +31,7 @@ use crate::output::Output;
 use crate::planner::Planner;
 use crate::run::Run;
 
-/// COPY ... TO: the file appears when all rows are in it, or not at all.
+/// COPY ... TO: the file, or the folder, appears when all rows are in it, or not at all.
 pub(super) async fn to_file(run: &Run<'_>, planner: &Planner, copy: Parsed) -> Result<Output> {
     let Copy { source, file, options } = Copy::of(copy)?;
     let path = path::absolute(&file)?;
@@ -46,16 +47,26 @@ pub(super) async fn to_file(run: &Run<'_>, planner: &Planner, copy: Parsed) -> R
             }
         }
     };
+    let is_ordered = query.order_by.is_some();
     let plan = planner.plan(Statement::Query(query)).await.map_err(from_datafusion)?;
-    let mut draft = Draft::new(run.engine.files().confinement(), &path, options.may_overwrite)?;
-    let rows = run.stream(planner, plan).await?;
-    let (mut chunks, count) = encoded(rows, &options)?;
+    let count = if file.ends_with('/') || !options.partition_by.is_empty() {
+        folder::write(run, planner, (plan, is_ordered), &path, &options).await?
+    } else {
+        let draft = Draft::new(run.engine.files().confinement(), &path, options.may_overwrite)?;
+        write(run.stream(planner, plan).await?, &options, draft).await?
+    };
+    Ok(Output::done(Some(count)))
+}
+
+/// Writes rows into a file, which is kept then; how many there are.
+async fn write(rows: Output, options: &CopyOptions, mut draft: Draft) -> Result<u64> {
+    let (mut chunks, count) = encoded(rows, options)?;
     while let Some(chunk) = chunks.next().await.transpose()? {
         // The disk may take its time: other tasks of this thread go on elsewhere.
         tokio::task::block_in_place(|| draft.write(&chunk))?;
     }
     tokio::task::block_in_place(|| draft.keep())?;
-    Ok(Output::done(Some(count.load(Ordering::Relaxed))))
+    Ok(count.load(Ordering::Relaxed))
 }
 
 /// COPY ... FROM: all rows of a file or none. Columns of CSV are taken by their place, others by their name.
@@ -68,8 +79,11 @@ pub(super) async fn from_file(run: &Run<'_>, transaction: &mut Transaction, copy
     let table = Arc::clone(&names::table(&planner.version, &table_name)?.table);
     let given: Vec<String> = columns.iter().map(names::ident).collect();
     let paths = path::expand(run.engine.files().confinement(), &file)?;
-    let options = CopyOptions::new(&paths[0], &options)?.reading()?;
+    let mut options = CopyOptions::new(&paths[0], &options)?.reading()?;
     let is_by_place = options.format == Format::Csv;
+    if is_by_place {
+        options.partitions.are_read = Some(false);
+    }
     let schema = if is_by_place { Some(schema_of_csv(&table, &targets(&table, &given)?)) } else { None };
     let mut rows = run.engine.files().table(&paths, &options, schema).await?;
     if options.format == Format::Json {

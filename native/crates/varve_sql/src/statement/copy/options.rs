@@ -9,6 +9,7 @@ use varve_types::{ErrorCode, Result, VarveError};
 
 use crate::error::unsupported;
 use crate::files::options::{Format, ReadOptions};
+use crate::statement::names;
 
 /// How bytes are compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +34,10 @@ pub(super) struct CopyOptions {
     pub escape: Option<u8>,
     pub null: String,
     pub may_overwrite: bool,
+    /// The columns whose values are folders.
+    pub partition_by: Vec<String>,
+    /// Whether files hold these columns too.
+    pub holds_partitions: bool,
 }
 
 impl CopyOptions {
@@ -63,6 +68,8 @@ impl CopyOptions {
             escape: None,
             null: String::new(),
             may_overwrite: false,
+            partition_by: Vec::new(),
+            holds_partitions: false,
         };
         copy.codec = codec_of(usual.compression);
         for option in options {
@@ -70,6 +77,10 @@ impl CopyOptions {
         }
         for option in legacy {
             match option {
+                CopyLegacyOption::PartitionBy(by) => {
+                    copy.partition_by = by.columns.iter().map(names::ident).collect();
+                    copy.holds_partitions = by.include;
+                }
                 CopyLegacyOption::AllowOverwrite => copy.may_overwrite = true,
                 CopyLegacyOption::Gzip => copy.codec = Codec::Gzip,
                 CopyLegacyOption::Bzip2 => copy.codec = Codec::Bzip2,
@@ -115,10 +126,31 @@ impl CopyOptions {
         })
     }
 
+    /// The name of a file in a folder; its endings tell how it is read.
+    pub(super) fn file_name(&self) -> String {
+        let format = match self.format {
+            Format::Parquet => "parquet",
+            Format::Csv => "csv",
+            Format::Json => "json",
+            Format::Arrow => "arrow",
+        };
+        let compression = match self.compression().get_variant() {
+            CompressionTypeVariant::GZIP => ".gz",
+            CompressionTypeVariant::BZIP2 => ".bz2",
+            CompressionTypeVariant::XZ => ".xz",
+            CompressionTypeVariant::ZSTD => ".zst",
+            CompressionTypeVariant::UNCOMPRESSED => "",
+        };
+        format!("data_0.{format}{compression}")
+    }
+
     /// The same for reading the file.
     pub(super) fn reading(&self) -> Result<ReadOptions> {
         if !self.null.is_empty() {
             return Err(unsupported("COPY ... FROM takes empty values of CSV for NULL, and no other text"));
+        }
+        if !self.partition_by.is_empty() {
+            return Err(unsupported("COPY ... FROM reads the names of folders by itself"));
         }
         let mut options = ReadOptions::new(self.format);
         options.compression = self.compression();

@@ -4,7 +4,7 @@
 //! them, and stand in the tree under those of the parser: overwriting and compression are Redshift's.
 
 use datafusion::sql::sqlparser::ast::{
-    CopyLegacyOption, CopyOption, CopySource, CopyTarget, Ident, Statement,
+    CopyLegacyOption, CopyOption, CopySource, CopyTarget, Ident, Statement, UnloadPartitionBy,
 };
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{IsOptional, Parser, ParserError};
@@ -41,18 +41,27 @@ pub(crate) fn parse(parser: &mut Parser<'_>) -> Result<Statement, ParserError> {
     if parser.parse_keywords(&[Keyword::STORED, Keyword::AS]) {
         options.push(CopyOption::Format(Ident::new(word(parser)?)));
     }
+    let mut partitions = UnloadPartitionBy { columns: Vec::new(), include: false };
+    if parser.parse_keywords(&[Keyword::PARTITIONED, Keyword::BY]) {
+        partitions.columns = parser.parse_parenthesized_column_list(IsOptional::Mandatory, false)?;
+    }
     let _optional = parser.parse_one_of_keywords(&[Keyword::WITH, Keyword::OPTIONS]);
     if parser.consume_token(&Token::LParen) {
         for given in parser.parse_comma_separated(option)? {
             match given {
                 Given::Plain(option) => options.push(option),
                 Given::Legacy(option) => legacy_options.push(option),
+                Given::PartitionBy(columns) => partitions.columns = columns,
+                Given::HoldsPartitions(include) => partitions.include = include,
                 Given::Nothing => {}
             }
         }
         parser.expect_token(&Token::RParen)?;
     }
-    while let Some(option) = trailing(parser) {
+    if !partitions.columns.is_empty() {
+        legacy_options.push(CopyLegacyOption::PartitionBy(partitions));
+    }
+    while let Some(option) = trailing(parser)? {
         legacy_options.push(option);
     }
     Ok(Statement::Copy { source, to, target, options, legacy_options, values: Vec::new() })
@@ -61,15 +70,18 @@ pub(crate) fn parse(parser: &mut Parser<'_>) -> Result<Statement, ParserError> {
 enum Given {
     Plain(CopyOption),
     Legacy(CopyLegacyOption),
+    PartitionBy(Vec<Ident>),
+    HoldsPartitions(bool),
     Nothing,
 }
 
 fn option(parser: &mut Parser<'_>) -> Result<Given, ParserError> {
     let mut name = parser.parse_identifier()?.value.to_ascii_lowercase();
-    if name == "format" && parser.consume_token(&Token::Period) {
+    if matches!(name.as_str(), "format" | "execution") && parser.consume_token(&Token::Period) {
         name = parser.parse_identifier()?.value.to_ascii_lowercase();
     }
-    Ok(Given::Plain(match name.strip_prefix("format.").unwrap_or(&name) {
+    let plain = name.strip_prefix("format.").or_else(|| name.strip_prefix("execution.")).unwrap_or(&name);
+    Ok(Given::Plain(match plain {
         "format" => CopyOption::Format(Ident::new(word(parser)?)),
         "header" | "has_header" => CopyOption::Header(truth(parser)?),
         "delimiter" | "delim" | "sep" => CopyOption::Delimiter(letter(parser)?),
@@ -83,6 +95,10 @@ fn option(parser: &mut Parser<'_>) -> Result<Given, ParserError> {
             } else {
                 Given::Nothing
             });
+        }
+        "partition_by" => return partition_columns(parser).map(Given::PartitionBy),
+        "write_partition_columns" | "keep_partition_by_columns" => {
+            return truth(parser).map(Given::HoldsPartitions);
         }
         "compression" => {
             let name = word(parser)?.to_ascii_lowercase();
@@ -100,7 +116,7 @@ fn option(parser: &mut Parser<'_>) -> Result<Given, ParserError> {
 }
 
 /// The options that the tree shows behind the brackets.
-fn trailing(parser: &mut Parser<'_>) -> Option<CopyLegacyOption> {
+fn trailing(parser: &mut Parser<'_>) -> Result<Option<CopyLegacyOption>, ParserError> {
     let options = [
         (Keyword::ALLOWOVERWRITE, CopyLegacyOption::AllowOverwrite),
         (Keyword::GZIP, CopyLegacyOption::Gzip),
@@ -108,9 +124,22 @@ fn trailing(parser: &mut Parser<'_>) -> Option<CopyLegacyOption> {
         (Keyword::ZSTD, CopyLegacyOption::Zstd),
     ];
     if parser.parse_keywords(&[Keyword::COMPUPDATE, Keyword::FALSE]) {
-        return Some(uncompressed());
+        return Ok(Some(uncompressed()));
     }
-    options.into_iter().find_map(|(word, option)| parser.parse_keyword(word).then_some(option))
+    if parser.parse_keywords(&[Keyword::PARTITION, Keyword::BY]) {
+        let columns = parser.parse_parenthesized_column_list(IsOptional::Mandatory, false)?;
+        let include = parser.parse_keyword(Keyword::INCLUDE);
+        return Ok(Some(CopyLegacyOption::PartitionBy(UnloadPartitionBy { columns, include })));
+    }
+    Ok(options.into_iter().find_map(|(word, option)| parser.parse_keyword(word).then_some(option)))
+}
+
+/// One column, or some in brackets.
+fn partition_columns(parser: &mut Parser<'_>) -> Result<Vec<Ident>, ParserError> {
+    match parser.peek_token_ref().token {
+        Token::LParen => parser.parse_parenthesized_column_list(IsOptional::Mandatory, false),
+        _ => Ok(vec![parser.parse_identifier()?]),
+    }
 }
 
 fn uncompressed() -> CopyLegacyOption {

@@ -5,4 +5,5 @@ mod copying;
 mod external;
 mod fixture;
 mod hostile;
+mod partitions;
 mod reading;
