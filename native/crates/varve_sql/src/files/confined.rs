@@ -116,6 +116,11 @@ impl Confinement {
         Ok(entries)
     }
 
+    /// Whether there is a folder that may be looked into.
+    pub(crate) fn is_folder(&self, path: &Path) -> bool {
+        self.folder(path).is_ok()
+    }
+
     /// Where a path leads, whether or not there is something.
     pub(super) fn place(&self, path: &Path) -> Result<Place> {
         let mut path = lexical(path);

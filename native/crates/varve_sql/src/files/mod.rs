@@ -142,7 +142,9 @@ impl Files {
         options: Option<&ReadOptions>,
         schema: Option<SchemaRef>,
     ) -> Result<Arc<dyn TableProvider>> {
-        let paths = path::expand(&self.confinement, name)?;
+        let within =
+            options.and_then(|options| path::within_folder(&self.confinement, name, options.format.ending()));
+        let paths = path::expand(&self.confinement, within.as_deref().unwrap_or(name))?;
         let told = options.cloned().or_else(|| ReadOptions::of_name(&paths[0]));
         let options = told.ok_or_else(|| unknown_format(name))?;
         tokio::task::block_in_place(|| self.handle.block_on(self.table(&paths, &options, schema)))

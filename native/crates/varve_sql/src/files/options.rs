@@ -19,6 +19,16 @@ pub(crate) enum Format {
 }
 
 impl Format {
+    /// How names of files usually end.
+    pub(crate) fn ending(self) -> &'static str {
+        match self {
+            Self::Parquet => "parquet",
+            Self::Csv => "csv",
+            Self::Json => "json",
+            Self::Arrow => "arrow",
+        }
+    }
+
     /// The format of this name, as COPY and `read_NAME` have it.
     pub(crate) fn named(name: &str) -> Option<Self> {
         Some(match name.to_ascii_lowercase().as_str() {

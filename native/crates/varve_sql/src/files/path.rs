@@ -34,6 +34,12 @@ pub(crate) fn absolute(name: &str) -> Result<PathBuf> {
     std::path::absolute(path).map(|path| lexical(&path)).map_err(|error| bad().caused_by(error))
 }
 
+/// The files in a folder and below it whose names end so, as a pattern; `None` when `name` is no folder.
+pub(crate) fn within_folder(confinement: &Confinement, name: &str, ending: &str) -> Option<String> {
+    let path = absolute(name).ok()?;
+    confinement.is_folder(&path).then(|| format!("{}/**/*.{ending}", name.trim_end_matches('/')))
+}
+
 /// The files that a name stands for, in the order of their names; one when it is no pattern.
 ///
 /// # Errors

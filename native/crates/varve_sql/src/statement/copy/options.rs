@@ -128,12 +128,7 @@ impl CopyOptions {
 
     /// The name of a file in a folder; its endings tell how it is read.
     pub(super) fn file_name(&self) -> String {
-        let format = match self.format {
-            Format::Parquet => "parquet",
-            Format::Csv => "csv",
-            Format::Json => "json",
-            Format::Arrow => "arrow",
-        };
+        let ending = self.format.ending();
         let compression = match self.compression().get_variant() {
             CompressionTypeVariant::GZIP => ".gz",
             CompressionTypeVariant::BZIP2 => ".bz2",
@@ -141,7 +136,7 @@ impl CopyOptions {
             CompressionTypeVariant::ZSTD => ".zst",
             CompressionTypeVariant::UNCOMPRESSED => "",
         };
-        format!("data_0.{format}{compression}")
+        format!("data_0.{ending}{compression}")
     }
 
     /// The same for reading the file.

@@ -154,13 +154,13 @@ fn word(parser: &mut Parser<'_>) -> Result<String, ParserError> {
     Ok(parser.parse_identifier()?.value)
 }
 
-/// True when nothing is written.
+/// True when nothing is written; a text says it as well.
 fn truth(parser: &mut Parser<'_>) -> Result<bool, ParserError> {
     if matches!(parser.peek_token_ref().token, Token::Comma | Token::RParen) {
         return Ok(true);
     }
     let token = parser.next_token();
-    match token.token.to_string().to_ascii_lowercase().as_str() {
+    match token.token.to_string().trim_matches('\'').to_ascii_lowercase().as_str() {
         "true" | "on" | "1" => Ok(true),
         "false" | "off" | "0" => Ok(false),
         _ => parser.expected("TRUE or FALSE", token),

@@ -70,6 +70,11 @@ fn a_folder_stands_for_the_files_of_its_format() {
     at.check("SELECT sum(a) FROM d", &["3"]);
     at.write("d/4.csv", "a\n4\n");
     at.check("SELECT sum(a) FROM d", &["7"]);
+    at.run("CREATE EXTERNAL TABLE e STORED AS CSV LOCATION '@/d'").expect("it is made");
+    at.check("SELECT sum(a) FROM e", &["7"]);
+    at.check("SELECT sum(a) FROM read_csv('@/d')", &["7"]);
+    at.refuses("SELECT * FROM read_json('@/d')", "FILE_MISSING");
+    at.refuses("SELECT * FROM read_csv('@/db')", "FILE_FORBIDDEN");
 }
 
 #[test]
@@ -104,7 +109,7 @@ fn copy_takes_datafusions_words() {
     let at = Fixture::new();
     at.run(
         "COPY (SELECT 1 AS a, NULL AS b) TO '@/c.txt' STORED AS CSV \
-         OPTIONS ('format.has_header' false, format.delimiter ';', 'format.null_value' 'none')",
+         OPTIONS ('format.has_header' 'false', format.delimiter ';', 'format.null_value' 'none')",
     )
     .expect("it is written");
     assert_eq!(std::fs::read_to_string(at.path("c.txt")).expect("a file"), "1;none\n");
