@@ -6,6 +6,8 @@
 mod adaptation;
 mod append;
 mod batches;
+#[cfg(feature = "sql")]
+mod blocks;
 mod database;
 #[cfg(feature = "sql")]
 mod given;

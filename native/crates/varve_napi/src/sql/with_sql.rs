@@ -23,6 +23,7 @@ pub use varve_sql::{Engine, Output, Progress, Session, TableShape};
 
 /// Opens the engine on a directory.
 pub fn open(directory: PathBuf, options: NativeOptions) -> Result<Engine, VarveError> {
+    super::blocks::keep();
     let mut ours = Options { directory: Some(directory), ..Options::default() };
     ours.database.read_only = options.read_only.unwrap_or(false);
     ours.database.create_if_missing = options.create_if_missing.unwrap_or(true);

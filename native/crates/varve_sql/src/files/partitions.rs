@@ -29,11 +29,13 @@ pub(crate) struct PartitionOptions {
     pub are_typed: bool,
     /// Types that are given.
     pub types: Vec<FieldRef>,
+    /// The columns that are wanted; without one that folders tell they are not read.
+    pub wanted: Option<Vec<String>>,
 }
 
 impl Default for PartitionOptions {
     fn default() -> Self {
-        Self { are_read: None, are_typed: true, types: Vec::new() }
+        Self { are_read: None, are_typed: true, types: Vec::new(), wanted: None }
     }
 }
 
@@ -62,6 +64,9 @@ impl Partitions {
         }
         let told: Vec<Vec<Told>> = paths.iter().map(|path| told(path.as_ref())).collect();
         let names: Vec<String> = told.first().into_iter().flatten().map(|(name, _)| name.clone()).collect();
+        if options.wanted.as_ref().is_some_and(|wanted| names.iter().any(|name| !wanted.contains(name))) {
+            return Ok(None);
+        }
         let names_of = |told: &[Told]| told.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
         if let Some(other) = told.iter().position(|told| names.is_empty() || names_of(told) != names) {
             if !must_be {

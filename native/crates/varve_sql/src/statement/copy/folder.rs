@@ -1,10 +1,11 @@
 //! COPY into a folder: a file for the rows of each partition, in a folder that is named after its values.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use datafusion::arrow::array::{AsArray, RecordBatch, UInt64Array};
-use datafusion::arrow::compute::cast;
+use datafusion::arrow::compute::{cast, partition};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use futures::{StreamExt, stream};
@@ -161,7 +162,7 @@ impl Source {
         match self.next().await? {
             None => Ok(is_whole.then(Vec::new)),
             Some(batch) => {
-                let key = self.keys(&batch.slice(0, 1))?.swap_remove(0);
+                let key = self.key_of(&batch, 0)?;
                 self.waiting = Some(batch);
                 Ok(Some(key))
             }
@@ -171,13 +172,28 @@ impl Source {
     /// The next rows of this key.
     async fn take(&mut self, key: &Key) -> Result<Option<RecordBatch>> {
         let Some(batch) = self.next().await? else { return Ok(None) };
-        let count = self.keys(&batch)?.iter().take_while(|other| *other == key).count();
+        let mut count = 0;
+        for rows in self.alike(&batch)? {
+            if self.key_of(&batch, rows.start)? != *key {
+                break;
+            }
+            count = rows.end;
+        }
         if count < batch.num_rows() {
             self.waiting = Some(batch.slice(count, batch.num_rows() - count));
         }
         let columns = self.held.iter().map(|at| batch.column(*at).slice(0, count)).collect();
         let taken = (count > 0).then(|| RecordBatch::try_new(Arc::clone(&self.schema), columns));
         taken.transpose().map_err(from_arrow)
+    }
+
+    /// Rows of one key after the other.
+    fn alike(&self, batch: &RecordBatch) -> Result<Vec<Range<usize>>> {
+        if self.columns.is_empty() {
+            return Ok(std::iter::once(0..batch.num_rows()).collect());
+        }
+        let columns: Vec<_> = self.columns.iter().map(|at| Arc::clone(batch.column(*at))).collect();
+        Ok(partition(&columns).map_err(from_arrow)?.ranges())
     }
 
     async fn next(&mut self) -> Result<Option<RecordBatch>> {
@@ -192,14 +208,11 @@ impl Source {
         Ok(None)
     }
 
-    fn keys(&self, batch: &RecordBatch) -> Result<Vec<Key>> {
-        let mut keys = vec![Key::with_capacity(self.columns.len()); batch.num_rows()];
-        for at in &self.columns {
-            let texts = cast(batch.column(*at), &DataType::Utf8).map_err(from_arrow)?;
-            for (key, text) in keys.iter_mut().zip(texts.as_string::<i32>()) {
-                key.push(text.map(str::to_owned));
-            }
-        }
-        Ok(keys)
+    fn key_of(&self, batch: &RecordBatch, row: usize) -> Result<Key> {
+        let texts = self.columns.iter().map(|at| {
+            let text = cast(&batch.column(*at).slice(row, 1), &DataType::Utf8).map_err(from_arrow)?;
+            Ok(text.as_string::<i32>().iter().flatten().next().map(str::to_owned))
+        });
+        texts.collect()
     }
 }

@@ -81,9 +81,9 @@ pub(super) async fn from_file(run: &Run<'_>, transaction: &mut Transaction, copy
     let paths = path::expand(run.engine.files().confinement(), &file)?;
     let mut options = CopyOptions::new(&paths[0], &options)?.reading()?;
     let is_by_place = options.format == Format::Csv;
-    if is_by_place {
-        options.partitions.are_read = Some(false);
-    }
+    // Values of CSV go by their place, and a folder has none. Others are read where the table has such a column.
+    let wanted = table.columns.iter().filter(|_| !is_by_place).map(|column| column.name.clone());
+    options.partitions.wanted = Some(wanted.collect());
     let schema = if is_by_place { Some(schema_of_csv(&table, &targets(&table, &given)?)) } else { None };
     let mut rows = run.engine.files().table(&paths, &options, schema).await?;
     if options.format == Format::Json {

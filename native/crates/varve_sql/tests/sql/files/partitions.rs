@@ -101,6 +101,9 @@ fn rows_are_written_into_folders_and_come_back() {
     )
     .expect("it is read");
     at.check(&format!("{whole} u"), &[&expected[0]]);
+    at.run("CREATE TABLE w (id INT, n DOUBLE); COPY w FROM '@/out0/**/*.parquet'").expect("no such columns");
+    at.run("COPY w FROM '@/out1/**/*.csv'").expect("by place");
+    at.check("SELECT count(*), sum(id) FROM w", &["40000 400020000"]);
 }
 
 #[test]
