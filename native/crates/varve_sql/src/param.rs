@@ -1,16 +1,13 @@
 //! Parameters as callers have them, without a type of DataFusion in sight.
 
 use std::collections::HashSet;
-use std::convert::Infallible;
-use std::ops::ControlFlow;
 
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
-use datafusion::sql::sqlparser::ast::{Value, ValueWithSpan, VisitorMut};
 use varve_types::Result;
 
 use crate::statement::parse;
-use crate::statement::walk::change;
+use crate::statement::walk::change_placeholders;
 use crate::types::UTC;
 
 /// Parameters of a statement, by position: `$1` or the first `?` is the first.
@@ -99,45 +96,21 @@ impl FromIterator<Param> for Params {
 pub fn number_names(sql: &str, names: &[String]) -> Result<String> {
     let mut statements = parse::all(sql)?;
     for statement in &mut statements {
-        change(statement, &mut Names { names });
+        change_placeholders(statement, |name| {
+            if let Some(at) = names.iter().position(|known| name.strip_prefix('$') == Some(known)) {
+                *name = format!("${}", at + 1);
+            }
+        });
     }
     Ok(statements.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
 }
 
-struct Names<'n> {
-    names: &'n [String],
-}
-
-impl VisitorMut for Names<'_> {
-    type Break = Infallible;
-
-    fn pre_visit_value(&mut self, value: &mut ValueWithSpan) -> ControlFlow<Infallible> {
-        if let Value::Placeholder(name) = &mut value.value
-            && let Some(at) = self.names.iter().position(|known| name.strip_prefix('$') == Some(known))
-        {
-            *name = format!("${}", at + 1);
-        }
-        ControlFlow::Continue(())
-    }
-}
-
 /// The highest number of a parameter.
 pub(crate) fn count(statement: &mut crate::statement::Parsed) -> usize {
-    let mut highest = Highest(0);
-    change(statement, &mut highest);
-    highest.0
-}
-
-struct Highest(usize);
-
-impl VisitorMut for Highest {
-    type Break = Infallible;
-
-    fn pre_visit_value(&mut self, value: &mut ValueWithSpan) -> ControlFlow<Infallible> {
-        if let Value::Placeholder(name) = &value.value {
-            let number = name.strip_prefix('$').and_then(|number| number.parse().ok());
-            self.0 = self.0.max(number.unwrap_or(0));
-        }
-        ControlFlow::Continue(())
-    }
+    let mut highest = 0;
+    change_placeholders(statement, |name| {
+        let number = name.strip_prefix('$').and_then(|number| number.parse().ok());
+        highest = highest.max(number.unwrap_or(0));
+    });
+    highest
 }

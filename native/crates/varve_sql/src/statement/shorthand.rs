@@ -19,31 +19,19 @@ use datafusion::sql::sqlparser::ast::{
     UnaryOperator, Value, ValueWithSpan, VisitorMut, WildcardAdditionalOptions,
 };
 
-use super::walk::change;
+use super::walk::{change, change_placeholders};
 use super::{grouping, names, order};
 
 /// Writes it out. Placeholders have their numbers before anything is moved.
 pub(super) fn settle(statement: &mut Statement) {
-    change(statement, &mut Numbering { next: 1 });
-    change(statement, &mut Settling);
-}
-
-struct Numbering {
-    next: usize,
-}
-
-impl VisitorMut for Numbering {
-    type Break = Infallible;
-
-    fn pre_visit_value(&mut self, value: &mut ValueWithSpan) -> ControlFlow<Infallible> {
-        if let Value::Placeholder(name) = &mut value.value
-            && name == "?"
-        {
-            *name = format!("${}", self.next);
-            self.next += 1;
+    let mut next = 1;
+    change_placeholders(statement, |name| {
+        if name == "?" {
+            *name = format!("${next}");
+            next += 1;
         }
-        ControlFlow::Continue(())
-    }
+    });
+    change(statement, &mut Settling);
 }
 
 struct Settling;

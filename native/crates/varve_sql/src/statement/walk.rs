@@ -7,7 +7,7 @@ use std::convert::Infallible;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, ObjectName, Query, Select, Statement, TableFactor, ValueWithSpan, Visit, VisitMut, Visitor,
+    Expr, ObjectName, Query, Select, Statement, TableFactor, Value, ValueWithSpan, Visit, VisitMut, Visitor,
     VisitorMut,
 };
 use varve_types::{Result, VarveError};
@@ -39,6 +39,24 @@ impl VisitorMut for Expressions<'_> {
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Infallible> {
         (self.0)(expr);
+        ControlFlow::Continue(())
+    }
+}
+
+/// Changes what each parameter in `node` is called: `?`, `$1`, `$name`.
+pub(crate) fn change_placeholders(node: &mut impl VisitMut, mut with: impl FnMut(&mut String)) {
+    change(node, &mut Placeholders(&mut with));
+}
+
+struct Placeholders<'c>(&'c mut dyn FnMut(&mut String));
+
+impl VisitorMut for Placeholders<'_> {
+    type Break = Infallible;
+
+    fn pre_visit_value(&mut self, value: &mut ValueWithSpan) -> ControlFlow<Infallible> {
+        if let Value::Placeholder(name) = &mut value.value {
+            (self.0)(name);
+        }
         ControlFlow::Continue(())
     }
 }
