@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 // @boundaries-ignore no package has it: it runs before anything is compiled
 import { buildLibrary, writeTypes } from '../build-addon.mjs';
 import { addonFile } from './platform.mjs';
+import { compilerFlags, missingHere } from './processor.mjs';
 
 const words = process.argv.slice(2);
 // Cargo unites the features of what it builds together: with another selection it would compile DataFusion again.
@@ -28,5 +29,12 @@ if (words.includes('--types')) {
   });
 } else {
   const target = fileURLToPath(new URL(addonFile(), import.meta.url));
-  buildLibrary({ profile: process.env.VARVE_ADDON_PROFILE ?? 'pc', selection }, target);
+  const profile = process.env.VARVE_ADDON_PROFILE ?? 'pc';
+  const missing = missingHere();
+  if (missing.length > 0)
+    throw new Error(`the processor has no ${missing.join(', ')}: @varve/pc does not run here`);
+  // Tests share the compiled dependencies of Rust's own, which are for every processor.
+  const flags = profile === 'dev' ? '' : compilerFlags;
+  const env = flags === '' ? {} : { RUSTFLAGS: `${process.env.RUSTFLAGS ?? ''} ${flags}`.trim() };
+  buildLibrary({ profile, selection, env }, target);
 }

@@ -2,6 +2,7 @@
 import { createRequire } from 'node:module';
 import { VarveError } from '@varve/interfaces';
 import { addonFiles } from '../platform.mjs';
+import { missingHere } from '../processor.mjs';
 import type { openDatabase } from './native.js';
 
 /** What the addon exports. */
@@ -12,8 +13,15 @@ export interface Binding {
 
 const require = createRequire(import.meta.url);
 
-/** @throws VarveError CAPABILITY_MISSING when there is no addon for this platform */
+/** @throws VarveError CAPABILITY_MISSING when there is no addon for this platform, or none that its processor runs */
 function load(): Binding {
+  const missing = missingHere();
+  if (missing.length > 0)
+    // The process would end at the first instruction that is not there.
+    throw new VarveError('CAPABILITY_MISSING', {
+      message: `the processor has no ${missing.join(', ')}, which the native addon needs`,
+      hint: 'use a processor of the level x86-64-v3, or @varve/mobile, which needs no more than the first',
+    });
   const causes: unknown[] = [];
   const files = addonFiles();
   for (const file of files) {

@@ -1,0 +1,3 @@
+export const compilerFlags: string;
+export function missingInstructions(info: string): string[];
+export function missingHere(): string[];
