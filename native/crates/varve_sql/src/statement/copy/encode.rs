@@ -77,9 +77,14 @@ impl Writer {
                 let compression = match options.codec {
                     Codec::None => Compression::UNCOMPRESSED,
                     Codec::Gzip => Compression::GZIP(GzipLevel::default()),
+                    Codec::Parquet(compression) => compression,
                     _ => Compression::ZSTD(ZstdLevel::default()),
                 };
-                let properties = WriterProperties::builder().set_compression(compression).build();
+                let mut properties = WriterProperties::builder().set_compression(compression);
+                if let Some(rows) = options.group_rows {
+                    properties = properties.set_max_row_group_row_count(Some(rows));
+                }
+                let properties = properties.build();
                 Self::Parquet(Box::new(ArrowWriter::try_new(
                     Vec::new(),
                     Arc::clone(schema),

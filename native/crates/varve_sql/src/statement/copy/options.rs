@@ -4,6 +4,7 @@ use std::path::Path;
 
 use datafusion::common::parsers::CompressionTypeVariant;
 use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
+use datafusion::parquet::basic::{BrotliLevel, Compression};
 use datafusion::sql::sqlparser::ast::{CopyLegacyOption, CopyOption};
 use varve_types::{ErrorCode, Result, VarveError};
 
@@ -21,6 +22,8 @@ pub(super) enum Codec {
     Bzip2,
     Zstd,
     Xz,
+    /// One that Parquet alone has, or at a level.
+    Parquet(Compression),
 }
 
 /// How a file is written; what is about text is `None` or the usual for other formats.
@@ -34,6 +37,8 @@ pub(super) struct CopyOptions {
     pub escape: Option<u8>,
     pub null: String,
     pub may_overwrite: bool,
+    /// Rows of a group of Parquet at most.
+    pub group_rows: Option<usize>,
     /// The columns whose values are folders.
     pub partition_by: Vec<String>,
     /// Whether files hold these columns too.
@@ -68,6 +73,7 @@ impl CopyOptions {
             escape: None,
             null: String::new(),
             may_overwrite: false,
+            group_rows: None,
             partition_by: Vec::new(),
             holds_partitions: false,
         };
@@ -82,6 +88,18 @@ impl CopyOptions {
                     copy.holds_partitions = by.include;
                 }
                 CopyLegacyOption::AllowOverwrite => copy.may_overwrite = true,
+                CopyLegacyOption::Extension(name) => {
+                    let codec = parquet_codec(name).filter(|_| format == Format::Parquet);
+                    let unknown = || unsupported(format!("{format:?} has no compression {name}"));
+                    copy.codec = codec.map(Codec::Parquet).ok_or_else(unknown)?;
+                }
+                CopyLegacyOption::RowGroupSize(size) if format == Format::Parquet => {
+                    let rows = size.size.to_string().parse().ok().filter(|rows| *rows > 0);
+                    copy.group_rows = Some(rows.ok_or_else(|| {
+                        let message = format!("a group has no {} rows", size.size);
+                        VarveError::new(ErrorCode::SqlValue, message, "use a whole number above 0")
+                    })?);
+                }
                 CopyLegacyOption::Gzip => copy.codec = Codec::Gzip,
                 CopyLegacyOption::Bzip2 => copy.codec = Codec::Bzip2,
                 CopyLegacyOption::Zstd => copy.codec = Codec::Zstd,
@@ -91,7 +109,7 @@ impl CopyOptions {
         }
         let fits = match format {
             Format::Csv | Format::Json => true,
-            Format::Parquet => matches!(copy.codec, Codec::Default | Codec::None | Codec::Gzip | Codec::Zstd),
+            Format::Parquet => !matches!(copy.codec, Codec::Bzip2 | Codec::Xz),
             Format::Arrow => matches!(copy.codec, Codec::Default | Codec::None),
         };
         if fits { Ok(copy) } else { Err(unsupported(format!("{format:?} is not compressed this way"))) }
@@ -116,7 +134,7 @@ impl CopyOptions {
     /// What the bytes of the file as a whole are compressed with.
     pub(super) fn compression(&self) -> FileCompressionType {
         FileCompressionType::from(match (self.format, self.codec) {
-            (Format::Parquet | Format::Arrow, _) | (_, Codec::Default | Codec::None) => {
+            (Format::Parquet | Format::Arrow, _) | (_, Codec::Default | Codec::None | Codec::Parquet(_)) => {
                 CompressionTypeVariant::UNCOMPRESSED
             }
             (_, Codec::Gzip) => CompressionTypeVariant::GZIP,
@@ -162,6 +180,16 @@ fn codec_of(compression: FileCompressionType) -> Codec {
         CompressionTypeVariant::XZ => Codec::Xz,
         CompressionTypeVariant::ZSTD => Codec::Zstd,
         CompressionTypeVariant::UNCOMPRESSED => Codec::Default,
+    }
+}
+
+/// Compressions of Parquet; `zstd(3)` is one at a level.
+fn parquet_codec(name: &str) -> Option<Compression> {
+    match name.to_ascii_lowercase().as_str() {
+        "lz4" | "lz4_raw" => Some(Compression::LZ4_RAW),
+        "brotli" => Some(Compression::BROTLI(BrotliLevel::default())),
+        "lzo" => None,
+        other => other.parse().ok(),
     }
 }
 

@@ -1,10 +1,10 @@
 //! COPY as text.
 //!
 //! The parser's own COPY is PostgreSQL's. Here options may have the names and places that DuckDB and DataFusion have for
-//! them, and stand in the tree under those of the parser: overwriting and compression are Redshift's.
+//! them, and stand in the tree under those of the parser: overwriting, compression and groups of rows are Redshift's.
 
 use datafusion::sql::sqlparser::ast::{
-    CopyLegacyOption, CopyOption, CopySource, CopyTarget, Ident, Statement, UnloadPartitionBy,
+    CopyLegacyOption, CopyOption, CopySource, CopyTarget, FileSize, Ident, Statement, UnloadPartitionBy,
 };
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{IsOptional, Parser, ParserError};
@@ -96,6 +96,10 @@ fn option(parser: &mut Parser<'_>) -> Result<Given, ParserError> {
                 Given::Nothing
             });
         }
+        "row_group_size" | "max_row_group_size" => {
+            let size = FileSize { size: parser.parse_number_value()?, unit: None };
+            return Ok(Given::Legacy(CopyLegacyOption::RowGroupSize(size)));
+        }
         "partition_by" => return partition_columns(parser).map(Given::PartitionBy),
         "write_partition_columns" | "keep_partition_by_columns" => {
             return truth(parser).map(Given::HoldsPartitions);
@@ -108,7 +112,7 @@ fn option(parser: &mut Parser<'_>) -> Result<Given, ParserError> {
                 "gzip" | "gz" => Given::Legacy(CopyLegacyOption::Gzip),
                 "bzip2" | "bz2" => Given::Legacy(CopyLegacyOption::Bzip2),
                 "zstd" | "zst" => Given::Legacy(CopyLegacyOption::Zstd),
-                _ => return Err(ParserError::ParserError(format!("COPY has no compression {name}"))),
+                _ => Given::Legacy(CopyLegacyOption::Extension(name)),
             });
         }
         _ => return Err(ParserError::ParserError(format!("COPY has no option {name}"))),
@@ -125,6 +129,13 @@ fn trailing(parser: &mut Parser<'_>) -> Result<Option<CopyLegacyOption>, ParserE
     ];
     if parser.parse_keywords(&[Keyword::COMPUPDATE, Keyword::FALSE]) {
         return Ok(Some(uncompressed()));
+    }
+    if parser.parse_keyword(Keyword::EXTENSION) {
+        return Ok(Some(CopyLegacyOption::Extension(parser.parse_literal_string()?)));
+    }
+    if parser.parse_keyword(Keyword::ROWGROUPSIZE) {
+        let size = FileSize { size: parser.parse_number_value()?, unit: None };
+        return Ok(Some(CopyLegacyOption::RowGroupSize(size)));
     }
     if parser.parse_keywords(&[Keyword::PARTITION, Keyword::BY]) {
         let columns = parser.parse_parenthesized_column_list(IsOptional::Mandatory, false)?;

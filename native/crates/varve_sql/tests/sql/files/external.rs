@@ -1,5 +1,7 @@
 //! Files under a name: CREATE EXTERNAL TABLE.
 
+use datafusion::parquet::file::reader::{FileReader, SerializedFileReader};
+
 use super::fixture::Fixture;
 
 #[test]
@@ -113,8 +115,22 @@ fn copy_takes_datafusions_words() {
     )
     .expect("it is written");
     assert_eq!(std::fs::read_to_string(at.path("c.txt")).expect("a file"), "1;none\n");
-    at.run("COPY (SELECT 1 AS a) TO '@/c.parquet' OPTIONS ('format.compression' 'zstd(3)')")
-        .expect_err("refused");
+    for (at_level, number) in
+        ["zstd(3)", "snappy", "lz4", "brotli", "brotli(2)", "gzip(9)", "none"].iter().zip(0..)
+    {
+        let copy = format!("COPY (SELECT value AS a FROM generate_series(1, 10)) TO '@/c{number}.parquet'");
+        at.run(&format!("{copy} OPTIONS ('format.compression' '{at_level}', format.max_row_group_size 3)"))
+            .expect("it is written");
+        at.check(&format!("SELECT sum(a) FROM '@/c{number}.parquet'"), &["55"]);
+        let file = std::fs::File::open(at.path(&format!("c{number}.parquet"))).expect("a file");
+        let reader = SerializedFileReader::new(file).expect("it is Parquet");
+        assert_eq!(reader.metadata().num_row_groups(), 4, "{at_level}");
+    }
+    at.refuses("COPY (SELECT 1 AS a) TO '@/d.parquet' (COMPRESSION 'zstd(300)')", "SQL_UNSUPPORTED");
+    at.refuses("COPY (SELECT 1 AS a) TO '@/d.parquet' (COMPRESSION lzo)", "SQL_UNSUPPORTED");
+    at.refuses("COPY (SELECT 1 AS a) TO '@/d.csv' (COMPRESSION snappy)", "SQL_UNSUPPORTED");
+    at.refuses("COPY (SELECT 1 AS a) TO '@/d.parquet' (ROW_GROUP_SIZE 0)", "SQL_VALUE");
+    at.refuses("COPY (SELECT 1 AS a) TO '@/d.csv' (ROW_GROUP_SIZE 9)", "SQL_UNSUPPORTED");
     at.run("COPY (SELECT 1 AS a) TO '@/c.bin' STORED AS PARQUET OPTIONS (compression zstd)")
         .expect("written");
     at.check("SELECT a FROM read_parquet('@/c.bin')", &["1"]);
