@@ -15,9 +15,10 @@ export interface Sizes {
   /** Rows on their way into JavaScript, and how often. */
   readonly boundaryRows: number;
   readonly boundaryRounds: number;
-  /** Rows that point reads find, calls per round, and rounds. */
+  /** Rows that point reads find, calls per round, what a round of reads takes at least (ms), and rounds. */
   readonly callRows: number;
   readonly calls: number;
+  readonly readMs: number;
   readonly callRounds: number;
   /** Rows appended per round. */
   readonly appended: number;
@@ -42,6 +43,7 @@ export const sizes: Readonly<Record<Size, Sizes>> = {
     boundaryRounds: 2,
     callRows: 10_000,
     calls: 200,
+    readMs: 1,
     callRounds: 2,
     appended: 50_000,
     appendRounds: 2,
@@ -60,6 +62,7 @@ export const sizes: Readonly<Record<Size, Sizes>> = {
     boundaryRounds: 7,
     callRows: 1_000_000,
     calls: 2_000,
+    readMs: 100,
     callRounds: 9,
     appended: 1_000_000,
     appendRounds: 5,
