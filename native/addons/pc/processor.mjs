@@ -1,6 +1,6 @@
-// What the addon is compiled for on x64: the level x86-64-v3, which Intel's processors have since 2013 and AMD's since 2015. What
-// unpacks and computes columns takes a tenth to a third less time than with the first level. Plain JavaScript, because the
-// build needs it before anything else.
+// What the addon is compiled for on x64: the level x86-64-v3, which Intel's processors have since 2013 and AMD's since 2015. With
+// the first level columns would be unpacked and computed with SSE2. Plain JavaScript, because the build needs it before
+// anything else.
 import { readFileSync } from 'node:fs';
 
 /** Flags of the compiler for a build that users get. */

@@ -134,7 +134,8 @@ impl Confinement {
         Err(VarveError::new(ErrorCode::FileForbidden, message, "name the file itself"))
     }
 
-    fn folder(&self, path: &Path) -> Result<OwnedFd> {
+    /// Opens a folder.
+    pub(super) fn folder(&self, path: &Path) -> Result<OwnedFd> {
         // A folder that is allowed itself has no place in another one.
         if let Ok((folder, rest)) = self.allowing(&lexical(path))
             && rest.as_os_str().is_empty()

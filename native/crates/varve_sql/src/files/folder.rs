@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::fs::{AtFlags, Mode};
 use rustix::io::Errno;
 use varve_types::{ErrorCode, Result, VarveError};
 
@@ -68,10 +68,7 @@ impl<'c> FolderDraft<'c> {
     pub(crate) fn keep(mut self) -> Result<()> {
         let io = |error| failure(&self.path, error);
         for folder in self.folders.iter().rev().map(PathBuf::as_path).chain([Path::new("")]) {
-            let place = self.confinement.place(&self.at(folder))?;
-            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            let opened = rustix::fs::openat(&place.folder, &place.name, flags, Mode::empty()).map_err(io)?;
-            rustix::fs::fsync(opened).map_err(io)?;
+            rustix::fs::fsync(self.confinement.folder(&self.at(folder))?).map_err(io)?;
         }
         let (folder, name) = (&self.place.folder, &self.place.name);
         match rustix::fs::renameat(folder, &self.temporary, folder, name) {

@@ -1,6 +1,5 @@
 //! COPY into a folder: a file for the rows of each partition, in a folder that is named after its values.
 
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -32,16 +31,28 @@ pub(super) async fn write(
     path: &Path,
     options: &CopyOptions,
 ) -> Result<u64> {
+    let mut draft = FolderDraft::new(run.engine.files().confinement(), path)?;
+    let count = if options.partition_by.is_empty() {
+        write_file(run.stream(planner, plan).await?, options, &mut draft, Path::new("")).await?
+    } else {
+        write_partitions(run, planner, (plan, is_ordered), options, &mut draft).await?
+    };
+    tokio::task::block_in_place(|| draft.keep())?;
+    Ok(count)
+}
+
+async fn write_partitions(
+    run: &Run<'_>,
+    planner: &Planner,
+    (plan, is_ordered): (LogicalPlan, bool),
+    options: &CopyOptions,
+    draft: &mut FolderDraft<'_>,
+) -> Result<u64> {
     let columns =
         options.partition_by.iter().map(|name| position(&plan, name)).collect::<Result<Vec<_>>>()?;
     let schema = Arc::clone(plan.schema().inner());
-    let is_sorted = !columns.is_empty();
-    let plan = match is_sorted && is_ordered {
-        true => numbered(run.stream(planner, plan).await?)?,
-        false => plan,
-    };
-    let plan = if is_sorted { by_partition(plan, &columns, is_ordered)? } else { plan };
-    let mut draft = FolderDraft::new(run.engine.files().confinement(), path)?;
+    let plan = if is_ordered { numbered(run.stream(planner, plan).await?)? } else { plan };
+    let plan = by_partition(plan, &columns, is_ordered)?;
     let mut partitions = Partitions::new(run.stream(planner, plan).await?, &schema, columns, options)?;
     let (mut count, mut written) = (0, 0);
     while let Some((folder, rows)) = partitions.next().await? {
@@ -50,11 +61,20 @@ pub(super) async fn write(
             let message = format!("the rows have more than {PARTITIONS_MAX} partitions");
             return Err(VarveError::new(ErrorCode::LimitExceeded, message, "partition by fewer values"));
         }
-        let file = tokio::task::block_in_place(|| draft.file(&folder, &options.file_name()))?;
-        count += super::write(rows, options, file).await?;
+        count += write_file(rows, options, draft, &folder).await?;
     }
-    tokio::task::block_in_place(|| draft.keep())?;
     Ok(count)
+}
+
+/// Writes a file in a folder of the draft; how many rows are in it.
+async fn write_file(
+    rows: Output,
+    options: &CopyOptions,
+    draft: &mut FolderDraft<'_>,
+    folder: &Path,
+) -> Result<u64> {
+    let file = tokio::task::block_in_place(|| draft.file(folder, &options.file_name()))?;
+    super::write(rows, options, file).await
 }
 
 fn position(plan: &LogicalPlan, name: &str) -> Result<usize> {
@@ -119,7 +139,6 @@ struct Source {
     schema: SchemaRef,
     /// Rows that were taken out of `rows` already.
     waiting: Option<RecordBatch>,
-    is_begun: bool,
 }
 
 impl Partitions {
@@ -136,8 +155,7 @@ impl Partitions {
         });
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
         let names = options.partition_by.clone();
-        let source =
-            Source { rows, columns, held, schema: Arc::clone(&schema), waiting: None, is_begun: false };
+        let source = Source { rows, columns, held, schema: Arc::clone(&schema), waiting: None };
         Ok(Self { source: Arc::new(Mutex::new(source)), names, schema })
     }
 
@@ -156,24 +174,20 @@ impl Partitions {
 }
 
 impl Source {
-    /// Of the next row; `None` when there is none, unless there was none at all and one file has all rows.
+    /// Of the next row; `None` when there is none.
     async fn key(&mut self) -> Result<Option<Key>> {
-        let is_whole = self.columns.is_empty() && !std::mem::replace(&mut self.is_begun, true);
-        match self.next().await? {
-            None => Ok(is_whole.then(Vec::new)),
-            Some(batch) => {
-                let key = self.key_of(&batch, 0)?;
-                self.waiting = Some(batch);
-                Ok(Some(key))
-            }
-        }
+        let Some(batch) = self.next().await? else { return Ok(None) };
+        let key = self.key_of(&batch, 0)?;
+        self.waiting = Some(batch);
+        Ok(Some(key))
     }
 
     /// The next rows of this key.
     async fn take(&mut self, key: &Key) -> Result<Option<RecordBatch>> {
         let Some(batch) = self.next().await? else { return Ok(None) };
         let mut count = 0;
-        for rows in self.alike(&batch)? {
+        let columns: Vec<_> = self.columns.iter().map(|at| Arc::clone(batch.column(*at))).collect();
+        for rows in partition(&columns).map_err(from_arrow)?.ranges() {
             if self.key_of(&batch, rows.start)? != *key {
                 break;
             }
@@ -185,15 +199,6 @@ impl Source {
         let columns = self.held.iter().map(|at| batch.column(*at).slice(0, count)).collect();
         let taken = (count > 0).then(|| RecordBatch::try_new(Arc::clone(&self.schema), columns));
         taken.transpose().map_err(from_arrow)
-    }
-
-    /// Rows of one key after the other.
-    fn alike(&self, batch: &RecordBatch) -> Result<Vec<Range<usize>>> {
-        if self.columns.is_empty() {
-            return Ok(std::iter::once(0..batch.num_rows()).collect());
-        }
-        let columns: Vec<_> = self.columns.iter().map(|at| Arc::clone(batch.column(*at))).collect();
-        Ok(partition(&columns).map_err(from_arrow)?.ranges())
     }
 
     async fn next(&mut self) -> Result<Option<RecordBatch>> {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use datafusion::common::GetExt;
 use datafusion::common::parsers::CompressionTypeVariant;
 use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
 use datafusion::parquet::basic::{BrotliLevel, Compression};
@@ -146,15 +147,7 @@ impl CopyOptions {
 
     /// The name of a file in a folder; its endings tell how it is read.
     pub(super) fn file_name(&self) -> String {
-        let ending = self.format.ending();
-        let compression = match self.compression().get_variant() {
-            CompressionTypeVariant::GZIP => ".gz",
-            CompressionTypeVariant::BZIP2 => ".bz2",
-            CompressionTypeVariant::XZ => ".xz",
-            CompressionTypeVariant::ZSTD => ".zst",
-            CompressionTypeVariant::UNCOMPRESSED => "",
-        };
-        format!("data_0.{ending}{compression}")
+        format!("data_0.{}{}", self.format.ending(), self.compression().get_ext())
     }
 
     /// The same for reading the file.

@@ -97,8 +97,7 @@ fn option(parser: &mut Parser<'_>) -> Result<Given, ParserError> {
             });
         }
         "row_group_size" | "max_row_group_size" => {
-            let size = FileSize { size: parser.parse_number_value()?, unit: None };
-            return Ok(Given::Legacy(CopyLegacyOption::RowGroupSize(size)));
+            return group_rows(parser).map(Given::Legacy);
         }
         "partition_by" => return partition_columns(parser).map(Given::PartitionBy),
         "write_partition_columns" | "keep_partition_by_columns" => {
@@ -134,8 +133,7 @@ fn trailing(parser: &mut Parser<'_>) -> Result<Option<CopyLegacyOption>, ParserE
         return Ok(Some(CopyLegacyOption::Extension(parser.parse_literal_string()?)));
     }
     if parser.parse_keyword(Keyword::ROWGROUPSIZE) {
-        let size = FileSize { size: parser.parse_number_value()?, unit: None };
-        return Ok(Some(CopyLegacyOption::RowGroupSize(size)));
+        return group_rows(parser).map(Some);
     }
     if parser.parse_keywords(&[Keyword::PARTITION, Keyword::BY]) {
         let columns = parser.parse_parenthesized_column_list(IsOptional::Mandatory, false)?;
@@ -143,6 +141,10 @@ fn trailing(parser: &mut Parser<'_>) -> Result<Option<CopyLegacyOption>, ParserE
         return Ok(Some(CopyLegacyOption::PartitionBy(UnloadPartitionBy { columns, include })));
     }
     Ok(options.into_iter().find_map(|(word, option)| parser.parse_keyword(word).then_some(option)))
+}
+
+fn group_rows(parser: &mut Parser<'_>) -> Result<CopyLegacyOption, ParserError> {
+    Ok(CopyLegacyOption::RowGroupSize(FileSize { size: parser.parse_number_value()?, unit: None }))
 }
 
 /// One column, or some in brackets.
