@@ -10,9 +10,11 @@ use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 use varve_types::Result;
+use vortex::array::arrays::ExtensionArray;
+use vortex::array::arrays::extension::ExtensionArrayExt;
 use vortex::array::builders::{ArrayBuilder, builder_with_capacity_in};
 use vortex::array::memory::BufferAllocatorRef;
-use vortex::array::{ArrayRef, ExecutionCtx, MaskFuture, VortexSessionExecute};
+use vortex::array::{ArrayRef, ExecutionCtx, IntoArray, MaskFuture, VortexSessionExecute};
 use vortex::dtype::{DType, FieldName};
 use vortex::error::{VortexResult, vortex_bail};
 use vortex::expr::{BoundExpression, get_item, root};
@@ -24,6 +26,8 @@ use crate::error::from_vortex;
 
 /// So many rows of a chunk are read one by one; more are cut out together, which takes a decoder to be set up.
 const SINGLE_ROWS_MAX: usize = 16;
+/// Where a row takes one step, one of so many is read by itself rather than decoded with those around it.
+const ROWS_PER_STEP: usize = 32;
 /// So many chunks of a segment are kept; beyond them all are let go, and those that are still wanted come back.
 const CHUNKS_MAX: usize = 4_096;
 
@@ -71,12 +75,19 @@ impl Segment {
         }
         let mut context = self.store.session.create_execution_ctx();
         let allocator = BufferAllocatorRef::static_ref();
-        let mut builder = builder_with_capacity_in(&column.dtype, positions.len(), allocator);
+        // Dates, times and moments are put together as the numbers that they are.
+        let extension = column.dtype.as_extension_opt();
+        let dtype = extension.map_or(&column.dtype, |extension| extension.storage_dtype());
+        let mut builder = builder_with_capacity_in(dtype, positions.len(), allocator);
         for (chunk, first, wanted) in stretches {
             let places = wanted.iter().map(|position| (u64::from(*position) - first) as usize);
             append(chunk, places, builder.as_mut(), &mut context)?;
         }
-        Ok(builder.finish())
+        let values = builder.finish();
+        Ok(match extension {
+            Some(extension) => ExtensionArray::try_new(extension.clone(), values)?.into_array(),
+            None => values,
+        })
     }
 
     fn column(&self, name: &FieldName) -> VortexResult<Arc<Column>> {
@@ -136,21 +147,28 @@ fn append(
     builder: &mut dyn ArrayBuilder,
     context: &mut ExecutionCtx,
 ) -> VortexResult<()> {
-    if places.len() <= SINGLE_ROWS_MAX {
-        if let Some(singles) = singles.as_ref().filter(|_| places.clone().all(|place| place < array.len()))
-            && singles.append(places.clone(), builder, context)?
-        {
-            return Ok(());
-        }
-        let mut probe = array.repeated_probe();
-        for place in places {
-            builder.append_scalar(&probe.execute_scalar(place, context)?)?;
-        }
-        return Ok(());
-    }
     let (Some(first), Some(last)) = (places.clone().next(), places.clone().next_back()) else {
         return Ok(());
     };
+    let are_few = places.len() <= SINGLE_ROWS_MAX;
+    if let Some(singles) = singles
+        && (are_few || places.len() * ROWS_PER_STEP <= last - first)
+        && last < array.len()
+        && singles.append(places.clone(), builder, context)?
+    {
+        return Ok(());
+    }
+    if are_few {
+        let mut probe = array.repeated_probe();
+        for place in places {
+            let value = probe.execute_scalar(place, context)?;
+            match value.as_extension_opt() {
+                Some(extension) => builder.append_scalar(&extension.to_storage_scalar())?,
+                None => builder.append_scalar(&value)?,
+            }
+        }
+        return Ok(());
+    }
     let span = array.slice(first..last + 1)?;
     let wanted = if places.len() == span.len() {
         span
@@ -158,5 +176,9 @@ fn append(
         let mask = Mask::from_indices(span.len(), places.map(|place| place - first));
         span.filter(mask)?
     };
+    if wanted.dtype().is_extension() {
+        let extension = wanted.execute::<ExtensionArray>(context)?;
+        return extension.storage_array().append_to_builder(builder, context);
+    }
     wanted.append_to_builder(builder, context)
 }
