@@ -50,14 +50,20 @@ function below(own: (native: NativeDatabase) => Partial<NativeDatabase>): Native
   };
 }
 
-function changedQuery(query: NativeQuery, own: Partial<NativeQuery>): NativeQuery {
-  return {
-    start: () => query.start(),
-    next: () => query.next(),
-    cancel: () => query.cancel(),
-    progress: () => query.progress(),
-    ...own,
-  };
+/** The same for its queries. */
+function belowQueries(own: (query: NativeQuery) => Partial<NativeQuery>): NativeSql {
+  return below((db) => ({
+    query(text, params, options) {
+      const query = db.query(text, params, options) as NativeQuery;
+      return {
+        start: () => query.start(),
+        next: () => query.next(),
+        cancel: () => query.cancel(),
+        progress: () => query.progress(),
+        ...own(query),
+      };
+    },
+  }));
 }
 
 /** What is broken in the database, how, and words of a case that must notice. */
@@ -215,21 +221,18 @@ const faults: readonly (readonly [string, (db: SqlEngine) => SqlEngine, RegExp])
 const faultsBelow: readonly (readonly [string, NativeSql, RegExp])[] = [
   [
     'the last batch is lost',
-    below((db) => ({
-      query: (text, params, options) => {
-        const query = db.query(text, params, options) as NativeQuery;
-        let held: Uint8Array | null | undefined;
-        return changedQuery(query, {
-          async next() {
-            held ??= (await query.next()) as Uint8Array | null;
-            const result = (await query.next()) as Uint8Array | null;
-            const before = held;
-            held = result;
-            return result === null ? null : before;
-          },
-        });
-      },
-    })),
+    belowQueries((query) => {
+      let held: Uint8Array | null | undefined;
+      return {
+        async next() {
+          held ??= (await query.next()) as Uint8Array | null;
+          const result = (await query.next()) as Uint8Array | null;
+          const before = held;
+          held = result;
+          return result === null ? null : before;
+        },
+      };
+    }),
     /tell the same, once/,
   ],
   [
@@ -241,24 +244,14 @@ const faultsBelow: readonly (readonly [string, NativeSql, RegExp])[] = [
   ],
   [
     'rows that changed are not counted',
-    below((db) => ({
-      query: (text, params, options) => {
-        const query = db.query(text, params, options) as NativeQuery;
-        return changedQuery(query, {
-          start: async () => ({ ...(await query.start()), rowsAffected: 0 }) as never,
-        });
-      },
+    belowQueries((query) => ({
+      start: async () => ({ ...(await query.start()), rowsAffected: 0 }) as never,
     })),
     /says how many/,
   ],
   [
     'cancelling does nothing',
-    below((db) => ({
-      query: (text, params, options) => {
-        const query = db.query(text, params, options) as NativeQuery;
-        return changedQuery(query, { cancel: () => void setTimeout(() => query.cancel(), 2_500) });
-      },
-    })),
+    belowQueries((query) => ({ cancel: () => void setTimeout(() => query.cancel(), 2_500) })),
     /a signal cancels/,
   ],
   [
@@ -288,14 +281,10 @@ const faultsBelow: readonly (readonly [string, NativeSql, RegExp])[] = [
   ],
   [
     'progress falls',
-    below((db) => ({
-      query: (text, params, options) => {
-        let left = 1_000;
-        return changedQuery(db.query(text, params, options) as NativeQuery, {
-          progress: () => ({ rowsScanned: left--, rowsTotal: 1_000, bytesScanned: 0 }),
-        });
-      },
-    })),
+    belowQueries(() => {
+      let left = 1_000;
+      return { progress: () => ({ rowsScanned: left--, rowsTotal: 1_000, bytesScanned: 0 }) };
+    }),
     /progress is told/,
   ],
   [
