@@ -43,8 +43,9 @@ export class IpcDecoder {
 
 /** One array of bytes after another. */
 export function concatenated(parts: readonly Uint8Array[]): Uint8Array {
-  // Not from Buffer's pool: the bytes go to others, and begin at a multiple of 8.
-  const whole = new Uint8Array(parts.reduce((count, { length }) => count + length, 0));
+  // Not from Buffer's pool: the bytes go to others, and begin at a multiple of 8. Nor filled with zeros first.
+  const { buffer, length } = Buffer.allocUnsafeSlow(parts.reduce((count, { length }) => count + length, 0));
+  const whole = new Uint8Array(buffer, 0, length);
   let at = 0;
   for (const part of parts) {
     whole.set(part, at);

@@ -31,7 +31,9 @@ impl Encoder {
     pub fn encode(&mut self, batch: &RecordBatch) -> Result<Vec<u8>, VarveError> {
         // Growing would copy what was written.
         let values: usize = batch.columns().iter().map(sliced_bytes).sum();
-        self.writer.get_mut().reserve(HEADER_BYTES + values);
+        // Each column has a bit for each row there, though it has no NULL, and buffers end where the next may begin.
+        let around = batch.num_columns() * (batch.num_rows().div_ceil(8) + COLUMN_BYTES);
+        self.writer.get_mut().reserve(HEADER_BYTES + around + values);
         self.writer.write(batch).map_err(cannot_encode)?;
         Ok(std::mem::take(self.writer.get_mut()))
     }
@@ -57,6 +59,8 @@ pub fn sliced_bytes(values: &ArrayRef) -> usize {
 
 /// What a message has before its values, more or less.
 const HEADER_BYTES: usize = 512;
+/// What it has for each column, beside values.
+const COLUMN_BYTES: usize = 256;
 
 /// One value as a whole stream of one column with one row.
 pub fn value(column: &ArrayRef, at: usize) -> Result<Vec<u8>, VarveError> {

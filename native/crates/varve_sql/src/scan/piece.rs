@@ -277,11 +277,15 @@ fn scanned(scan: &TableScan, at: usize, observer: &Observer) -> Result<(Vec<Piec
 
 /// Those of `only` some rows that lie in a segment and are not deleted, divided.
 fn fetched(live: &LiveSegment, only: &RowSet) -> Vec<Box<[u32]>> {
-    let wanted = only.segments.get(&live.segment.id()).into_iter().flatten();
-    let wanted: Vec<u32> = match &live.deleted {
-        None => wanted.collect(),
-        Some(gone) => wanted.filter(|row| !gone.contains(*row)).collect(),
-    };
+    let Some(rows) = only.segments.get(&live.segment.id()) else { return Vec::new() };
+    let mut wanted = Vec::with_capacity(usize::try_from(rows.len()).unwrap_or(0));
+    let mut rows = rows.iter();
+    while let Some(run) = rows.next_range() {
+        wanted.extend(run);
+    }
+    if let Some(gone) = &live.deleted {
+        wanted.retain(|row| !gone.contains(*row));
+    }
     let length = (wanted.len() / FETCHES).clamp(FETCH_ROWS_MIN, FETCH_ROWS_MAX);
     wanted.chunks(length).map(Box::from).collect()
 }

@@ -7,6 +7,9 @@ use roaring::RoaringBitmap;
 /// So many rows tell whether all lie together.
 const ROWS_LOOKED_AT: usize = 16;
 
+/// Positions are added to a set by runs when these have so many of them or more.
+const RUN_ROWS_MIN: usize = 4;
+
 /// Some positions. Those of rows that lie in the order of their keys are not looked up: each read from a list that nobody
 /// asked for lately waits for memory.
 #[derive(Clone, Debug)]
@@ -74,6 +77,12 @@ impl<'r> Positions<'r> {
             Self::Successive(range) => {
                 set.insert_range(range.clone());
             }
+            // Rows that were written together often follow each other in the order of their keys, too.
+            Self::Listed(list) if runs(list).count() * RUN_ROWS_MIN <= list.len() => {
+                for run in runs(list) {
+                    set.insert_range(run[0]..=run[run.len() - 1]);
+                }
+            }
             Self::Listed(list) if set.is_empty() && list.is_sorted() => {
                 match RoaringBitmap::from_sorted_iter(list.iter().copied()) {
                     Ok(sorted) => *set = sorted,
@@ -85,13 +94,26 @@ impl<'r> Positions<'r> {
     }
 }
 
+/// Positions that follow each other, one run after the other.
+fn runs(list: &[u32]) -> impl Iterator<Item = &[u32]> {
+    list.chunk_by(|one, next| one.checked_add(1) == Some(*next))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn they_are_those_of_the_list() {
-        for list in [vec![], vec![0], vec![1], vec![0, 1, 2, 3], vec![0, 1, 3], vec![3, 1, 0, 2]] {
+        for list in [
+            vec![],
+            vec![0],
+            vec![1],
+            vec![0, 1, 2, 3],
+            vec![0, 1, 3],
+            vec![3, 1, 0, 2],
+            vec![4, 5, 6, 7, 0, 1, 2, 3],
+        ] {
             let all = Positions::of(&list);
             for places in [0..list.len(), 0..list.len() / 2, list.len() / 2..list.len()] {
                 let some = all.slice(places.clone());
