@@ -1,10 +1,12 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { WrongAnswer } from '../src/rounds.js';
 import { dataFolder } from '../src/sql/data-folder.js';
+import type { SqlEngine } from '../src/sql/engine.js';
 import { watchLoop } from '../src/sql/event-loop.js';
 import { type Cell, fingerprint, mustMatch, type Piece } from '../src/sql/fingerprint.js';
 import { filterPlans, filterQueries } from '../src/sql/h2o/filters.js';
@@ -17,6 +19,7 @@ import {
   lastDigits,
   overBetter,
   type Timed,
+  timeQueries,
   totals,
   worstRatios,
 } from '../src/sql/timing.js';
@@ -142,6 +145,34 @@ describe('timed queries', () => {
     expect(figures(totals(all))).toEqual({ varve: 10, duckdb: 17, polars: 10 });
     expect(figures(worstRatios(all, 'duckdb'))).toEqual({ varve: 2, polars: 8 });
   });
+
+  for (const [roundMs, runsMin] of [
+    [0, 2],
+    [20, 4],
+  ] as const)
+    it(`come for ${roundMs} ms behind the first run of a round, which is told by itself`, async () => {
+      let runs = 0;
+      const engine: SqlEngine = {
+        name: 'one',
+        async run() {
+          await sleep(1);
+          return runs++;
+        },
+        answer: () => rowsOf([['a', 1, 0.5]], types),
+        close: () => {},
+      };
+      const [timed] = await timeQueries([engine], [{ name: 'q', sql: '' }], {
+        roundsOf: () => 2,
+        roundMs,
+        tolerance: lastDigits,
+        progress: { step: () => {}, at: () => {}, end: () => {}, fail: () => {} },
+      });
+      const [all, firsts] = [timed?.samples.get('one') ?? [], timed?.firsts.get('one') ?? []];
+      expect([all.length, firsts.length]).toEqual([2, 2]);
+      expect(runs).toBeGreaterThanOrEqual(runsMin);
+      // The mean of the runs behind the first one is that of other runs.
+      expect(all.some((ms, round) => ms === firsts[round])).toBe(roundMs === 0);
+    });
 
   it('compare Varve with the better of two rivals, and say nothing without Varve', () => {
     const head = { case: 'c', metric: 'm' };

@@ -8,8 +8,9 @@ export interface Sizes {
   readonly rounds: number;
   /** Hot runs of a query that takes seconds. */
   readonly longRounds: number;
-  /** Hot runs of each selective filter. */
+  /** Rounds of each selective filter, and what each takes at least (ms). */
   readonly filterRounds: number;
+  readonly filterMs: number;
   /** Scale of TPC-H. */
   readonly scale: number;
   /** Rows on their way into JavaScript, and how often. */
@@ -38,6 +39,7 @@ export const sizes: Readonly<Record<Size, Sizes>> = {
     rounds: 2,
     longRounds: 1,
     filterRounds: 3,
+    filterMs: 1,
     scale: 0.01,
     boundaryRows: 20_000,
     boundaryRounds: 2,
@@ -57,6 +59,7 @@ export const sizes: Readonly<Record<Size, Sizes>> = {
     rounds: 8,
     longRounds: 3,
     filterRounds: 7,
+    filterMs: 50,
     scale: 1,
     boundaryRows: 1_000_000,
     boundaryRounds: 7,
