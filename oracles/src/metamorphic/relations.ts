@@ -4,7 +4,7 @@
  * A row makes a condition true, false or unknown, so that the rows under `p`, `NOT p` and `p IS NULL` together are those of
  * the query without a condition; and the rows that a query finds `WHERE p` are as many as those for which it computes `p`
  * as true, which no optimiser can make quicker by filtering. A LIMIT gives the first rows of an order, files give back what
- * was written to them, and a window what groups beside their rows give.
+ * was written to them, a window what groups beside their rows give, and a row has the number that was drawn for it.
  *
  * Sources: Rigger, Su: "Finding Bugs in Database Systems via Query Partitioning" (OOPSLA 2020) and "Detecting Optimization
  * Bugs in Database Engines via Non-optimizing Reference Engine Construction" (ESEC/FSE 2020).
@@ -51,6 +51,7 @@ const kinds = [
   'filtered',
   'files',
   'windowed',
+  'drawn',
 ] as const;
 type RelationKind = (typeof kinds)[number];
 
@@ -136,9 +137,8 @@ export function relationOf(subject: Subject): Relation {
       return { name: kind, queries: [all, `${all} LIMIT 3`, `${all} LIMIT 2 OFFSET 1`], problem: isPrefix };
     }
     case 'derived': {
-      // The condition is on the columns of a derived table.
       const both = `SELECT * FROM (${rows} UNION ALL ${rows} WHERE ${p}) AS u`;
-      const inner = `(u.s0 = ${shown[0]?.type.values[0]} OR u.s${shown.length - 1} IS NULL)`;
+      const inner = outerCondition(subject);
       return partition(
         kind,
         both,
@@ -177,6 +177,24 @@ export function relationOf(subject: Subject): Relation {
         queries: [
           `SELECT DISTINCT ${list}, ${windows} FROM ${from} WHERE ${p}`,
           `SELECT ${names}, n, coalesce(${before}, 0) + 1 AS r FROM (${groups}) AS g`,
+        ],
+        problem: union(sameBag),
+      };
+    }
+    case 'drawn': {
+      // A number that was drawn for a row has one size, wherever it is looked at.
+      const names = shown.map((_, at) => `s${at}`).join(', ');
+      const drawn = `SELECT ${list}, random() AS z FROM ${from}`;
+      const outer = `(u.z < 0.5 OR u.z < 0.8 AND ${outerCondition(subject)})`;
+      const parts = [outer, `NOT ${outer}`, `${outer} IS NULL`].map(
+        (condition) => `SELECT ${names} FROM u WHERE ${condition}`,
+      );
+      return {
+        name: kind,
+        queries: [
+          rows,
+          `WITH u AS (${drawn}) ${parts.join(' UNION ALL ')}`,
+          `SELECT ${names} FROM (${drawn}) AS u WHERE u.z >= 0.8 AND ${outer}`,
         ],
         problem: union(sameBag),
       };
@@ -288,6 +306,11 @@ function aggregate({ from, shown }: Subject, where: readonly string[]): Relation
 function groupCondition({ shown }: Subject): string {
   const tests = shown.map(({ sql, type }) => `${sql} <= ${type.values[1] ?? type.values[0]}`);
   return `(count(*) > 2 OR ${tests.join(' AND ')})`;
+}
+
+/** A condition on the columns of a derived table. */
+function outerCondition({ shown }: Subject): string {
+  return `(u.s0 = ${shown[0]?.type.values[0]} OR u.s${shown.length - 1} IS NULL)`;
 }
 
 /** Whether the parts together are the whole, each row as often; undefined when they are. */

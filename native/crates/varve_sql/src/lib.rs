@@ -18,6 +18,7 @@ mod dependencies;
 mod describe;
 mod digits;
 mod doubles;
+mod drawn;
 mod empty_input;
 mod engine;
 mod error;

@@ -21,7 +21,7 @@ use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner, RelationPl
 use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::{
     AggregateUDF, EmptyRelation, Expr, HigherOrderUDF, LogicalPlan, LogicalPlanBuilder, Projection,
-    ScalarUDF, TableSource, WindowUDF,
+    ScalarUDF, TableSource, Volatility, WindowUDF,
 };
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
@@ -34,11 +34,12 @@ use vortex::session::VortexSession;
 
 use crate::catalogue::{CATALOGUE, Names, StoredTable};
 use crate::digits::{AS_WRITTEN, as_written};
+use crate::drawn::shared;
 use crate::engine::Engine;
 use crate::limits;
 use crate::param::Params;
 use crate::planning::{Planners, Planning};
-use crate::statement::{columns, digits, enclosing, lists, names, parse};
+use crate::statement::{columns, digits, drawn, enclosing, lists, names, parse};
 use crate::system::{self, SYSTEM};
 use crate::types::VarveTypes;
 use crate::zeros::with_both_zeros;
@@ -142,10 +143,11 @@ impl Planner {
         columns::settle(&mut statement, self.view_depth == 0, &|query| self.columns(query))?;
         enclosing::name(&mut statement);
         self.keep_digits(&mut statement);
+        drawn::mark(&mut statement, &|function| self.draws(function));
         self.named_columns.store(0, Relaxed);
         let plan = SqlToRel::new(self).sql_statement_to_plan_with_context(statement, &mut self.context())?;
         limits::of_plan(&plan)?;
-        Ok(plan)
+        shared(plan)
     }
 
     /// The columns of a query.
@@ -161,6 +163,12 @@ impl Planner {
         lists::settle(&mut expr);
         self.keep_digits(&mut expr);
         SqlToRel::new(self).sql_to_expr(expr, schema, &mut self.context())
+    }
+
+    /// Whether a function gives another value at each call.
+    fn draws(&self, function: &str) -> bool {
+        let known = self.state.scalar_functions().get(function);
+        known.is_some_and(|known| known.signature().volatility == Volatility::Volatile)
     }
 
     fn keep_digits(&self, node: &mut impl ast::VisitMut) {

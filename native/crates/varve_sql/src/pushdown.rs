@@ -5,7 +5,8 @@
 //! It does so for the filters of a statement and for those that a top-k or a join narrows while it runs. The same holds of
 //! a semi join whose keys have different names, when its other side has a column of the first one's.
 //!
-//! Therefore a barrier is put above every operator whose columns a name does not tell apart, for as long as the rule runs.
+//! Therefore a barrier is put above every operator whose columns a name does not tell apart, for as long as the rule runs, and
+//! around those that draw values ([`crate::drawn`]).
 //! What it keeps up is little: the logical optimiser, which knows where a column comes from, has pushed filters before.
 
 use std::collections::HashSet;
@@ -24,6 +25,7 @@ use datafusion::physical_plan::repartition::RepartitionExec;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 
 use crate::covered::Covered;
+use crate::drawn::draws;
 use crate::rules::{Rule, only_child};
 
 /// The rule with barriers, if it pushes filters.
@@ -36,6 +38,13 @@ pub(crate) fn guarded(rule: Rule) -> Rule {
 
 fn fenced(node: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn ExecutionPlan>>> {
     let node = without_narrowing(node)?;
+    if draws(node.data.as_ref())? {
+        // None that it has itself goes down from there either.
+        let children = node.data.children().into_iter().cloned();
+        let children = children.map(|child| Arc::new(Barrier(child)) as _).collect();
+        let node = replace_children_if_necessary(node.data, children)?;
+        return Ok(Transformed::yes(Arc::new(Barrier(node)) as _));
+    }
     Ok(if is_ambiguous(node.data.as_ref()) {
         Transformed::yes(Arc::new(Barrier(node.data)) as _)
     } else {

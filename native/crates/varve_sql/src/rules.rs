@@ -21,8 +21,8 @@ use crate::resorted::before_it_is_refused;
 use crate::sort_merge::SortMerge;
 use crate::zeros::BothZeros;
 use crate::{
-    aggregate, alike_windows, barriers, decimals, empty_input, failing, filter_columns, interrupt, lambdas,
-    null_joins, resummed, turned,
+    aggregate, alike_windows, barriers, decimals, drawn, empty_input, failing, filter_columns, interrupt,
+    lambdas, null_joins, resummed, turned,
 };
 
 pub(crate) type LogicalRule = Arc<dyn OptimizerRule + Send + Sync>;
@@ -40,7 +40,7 @@ pub(crate) fn logical() -> Vec<LogicalRule> {
             rules.push(Arc::new(TrueDependencies));
         }
         let known = alike_windows::told_apart(resummed::of_one_type(turned::first(known)));
-        rules.push(empty_input::kept_above(null_joins::kept_apart(known)));
+        rules.push(drawn::left_there(empty_input::kept_above(null_joins::kept_apart(known))));
     }
     rules.push(Arc::new(BothZeros));
     rules

@@ -16,6 +16,7 @@ use crate::bounded::{BoundedConcat, bounded};
 use crate::cardinality::{self, Learned};
 use crate::catalogue::CATALOGUE;
 use crate::dependencies::TrueRelations;
+use crate::drawn::OnceForAll;
 use crate::files::{FileRelations, Files};
 use crate::interrupt::Closing;
 use crate::json::{self, JsonOperators};
@@ -107,6 +108,7 @@ impl Maker {
             .with_config(config)
             .with_runtime_env(environment)
             .with_type_planner(Arc::new(types))
+            .with_query_planner(Arc::new(OnceForAll))
             .with_optimizer_rules(rules::logical())
             .with_physical_optimizer_rules(rules::physical(&self.learned, &self.closing, self.memory_bytes))
             .build()

@@ -15,6 +15,7 @@ mod define;
 mod delete;
 mod dialect;
 pub(crate) mod digits;
+pub(crate) mod drawn;
 pub(crate) mod enclosing;
 mod external;
 mod grouping;

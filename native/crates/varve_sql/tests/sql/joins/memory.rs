@@ -50,6 +50,10 @@ fn every_operator_ends_in_a_small_pool() {
     check("SELECT max(n), count(*) FROM (SELECT text, count(*) AS n FROM a GROUP BY text)");
     check("SELECT count(*) FROM (SELECT DISTINCT text, g FROM a)");
     check("SELECT max(n) FROM (SELECT row_number() OVER (PARTITION BY g ORDER BY text) AS n FROM a)");
+    check(
+        "WITH s AS (SELECT text, uuid() AS u FROM a) SELECT (SELECT count(*) FROM s WHERE u < '8') + \
+         (SELECT count(*) FROM s WHERE u >= '8')",
+    );
     let spilled = small.spilled_files();
     assert!(spilled.is_empty(), "{spilled:?}");
 }
