@@ -16,11 +16,16 @@ use datafusion::logical_expr::{
 };
 use datafusion::physical_expr_common::datum::apply;
 
+use crate::chains;
 use crate::expressions::{Rule, each_part_over, rule};
 
 /// Whether a function is such an operator. No other has a name like it.
 pub(crate) fn is_checked(function: &str) -> bool {
     function.starts_with("checked_")
+}
+
+fn type_of(side: &Expr, schema: &DFSchema) -> Result<DataType> {
+    chains::first(side).get_type(schema)
 }
 
 /// The rule. It comes after those that give values their types.
@@ -33,7 +38,7 @@ fn checked(part: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     let (Operator::Plus | Operator::Minus | Operator::Multiply) = op else {
         return Ok(Transformed::no(part));
     };
-    let (Ok(of), Ok(other)) = (left.get_type(schema), right.get_type(schema)) else {
+    let (Ok(of), Ok(other)) = (type_of(left, schema), type_of(right, schema)) else {
         return Ok(Transformed::no(part));
     };
     if !of.is_integer() || other != of || bits(&part, schema)? < type_bits(&of) {
@@ -58,15 +63,16 @@ fn bits(expr: &Expr, schema: &DFSchema) -> Result<u32> {
             bits(expr, schema)?.min(type_bits(field.data_type()))
         }
         Expr::BinaryExpr(BinaryExpr { left, op, right }) => {
+            let is_unsigned = || type_of(left, schema).map(|of| of.is_unsigned_integer());
             let (left, right) = (bits(left, schema)?, bits(right, schema)?);
             match op {
-                Operator::Minus if expr.get_type(schema)?.is_unsigned_integer() => u32::MAX,
+                Operator::Minus if is_unsigned()? => u32::MAX,
                 Operator::Plus | Operator::Minus => left.max(right).saturating_add(1),
                 Operator::Multiply => left.saturating_add(right),
                 _ => type_bits(&expr.get_type(schema)?),
             }
         }
-        other => type_bits(&other.get_type(schema)?),
+        other => type_bits(&type_of(other, schema)?),
     })
 }
 
@@ -93,8 +99,7 @@ impl ScalarUDFImpl for Checked {
 
     /// That of the operator, so that columns keep their names.
     fn schema_name(&self, args: &[Expr]) -> Result<String> {
-        let [left, right] = args else { return plan_err!("an operator has two sides") };
-        Ok(format!("{} {} {}", left.schema_name(), self.op, right.schema_name()))
+        chains::name(self.name(), args, |side| side.schema_name().to_string())
     }
 
     fn signature(&self) -> &Signature {

@@ -10,6 +10,7 @@ mod barriers;
 mod bounded;
 mod cardinality;
 mod catalogue;
+mod chains;
 mod checked;
 mod covered;
 mod dates;

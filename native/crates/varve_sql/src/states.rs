@@ -12,7 +12,7 @@ use datafusion::optimizer::{Analyzer, OptimizerContext};
 use datafusion::prelude::SessionConfig;
 use varve_table::DEFAULT_SCHEMA;
 
-use crate::bounded::{BoundedConcat, bounded};
+use crate::bounded::{self, bounded};
 use crate::cardinality::{self, Learned};
 use crate::catalogue::CATALOGUE;
 use crate::dependencies::TrueRelations;
@@ -78,7 +78,6 @@ impl Maker {
             }
         }
         let mut analyzer = Analyzer::new();
-        analyzer.add_function_rewrite(Arc::new(BoundedConcat));
         let untyped = [
             values::as_queries(),
             frames::of_groups(),
@@ -95,6 +94,7 @@ impl Maker {
             dates::within_moments(),
             time_zones::exact(),
             checked::integers(),
+            bounded::concat(),
             guarded::parts(),
             intervals::by_length(),
             one_zero(),

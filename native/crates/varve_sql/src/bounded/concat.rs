@@ -4,10 +4,8 @@ use std::sync::{Arc, LazyLock};
 
 use datafusion::arrow::compute::kernels::concat_elements::concat_elements_dyn;
 use datafusion::arrow::datatypes::DataType;
-use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, Result, ScalarValue, plan_err};
-use datafusion::logical_expr::expr_rewriter::FunctionRewrite;
 use datafusion::logical_expr::type_coercion::binary::BinaryTypeCoercer;
 use datafusion::logical_expr::{
     BinaryExpr, ColumnarValue, Expr, ExprSchemable, Operator, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl,
@@ -16,30 +14,28 @@ use datafusion::logical_expr::{
 
 use super::check;
 use super::growth::Growth;
+use crate::chains;
+use crate::expressions::{Rule, each_part_over, rule};
 
 static FUNCTION: LazyLock<Arc<ScalarUDF>> =
     LazyLock::new(|| Arc::new(ScalarUDF::new_from_impl(Concat { signature: signature() })));
 
-/// Puts the function in the place of the operator.
-#[derive(Debug)]
-pub(crate) struct BoundedConcat;
+/// The rule that puts the function in the place of the operator. It comes after those that give values their types, which
+/// would ask for the type of each part of a chain of functions.
+pub(crate) fn concat() -> Rule {
+    rule("bounded_concat", |plan| each_part_over(plan, &bounded))
+}
 
-impl FunctionRewrite for BoundedConcat {
-    fn name(&self) -> &str {
-        "bounded_concat"
-    }
-
-    fn rewrite(&self, expr: Expr, schema: &DFSchema, _config: &ConfigOptions) -> Result<Transformed<Expr>> {
-        let Expr::BinaryExpr(BinaryExpr { left, op: Operator::StringConcat, right }) = expr else {
-            return Ok(Transformed::no(expr));
-        };
-        let is_other = |side: &Expr| side.get_type(schema).map_or(true, |of| of.is_nested());
-        if is_other(&left) || is_other(&right) {
-            let expr = BinaryExpr { left, op: Operator::StringConcat, right };
-            return Ok(Transformed::no(Expr::BinaryExpr(expr)));
-        }
-        Ok(Transformed::yes(FUNCTION.call(vec![*left, *right])))
-    }
+fn bounded(part: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let Expr::BinaryExpr(BinaryExpr { left, op: Operator::StringConcat, right }) = part else {
+        return Ok(Transformed::no(part));
+    };
+    let is_other = |side: &Expr| chains::first(side).get_type(schema).map_or(true, |of| of.is_nested());
+    Ok(if is_other(&left) || is_other(&right) {
+        Transformed::no(Expr::BinaryExpr(BinaryExpr { left, op: Operator::StringConcat, right }))
+    } else {
+        Transformed::yes(FUNCTION.call(vec![*left, *right]))
+    })
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -58,11 +54,11 @@ impl ScalarUDFImpl for Concat {
 
     /// As the operator has it: the name of a column that is asked for without one.
     fn schema_name(&self, args: &[Expr]) -> Result<String> {
-        Ok(args.iter().map(|arg| arg.schema_name().to_string()).collect::<Vec<_>>().join(" || "))
+        chains::name(self.name(), args, |side| side.schema_name().to_string())
     }
 
     fn display_name(&self, args: &[Expr]) -> Result<String> {
-        Ok(args.iter().map(Expr::to_string).collect::<Vec<_>>().join(" || "))
+        chains::name(self.name(), args, Expr::to_string)
     }
 
     fn signature(&self) -> &Signature {

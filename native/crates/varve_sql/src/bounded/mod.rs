@@ -24,7 +24,7 @@ use crate::error::into_datafusion;
 use crate::expressions::each_part;
 use growth::Growth;
 
-pub(crate) use concat::BoundedConcat;
+pub(crate) use concat::concat;
 pub(crate) use growth::summed as text_bytes;
 
 /// Bytes of the answers of one batch of rows.
