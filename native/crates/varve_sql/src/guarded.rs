@@ -53,7 +53,9 @@ fn with_guards(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
                     for arg in args {
                         if may_fail(arg, schema)? {
                             is_new = true;
-                            *arg = when_true(filter.as_ref().clone(), Box::new(std::mem::take(arg)), None);
+                            let when_then = (filter.clone(), Box::new(std::mem::take(arg)));
+                            let when_then_expr = vec![when_then];
+                            *arg = guarded(Case { expr: None, when_then_expr, else_expr: None });
                         }
                     }
                 }
@@ -88,36 +90,45 @@ fn in_turn(operands: Vec<Expr>, op: Operator, schema: &DFSchema) -> Result<Trans
         let place = if may_fail(&operand.data, schema)? { &mut failing } else { &mut safe };
         place.push(operand.data);
     }
-    is_new |= !failing.is_empty();
-    let safe = safe.into_iter().reduce(|left, right| binary_expr(left, op, right));
-    let mut all = failing.pop();
-    for first in failing.into_iter().rev().chain(safe) {
-        all = Some(match all {
-            Some(rest) => before(first, op, rest, schema)?,
-            None => first,
-        });
+    let Some(last) = failing.pop() else { return Ok(Transformed::new_transformed(joined(safe, op), is_new)) };
+    let mut first = failing;
+    if !safe.is_empty() {
+        first.insert(0, joined(safe, op));
     }
-    Ok(Transformed::new_transformed(all.expect("there is an operand"), is_new))
+    let says_all = op == Operator::Or;
+    let (mut settled, mut rest) = (Vec::new(), Vec::new());
+    for part in first {
+        if is_large(&part)? && may_fail(&part, schema)? {
+            rest.push(part);
+            continue;
+        }
+        if part.nullable(schema)? {
+            rest.push(part.clone());
+        }
+        settled.push(if says_all { part } else { part.is_false() });
+    }
+    rest.push(last);
+    let rest = joined(rest, op);
+    if settled.is_empty() {
+        return Ok(Transformed::yes(rest));
+    }
+    let when_then_expr = settled.into_iter().map(|when| (Box::new(when), Box::new(lit(says_all)))).collect();
+    Ok(Transformed::yes(guarded(Case { expr: None, when_then_expr, else_expr: Some(Box::new(rest)) })))
 }
 
-/// `first AND rest` or `first OR rest`, with the rest only where the first does not say it all.
-fn before(first: Expr, op: Operator, rest: Expr, schema: &DFSchema) -> Result<Expr> {
+fn joined(operands: Vec<Expr>, op: Operator) -> Expr {
+    let all = operands.into_iter().reduce(|left, right| binary_expr(left, op, right));
+    all.expect("there is an operand")
+}
+
+/// Whether it is not to stand for itself twice.
+fn is_large(part: &Expr) -> Result<bool> {
     let mut parts = 0;
-    first.apply(|_| {
+    part.apply(|_| {
         parts += 1;
         Ok(if parts > TWICE_MAX { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
     })?;
-    if parts > TWICE_MAX && may_fail(&first, schema)? {
-        return Ok(binary_expr(first, op, rest));
-    }
-    let says_all = op == Operator::Or;
-    let rest = if first.nullable(schema)? { binary_expr(first.clone(), op, rest) } else { rest };
-    let settled = if says_all { first } else { first.is_false() };
-    Ok(when_true(settled, Box::new(lit(says_all)), Some(Box::new(rest))))
-}
-
-fn when_true(when: Expr, then: Box<Expr>, otherwise: Option<Box<Expr>>) -> Expr {
-    guarded(Case { expr: None, when_then_expr: vec![(Box::new(when), then)], else_expr: otherwise })
+    Ok(parts > TWICE_MAX)
 }
 
 /// The CASE that is to be guarded, if `part` is one or stands for one.
