@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 /** Makes packages lead to their modules as `tsc -b` compiled them, not to a bundle that may be older. */
@@ -17,5 +18,7 @@ export default defineConfig({
     // A property test prints its seed when it fails; a slow machine must not fail it.
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // Vitest leaves one processor to itself, which of two is half.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
   },
 });
