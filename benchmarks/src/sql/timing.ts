@@ -18,7 +18,7 @@ export interface TimedRounds extends Timed {
 }
 
 export interface TimingOptions {
-  /** Hot runs of a query. */
+  /** Rounds of a query. */
   readonly roundsOf: (query: Query) => number;
   /**
    * What a round takes at least behind its first run, ms; its sample is the mean of these runs. Without it a round is one run.

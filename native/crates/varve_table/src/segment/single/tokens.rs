@@ -41,7 +41,7 @@ impl Tokens {
         };
         let tokens = dict_view(strings, context)?;
         let mut text = Vec::new();
-        // As above: first all of them.
+        // All bounds first: as codes of a dictionary, none waits for another.
         let bounds: Vec<(u64, u64)> =
             places.map(|place| self.bounds_of(place)).collect::<VortexResult<_>>()?;
         for (from, to) in bounds {
