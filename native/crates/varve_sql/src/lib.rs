@@ -61,6 +61,7 @@ mod sort_merge;
 mod statement;
 mod states;
 mod subqueries;
+mod substituted;
 mod sums;
 mod system;
 mod time_zones;

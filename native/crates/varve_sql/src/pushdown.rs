@@ -27,6 +27,7 @@ use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Pla
 use crate::covered::Covered;
 use crate::drawn::draws;
 use crate::rules::{Rule, only_child};
+use crate::substituted::is_too_long;
 
 /// The rule with barriers, if it pushes filters.
 pub(crate) fn guarded(rule: Rule) -> Rule {
@@ -45,7 +46,7 @@ fn fenced(node: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn ExecutionP
         let node = replace_children_if_necessary(node.data, children)?;
         return Ok(Transformed::yes(Arc::new(Barrier(node)) as _));
     }
-    Ok(if is_ambiguous(node.data.as_ref()) {
+    Ok(if is_ambiguous(node.data.as_ref()) || is_too_long(node.data.as_ref())? {
         Transformed::yes(Arc::new(Barrier(node.data)) as _)
     } else {
         node

@@ -22,7 +22,7 @@ use crate::sort_merge::SortMerge;
 use crate::zeros::BothZeros;
 use crate::{
     aggregate, alike_windows, barriers, decimals, drawn, empty_input, failing, filter_columns, interrupt,
-    lambdas, null_joins, resummed, turned,
+    lambdas, null_joins, resummed, substituted, turned,
 };
 
 pub(crate) type LogicalRule = Arc<dyn OptimizerRule + Send + Sync>;
@@ -40,7 +40,8 @@ pub(crate) fn logical() -> Vec<LogicalRule> {
             rules.push(Arc::new(TrueDependencies));
         }
         let known = alike_windows::told_apart(resummed::of_one_type(turned::first(known)));
-        rules.push(drawn::left_there(empty_input::kept_above(null_joins::kept_apart(known))));
+        let known = empty_input::kept_above(null_joins::kept_apart(known));
+        rules.push(drawn::left_there(substituted::bounded(known)));
     }
     rules.push(Arc::new(BothZeros));
     rules

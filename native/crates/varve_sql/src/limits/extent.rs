@@ -16,6 +16,9 @@ const DEPTH_MAX: usize = 1_024;
 /// Steps above each other: what rules push through each other, one by one. The time that takes grows with about the seventh
 /// power of them.
 const STEPS_MAX: usize = 400;
+/// Queries within the conditions and values of each other. DataFusion 55.2 checks each of them as often as it checks the one
+/// around it, twice.
+const QUERIES_MAX: usize = 12;
 
 /// Refuses a plan that is too large for rules.
 ///
@@ -31,20 +34,32 @@ pub(crate) fn of_plan(plan: &LogicalPlan) -> Result<()> {
 struct Height {
     nodes: usize,
     steps: usize,
+    queries: usize,
 }
 
 impl Height {
+    /// The edge of a query in an expression.
+    const QUERY: Self = Self { nodes: 0, steps: 0, queries: 1 };
+
     fn of(node: &LogicalPlan) -> Self {
         let is_step = !matches!(node, LogicalPlan::SubqueryAlias(_) | LogicalPlan::Union(_));
-        Self { nodes: 1, steps: usize::from(is_step) }
+        Self { nodes: 1, steps: usize::from(is_step), queries: 0 }
     }
 
     fn on(self, below: Self) -> Self {
-        Self { nodes: self.nodes + below.nodes, steps: self.steps + below.steps }
+        Self {
+            nodes: self.nodes + below.nodes,
+            steps: self.steps + below.steps,
+            queries: self.queries + below.queries,
+        }
     }
 
     fn or(self, other: Self) -> Self {
-        Self { nodes: self.nodes.max(other.nodes), steps: self.steps.max(other.steps) }
+        Self {
+            nodes: self.nodes.max(other.nodes),
+            steps: self.steps.max(other.steps),
+            queries: self.queries.max(other.queries),
+        }
     }
 }
 
@@ -74,6 +89,7 @@ impl Measure {
         within(plan, extent.nodes, NODES_MAX, "nodes", hint)
             .and_then(|()| within(plan, depth.nodes, DEPTH_MAX, "nodes above each other", hint))
             .and_then(|()| within(plan, depth.steps, STEPS_MAX, "steps above each other", hint))
+            .and_then(|()| within(plan, depth.queries, QUERIES_MAX, "queries within each other", hint))
             .map_err(into_datafusion)?;
         self.known.insert(place, extent);
         Ok(extent)
@@ -88,18 +104,18 @@ impl Measure {
             return Ok(Extent { nodes: 1, height: here });
         }
         let (mut nodes, mut highest) = (1, Height::default());
-        let mut add = |measure: &mut Self, inner: &LogicalPlan| -> Result<()> {
-            let inner = measure.of(inner, above.on(here))?;
+        let mut add = |measure: &mut Self, inner: &LogicalPlan, edge: Height| -> Result<()> {
+            let inner = measure.of(inner, above.on(here).on(edge))?;
             nodes += inner.nodes;
-            highest = highest.or(inner.height);
+            highest = highest.or(edge.on(inner.height));
             Ok(())
         };
         for input in plan.inputs() {
-            add(self, input)?;
+            add(self, input, Height::default())?;
         }
         plan.apply_subqueries(|subquery| {
             // It stands here for a moment only; its input stays.
-            subquery.inputs().into_iter().try_for_each(|inner| add(self, inner))?;
+            subquery.inputs().into_iter().try_for_each(|inner| add(self, inner, Height::QUERY))?;
             Ok(TreeNodeRecursion::Continue)
         })?;
         Ok(Extent { nodes, height: here.on(highest) })

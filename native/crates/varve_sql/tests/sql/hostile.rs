@@ -84,6 +84,37 @@ fn long_chains_are_planned() {
     }
 }
 
+/// A condition had what a projection computes in the place of its columns, below each projection again: twice as long each time.
+/// And a query in a condition was checked as often as the one around it, twice.
+#[test]
+fn what_would_double_with_each_query_is_bounded() {
+    let engine = Engine::open(&Options { threads: 2, ..Options::default() }).expect("it opens");
+    let session = engine.session();
+    let table = "(SELECT * FROM (VALUES (1), (2)) AS v(a)) AS t";
+    let nested = |times: usize, around: &dyn Fn(String) -> String| {
+        (0..times).fold(format!("SELECT a FROM {table}"), |inner, _| around(inner))
+    };
+    let check = |sql: String| {
+        let answer = async { session.execute(&sql, Params::default()).await?.collect().await };
+        let answer = engine.handle().block_on(async { timeout(Duration::from_secs(30), answer).await });
+        answer.expect("it ends").map(|batches| shown(&batches))
+    };
+    let doubled = nested(50, &|inner| format!("SELECT a + a AS a FROM ({inner}) AS t WHERE a > 0"));
+    assert_eq!(check(doubled).expect("it is planned"), [1_u64 << 50, 1 << 51].map(|a| a.to_string()));
+    let kinds: [&dyn Fn(String) -> String; 3] = [
+        &|inner| format!("SELECT a FROM {table} WHERE a IN ({inner})"),
+        &|inner| format!("SELECT a FROM {table} WHERE EXISTS (SELECT 1 FROM ({inner}) AS i WHERE i.a = t.a)"),
+        &|inner| format!("SELECT a + 0 * (SELECT max(a) FROM ({inner}) AS i) AS a FROM {table}"),
+    ];
+    for around in kinds {
+        let mut allowed = check(nested(8, around)).expect("it is planned");
+        allowed.sort();
+        assert_eq!(allowed, ["1", "2"]);
+        let error = check(nested(20, around)).expect_err("too deep");
+        assert_eq!(error.code().as_str(), "SQL_LIMIT", "{error}");
+    }
+}
+
 /// The task of a statement planned it, and stood still for as long as that took: it heard of no cancellation, and on an engine of
 /// one thread nobody else was answered.
 #[test]
