@@ -109,6 +109,12 @@ fn columns(create: &CreateExternalTable) -> Result<Vec<String>, ParserError> {
     if !files.is_empty() {
         told.push(dictionary("columns", files.into_iter().map(column))?);
     }
+    // What the folders down to LOCATION are called says nothing of its rows, as in DataFusion.
+    let is_asked = create.options.iter().any(|(name, _)| name.eq_ignore_ascii_case("hive_partitioning"));
+    let is_partition = create.locations.iter().any(|location| location.contains('='));
+    if create.table_partition_cols.is_empty() && is_partition && !is_asked {
+        told.push("hive_partitioning = false".to_owned());
+    }
     if !create.table_partition_cols.is_empty() {
         told.push("hive_partitioning = true".to_owned());
         let types = create.table_partition_cols.iter().map(|name| {

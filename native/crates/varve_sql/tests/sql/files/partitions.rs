@@ -180,4 +180,11 @@ fn an_external_table_has_partitions() {
             LOCATION '@/d/' OPTIONS (has_header false)")
         .expect("it is made");
     at.check("SELECT * FROM c WHERE year = 2023", &["1 2023 x"]);
+    // The folders down to its place are no columns, unless they are asked for.
+    let one = "STORED AS CSV LOCATION '@/d/year=2024/Kind=y/'";
+    at.run(&format!("CREATE EXTERNAL TABLE e (v INT) {one} OPTIONS (has_header false)")).expect("it is made");
+    at.check("SELECT * FROM e", &["2"]);
+    let asked = "OPTIONS (has_header false, hive_partitioning true)";
+    at.run(&format!("CREATE EXTERNAL TABLE f (v INT) {one} {asked}")).expect("it is made");
+    at.check("SELECT * FROM f", &["2 2024 y"]);
 }
