@@ -12,6 +12,7 @@ use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{BinaryExpr, Expr, LogicalPlan};
 use datafusion::optimizer::analyzer::AnalyzerRule;
 
+use crate::planning::still_wanted;
 use crate::rules::Rewrite;
 
 pub(crate) type Rule = Arc<dyn AnalyzerRule + Send + Sync>;
@@ -29,7 +30,11 @@ pub(crate) fn each_node(
     plan: LogicalPlan,
     rewrite: &dyn Fn(LogicalPlan) -> Result<Transformed<LogicalPlan>>,
 ) -> Result<LogicalPlan> {
-    plan.transform_up_with_subqueries(rewrite).data()
+    plan.transform_up_with_subqueries(|node| {
+        still_wanted()?;
+        rewrite(node)
+    })
+    .data()
 }
 
 /// The same; `rewrite` gets the columns that expressions of the node may name.

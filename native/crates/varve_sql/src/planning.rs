@@ -2,10 +2,12 @@
 //!
 //! Rules of a planner wait for nothing, and a wide statement keeps them busy for seconds. On a statement's task that would
 //! be seconds in which it cannot be cancelled, and in which the tasks of its thread stand still. So a thread of its own
-//! plans, and the statement waits: it may leave at any moment, and then nobody takes the plan. Few plan at once, whoever left:
-//! a wide plan takes memory as long as it is made.
+//! plans, and the statement waits: it may leave at any moment, and the thread hears of that at the next node that a rule of the
+//! logical plan sees. Few plan at once: a wide plan takes memory as long as it is made.
 
+use std::cell::RefCell;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use datafusion::common::Result;
 use datafusion::execution::SessionState;
@@ -14,10 +16,49 @@ use datafusion::physical_plan::ExecutionPlan;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
-use crate::error::{closed, into_datafusion};
+use crate::error::{cancelled, closed, into_datafusion};
 
 /// So many plan at once, whatever the threads that run: one that is kept busy is not to hold up all others.
 const AT_ONCE_MIN: usize = 4;
+
+thread_local! {
+    /// Whether the statement that this thread plans has left.
+    static LEFT: RefCell<Option<Arc<AtomicBool>>> = const { RefCell::new(None) };
+}
+
+/// Rules ask this wherever they may go on for long.
+///
+/// # Errors
+/// `QUERY_CANCELLED` when nobody waits for what this thread plans.
+pub(crate) fn still_wanted() -> Result<()> {
+    let has_left = LEFT.with_borrow(|left| left.as_ref().is_some_and(|left| left.load(Ordering::Relaxed)));
+    if has_left { Err(into_datafusion(cancelled())) } else { Ok(()) }
+}
+
+/// A statement that waits for its plan: it leaves when this is dropped.
+struct Waiting(Arc<AtomicBool>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// A thread that plans for a statement, until this is dropped.
+struct Planned;
+
+impl Planned {
+    fn begin(left: Arc<AtomicBool>) -> Self {
+        LEFT.set(Some(left));
+        Self
+    }
+}
+
+impl Drop for Planned {
+    fn drop(&mut self) {
+        LEFT.set(None);
+    }
+}
 
 /// The threads that plan.
 #[derive(Clone)]
@@ -39,8 +80,11 @@ impl Planners {
     ) -> Result<T> {
         // Nobody closes the semaphore.
         let permit = Arc::clone(&self.free).acquire_owned().await;
+        let waiting = Waiting(Arc::default());
+        let left = Arc::clone(&waiting.0);
         let work = move || {
             let _permit = permit;
+            let _planned = Planned::begin(left);
             work()
         };
         match self.handle.spawn_blocking(work).await {
@@ -91,5 +135,36 @@ impl Planning {
     /// The same on the caller's thread, for plans that are known to be small.
     pub(crate) async fn physical_here(&self, plan: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
         self.state.query_planner().create_physical_plan(plan, self.state.as_ref()).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Four statements that were cancelled, and would have been planned for days, let nobody else plan.
+    #[tokio::test]
+    async fn what_nobody_waits_for_is_planned_no_further() {
+        let planners = Planners::new(&Handle::current(), 1);
+        let (begun, begins) = tokio::sync::oneshot::channel();
+        let (ended, ends) = tokio::sync::oneshot::channel();
+        let plan = move || {
+            begun.send(still_wanted().is_ok()).expect("it is heard");
+            let error = loop {
+                match still_wanted() {
+                    Ok(()) => std::thread::sleep(Duration::from_millis(1)),
+                    Err(error) => break error,
+                }
+            };
+            ended.send(error.to_string()).expect("it is heard");
+            Ok(())
+        };
+        let statement = tokio::spawn(async move { planners.aside(plan).await });
+        assert!(begins.await.expect("it begins"));
+        statement.abort();
+        let told = ends.await.expect("it ends");
+        assert!(told.contains("cancelled"), "{told}");
     }
 }

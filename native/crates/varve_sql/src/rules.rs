@@ -16,6 +16,7 @@ use crate::cardinality::{self, Learned};
 use crate::dependencies::TrueDependencies;
 use crate::interrupt::Closing;
 use crate::join_order::JoinOrder;
+use crate::planning::still_wanted;
 use crate::pushdown::{self, guarded};
 use crate::resorted::before_it_is_refused;
 use crate::sort_merge::SortMerge;
@@ -41,7 +42,11 @@ pub(crate) fn logical() -> Vec<LogicalRule> {
         }
         let known = alike_windows::told_apart(resummed::of_one_type(turned::first(known)));
         let known = empty_input::kept_above(null_joins::kept_apart(known));
-        rules.push(drawn::left_there(substituted::bounded(known)));
+        let known = drawn::left_there(substituted::bounded(known));
+        rules.push(around(known, |plan, rule| {
+            still_wanted()?;
+            rule(plan)
+        }));
     }
     rules.push(Arc::new(BothZeros));
     rules
