@@ -4,6 +4,8 @@
 //! column is computed from, after which it is not known any more (DataFusion 55.2, `ProjectionPushdown`), and a sort that it
 //! has put below a UNION may leave out a column with one value there. The last rule then refuses the plan, which is as right as
 //! before. It is sorted by all columns instead: by the rule that puts sorts into plans, and where that does not help one by one.
+//! Of a column that equals something computed from itself, as in `HAVING b * count(*) = b`, it does not know the order of rows
+//! that it has just sorted.
 //!
 //! A window finds the partitions of rows that lie in order for it. Where it is said that some of its keys are equal, as `a - 1`
 //! and `CAST(a AS BIGINT)`, it may not find them in the end, and failed when it ran. Its rows are sorted for it by all keys.
@@ -89,8 +91,7 @@ fn sorted_where_wanted(plan: Plan, _: &ConfigOptions) -> Result<Plan> {
             if is_known || ways.is_empty() {
                 continue;
             }
-            let order: LexOrdering = ways.swap_remove(0).into();
-            *child = Arc::new(SortExec::new(order, Arc::clone(child)).with_preserve_partitioning(true));
+            *child = in_order(Arc::clone(child), ways.swap_remove(0).into())?;
             is_other = true;
         }
         if is_other {
@@ -113,6 +114,10 @@ fn for_window(node: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn Execut
         return internal_err!("a window without keys does not find its partitions");
     };
     let input = Arc::clone(node.children()[0]);
-    let sorted = SortExec::new(order, input).with_preserve_partitioning(true);
-    replace_children_if_necessary(node, vec![barriers::in_order_only(sorted)?]).map(Transformed::yes)
+    replace_children_if_necessary(node, vec![in_order(input, order)?]).map(Transformed::yes)
+}
+
+/// The rows of `input`, sorted, of which nothing is known but their order: what is said of them below hides it.
+fn in_order(input: Plan, order: LexOrdering) -> Result<Plan> {
+    barriers::in_order_only(SortExec::new(order, input).with_preserve_partitioning(true))
 }
