@@ -10,7 +10,7 @@ use datafusion::common::{Result, plan_err};
 use datafusion::logical_expr::Expr;
 
 /// The sign of the operator that a function stands for. No other functions have such names.
-pub(crate) fn sign(function: &str) -> Option<&'static str> {
+fn sign(function: &str) -> Option<&'static str> {
     Some(match function {
         "checked_add" => "+",
         "checked_sub" => "-",

@@ -6,23 +6,20 @@
 
 use datafusion::common::Result;
 use datafusion::logical_expr::utils::split_conjunction;
-use datafusion::logical_expr::{Aggregate, Expr, Filter, GroupingSet, LogicalPlan};
+use datafusion::logical_expr::{Aggregate, Expr, GroupingSet, LogicalPlan};
 
-use crate::rules::{LogicalRule, without};
+use crate::rules::{LogicalRule, filters, without};
 
-/// The rule, of DataFusion's for logical plans, that leaves such filters where they are if it moves filters.
+/// The rule that moves filters, and leaves such ones where they are.
 pub(crate) fn kept_above(rule: LogicalRule) -> LogicalRule {
-    if rule.name() == "push_down_filter" { without(rule, is_over_row_of_none) } else { rule }
+    without(rule, is_over_row_of_none)
 }
 
 fn is_over_row_of_none(node: &LogicalPlan) -> Result<bool> {
-    let (mut input, mut is_without_columns) = (node, false);
-    while let LogicalPlan::Filter(Filter { predicate, input: below, .. }) = input {
-        is_without_columns |= split_conjunction(predicate).iter().any(|part| part.column_refs().is_empty());
-        input = below;
-    }
-    Ok(is_without_columns
-        && matches!(input, LogicalPlan::Aggregate(Aggregate { group_expr, .. }) if rows_of_none(group_expr) > 0))
+    let (conditions, below) = filters(node);
+    let mut parts = conditions.into_iter().flat_map(split_conjunction);
+    Ok(parts.any(|part| part.column_refs().is_empty())
+        && matches!(below, LogicalPlan::Aggregate(Aggregate { group_expr, .. }) if rows_of_none(group_expr) > 0))
 }
 
 /// The rows that an aggregate by `groups` gives of no rows.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{Result, internal_err};
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::{Expr, Filter, LogicalPlan};
 use datafusion::optimizer::{ApplyOrder, Optimizer, OptimizerConfig, OptimizerRule};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
@@ -40,9 +40,10 @@ pub(crate) fn logical() -> Vec<LogicalRule> {
         if ASKING.contains(&known.name()) {
             rules.push(Arc::new(TrueDependencies));
         }
-        let known = alike_windows::told_apart(resummed::of_one_type(turned::first(known)));
-        let known = empty_input::kept_above(null_joins::kept_apart(known));
-        let known = drawn::left_there(substituted::bounded(known));
+        let known = match known.name() {
+            "push_down_filter" => moving_filters(known),
+            _ => alike_windows::told_apart(resummed::of_one_type(null_joins::kept_apart(known))),
+        };
         rules.push(around(known, |plan, rule| {
             still_wanted()?;
             rule(plan)
@@ -50,6 +51,11 @@ pub(crate) fn logical() -> Vec<LogicalRule> {
     }
     rules.push(Arc::new(BothZeros));
     rules
+}
+
+/// The rule that moves filters to where the columns are that they are about.
+fn moving_filters(rule: LogicalRule) -> LogicalRule {
+    drawn::left_there(substituted::bounded(empty_input::kept_above(turned::first(rule))))
 }
 
 /// All rules of the physical plan. Hash tables of joins are estimated to be of `table_bytes_max` bytes at most; 0 for no hash
@@ -96,6 +102,16 @@ pub(crate) fn only_child<T>(mut children: Vec<T>) -> Result<T> {
         (Some(child), true) => Ok(child),
         _ => internal_err!("there is not one child"),
     }
+}
+
+/// The conditions of the filters that a plan begins with, from the first one down, and what they are over.
+pub(crate) fn filters(plan: &LogicalPlan) -> (Vec<&Expr>, &LogicalPlan) {
+    let (mut conditions, mut below) = (Vec::new(), plan);
+    while let LogicalPlan::Filter(Filter { predicate, input, .. }) = below {
+        conditions.push(predicate);
+        below = input;
+    }
+    (conditions, below)
 }
 
 /// One of our rules: `rewrite` makes another plan for the same rows, with the same schema.

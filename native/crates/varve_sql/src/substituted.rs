@@ -7,28 +7,24 @@ use std::sync::Arc;
 
 use datafusion::common::Result;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::logical_expr::{Expr, Filter, LogicalPlan, Projection};
+use datafusion::logical_expr::{Expr, LogicalPlan, Projection};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::expressions::Column;
 use datafusion::physical_plan::projection::ProjectionExec;
 
-use crate::rules::{LogicalRule, without};
+use crate::rules::{LogicalRule, filters, without};
 
 /// Parts of an expression that columns may come to stand for.
 const PARTS_MAX: usize = 1 << 8;
 
-/// The rule, of DataFusion's for logical plans, that leaves such filters where they are if it moves filters.
+/// The rule that moves filters, and leaves such ones where they are.
 pub(crate) fn bounded(rule: LogicalRule) -> LogicalRule {
-    if rule.name() == "push_down_filter" { without(rule, becomes_too_long) } else { rule }
+    without(rule, becomes_too_long)
 }
 
 fn becomes_too_long(node: &LogicalPlan) -> Result<bool> {
-    let (mut below, mut conditions) = (node, Vec::new());
-    while let LogicalPlan::Filter(Filter { predicate, input, .. }) = below {
-        conditions.push(predicate);
-        below = input;
-    }
+    let (conditions, below) = filters(node);
     let LogicalPlan::Projection(Projection { expr: computed, schema, .. }) = below else { return Ok(false) };
     let sizes = computed.iter().map(parts).collect::<Result<Vec<_>>>()?;
     let mut all = 0;

@@ -15,11 +15,8 @@ use crate::expressions::each_part;
 use crate::rules::{LogicalRule, around};
 use crate::zeros::positive_zero;
 
-/// The rule, of DataFusion's for logical plans, that sees them so if it puts filters together.
+/// The rule that moves filters and puts them together, and sees them so.
 pub(crate) fn first(rule: LogicalRule) -> LogicalRule {
-    if rule.name() != "push_down_filter" {
-        return rule;
-    }
     around(rule, |plan, rule| in_filters(plan)?.transform_data(rule))
 }
 
