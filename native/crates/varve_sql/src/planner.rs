@@ -138,16 +138,17 @@ impl Planner {
 
     /// The same on the caller's thread.
     pub(crate) fn unbound_here(&self, mut statement: ast::Statement) -> Result<LogicalPlan> {
-        limits::of_reached(&statement, &|name| self.view_as_written(name))?;
+        let view = |name: &_| self.view_as_written(name);
+        limits::of_reached(&statement, &view)?;
         lists::settle(&mut statement);
         columns::settle(&mut statement, self.view_depth == 0, &|query| self.columns(query))?;
         enclosing::name(&mut statement);
         self.keep_digits(&mut statement);
-        drawn::mark(&mut statement, &|function| self.draws(function));
+        let draws = drawn::mark(&mut statement, &|function| self.draws(function), &view);
         self.named_columns.store(0, Relaxed);
         let plan = SqlToRel::new(self).sql_statement_to_plan_with_context(statement, &mut self.context())?;
         limits::of_plan(&plan)?;
-        shared(plan)
+        if draws { shared(plan) } else { Ok(plan) }
     }
 
     /// The columns of a query.
