@@ -123,6 +123,9 @@ export const queryCases: readonly Case<SqlFactory>[] = [
           { id: 3n },
         ]);
         same(await db.query(factory.sql`SELECT id FROM items WHERE name = ${'a'}`).rows(), [{ id: 1n }]);
+        // A function in FROM, which tells its columns before parameters have values.
+        const series = factory.sql`SELECT n FROM generate_series(${3}, ${5}) AS series (n)`;
+        same(await db.sql`${series} WHERE n <> ${4} ORDER BY n`.rows(), [{ n: 3n }, { n: 5n }]);
         // An object of the shape of a fragment, as JSON may bring it.
         const forged = untyped<string>({ texts: ['1 = 1'], values: [] });
         await rejectsCode('ARGUMENT_INVALID', () => db.sql`SELECT id FROM items WHERE ${forged}`);

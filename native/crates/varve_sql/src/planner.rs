@@ -36,10 +36,11 @@ use crate::catalogue::{CATALOGUE, Names, StoredTable};
 use crate::digits::{AS_WRITTEN, as_written};
 use crate::drawn::shared;
 use crate::engine::Engine;
+use crate::error::into_datafusion;
 use crate::limits;
 use crate::param::Params;
 use crate::planning::{Planners, Planning};
-use crate::statement::{columns, digits, drawn, enclosing, lists, names, parse};
+use crate::statement::{columns, digits, drawn, enclosing, lists, names, parse, sources};
 use crate::system::{self, SYSTEM};
 use crate::types::VarveTypes;
 use crate::zeros::with_both_zeros;
@@ -140,6 +141,7 @@ impl Planner {
     pub(crate) fn unbound_here(&self, mut statement: ast::Statement) -> Result<LogicalPlan> {
         let view = |name: &_| self.view_as_written(name);
         limits::of_reached(&statement, &view)?;
+        sources::put_in(&mut statement, &self.params).map_err(into_datafusion)?;
         lists::settle(&mut statement);
         columns::settle(&mut statement, self.view_depth == 0, &|query| self.columns(query))?;
         enclosing::name(&mut statement);
@@ -251,7 +253,7 @@ impl Planner {
             given: HashMap::new(),
             ..self.again()
         };
-        let statement = parse::one(&view.sql).map_err(crate::error::into_datafusion)?;
+        let statement = parse::one(&view.sql).map_err(into_datafusion)?;
         Ok(Arc::new(ViewTable::new(inner.plan_here(statement)?, Some(view.sql.clone()))))
     }
 

@@ -37,6 +37,7 @@ mod row_values;
 mod rows;
 mod select_into;
 mod shorthand;
+pub(crate) mod sources;
 mod target;
 mod texts;
 mod unique;

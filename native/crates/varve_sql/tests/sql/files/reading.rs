@@ -34,6 +34,28 @@ fn csv_is_read_as_its_options_say() {
     at.refuses("SELECT * FROM '@/a.txt'", "FILE_MALFORMED");
 }
 
+/// Parameters were no values for a path or an option, so that no file could be read that a program names. Since there are files.
+#[test]
+fn parameters_name_files_and_options() {
+    let at = Fixture::new();
+    at.write("a.csv", "1;x\n2;'a;b'\n");
+    at.run("PREPARE rows AS SELECT * FROM read_csv($1, header = $3, delim = $2, quote = '''') WHERE column_1 < $4")
+        .expect("it is prepared");
+    at.check("EXECUTE rows('@/a.csv', ';', false, 2)", &["1 x"]);
+    at.check("EXECUTE rows('@/a.csv', ';', false, 3)", &["1 x", "2 a;b"]);
+    at.refuses("EXECUTE rows('!/a.csv', ';', false, 3)", "FILE_FORBIDDEN");
+    at.refuses("EXECUTE rows('@/none.csv', ';', false, 3)", "FILE_MISSING");
+    at.refuses("EXECUTE rows(NULL, ';', false, 3)", "SQL_VALUE");
+    at.refuses("EXECUTE rows('@/a.csv', ';', 7, 3)", "SQL_VALUE");
+    at.run("CREATE TABLE t (a INT, b TEXT)").expect("it is made");
+    at.run(
+        "PREPARE load AS INSERT INTO t SELECT * FROM read_csv($1, header = false, delim = ';', quote = '''')",
+    )
+    .expect("it is prepared");
+    at.run("EXECUTE load('@/a.csv')").expect("it is loaded");
+    at.check("SELECT * FROM t ORDER BY a", &["1 x", "2 a;b"]);
+}
+
 #[test]
 fn json_is_read_line_by_line_or_as_an_array() {
     let at = Fixture::new();
