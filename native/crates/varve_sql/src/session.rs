@@ -206,7 +206,7 @@ impl Session {
         let mut statements = self.parsed(sql).await?;
         if let (Some(key), Some(version), [statement]) = (key, seen, statements.as_slice()) {
             match statement {
-                Statement::Query(_) if key.is_for_queries() => {
+                Statement::Query(_) if key.is_for_queries() && !statement::changes(statement) => {
                     if let Some(statement) = statements.pop() {
                         return run.query_and_keep(key, version, statement).await;
                     }

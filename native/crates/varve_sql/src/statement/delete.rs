@@ -1,4 +1,4 @@
-//! DELETE: a query for the addresses of the rows that go.
+//! DELETE: a query for the addresses of the rows that go. A WITH in front is that of the query.
 
 use datafusion::arrow::array::BooleanArray;
 use datafusion::arrow::compute::filter_record_batch;
@@ -15,7 +15,12 @@ use crate::error::{from_datafusion, unsupported};
 use crate::output::Output;
 use crate::run::Run;
 
-pub(super) async fn run(run: &Run<'_>, transaction: &mut Transaction, delete: Delete) -> Result<Output> {
+pub(super) async fn run(
+    run: &Run<'_>,
+    transaction: &mut Transaction,
+    with: &str,
+    delete: Delete,
+) -> Result<Output> {
     if delete.limit.is_some() || !delete.order_by.is_empty() || !delete.tables.is_empty() {
         return Err(unsupported("DELETE with ORDER BY, LIMIT or several tables is not there"));
     }
@@ -24,7 +29,7 @@ pub(super) async fn run(run: &Run<'_>, transaction: &mut Transaction, delete: De
     let mut planner = run.planner(transaction.snapshot());
     let target = Target::new(&planner.version, from)?;
     let returning = Returning::new(delete.returning, &target);
-    let mut sql = format!("SELECT {}", target.address());
+    let mut sql = format!("{with}SELECT {}", target.address());
     if returning.is_some() {
         sql += &target.columns();
     }
@@ -66,7 +71,7 @@ pub(super) async fn truncate(
     };
     for target in table_names {
         if let Statement::Delete(all) = parse::one(&format!("DELETE FROM {}", target.name))? {
-            self::run(run, transaction, all).await?;
+            self::run(run, transaction, "", all).await?;
         }
     }
     Ok(Output::done(None))

@@ -1,4 +1,5 @@
-//! MERGE: a join of the table with a source, which tells for each pair what the first clause that fits makes of it.
+//! MERGE: a join of the table with a source, which tells for each pair what the first clause that fits makes of it. A WITH in
+//! front is that of the query.
 
 use datafusion::arrow::array::{AsArray, BooleanArray, RecordBatch};
 use datafusion::arrow::compute::filter_record_batch;
@@ -24,13 +25,18 @@ use crate::run::Run;
 /// The column that tells that a row is of the source.
 const OF_SOURCE: &str = "__varve_source";
 
-pub(super) async fn run(run: &Run<'_>, transaction: &mut Transaction, merge: Merge) -> Result<Output> {
+pub(super) async fn run(
+    run: &Run<'_>,
+    transaction: &mut Transaction,
+    with: &str,
+    merge: Merge,
+) -> Result<Output> {
     let mut planner = run.planner(transaction.snapshot());
     let target = Target::new(&planner.version, &alone(merge.table))?;
     let returning = Returning::new(of_merge(merge.output)?, &target);
     let clauses = merge.clauses.iter().map(|clause| Clause::new(&target, clause));
     let clauses = clauses.collect::<Result<Vec<_>>>()?;
-    let sql = query(&target, &merge.source, &merge.on, &clauses)?;
+    let sql = with.to_owned() + &query(&target, &merge.source, &merge.on, &clauses)?;
     let plan = planner.plan(parse::one(&sql)?).await.map_err(from_datafusion)?;
     let plan = rows::cast_behind(plan, 2, &target.table)?;
     let checks = Checks::new(&planner, &target.table)?;

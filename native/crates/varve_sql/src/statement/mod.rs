@@ -45,7 +45,7 @@ mod update;
 pub(crate) mod using;
 mod vacuum;
 pub(crate) mod walk;
-mod with_insert;
+mod with_change;
 
 use std::sync::Arc;
 
@@ -66,17 +66,17 @@ pub(crate) type Parsed = Statement;
 
 /// Whether a statement changes the database. EXPLAIN does not, whatever it explains.
 pub(crate) fn changes(statement: &Parsed) -> bool {
-    !matches!(
-        statement,
-        Statement::Query(_)
-            | Statement::Explain { .. }
-            | Statement::ExplainTable { .. }
-            | Statement::ShowTables { .. }
-            | Statement::ShowColumns { .. }
-            | Statement::ShowFunctions { .. }
-            | Statement::ShowVariable { .. }
-            | Statement::Copy { to: true, .. }
-    )
+    match statement {
+        Statement::Query(query) => with_change::change(query).is_some(),
+        Statement::Explain { .. }
+        | Statement::ExplainTable { .. }
+        | Statement::ShowTables { .. }
+        | Statement::ShowColumns { .. }
+        | Statement::ShowFunctions { .. }
+        | Statement::ShowVariable { .. }
+        | Statement::Copy { to: true, .. } => false,
+        _ => true,
+    }
 }
 
 /// Answers a statement that does not change the database.
@@ -115,13 +115,14 @@ pub(crate) async fn keep_up(run: &Run<'_>, in_transaction: bool, statement: Pars
 
 /// Runs a statement that changes the database.
 pub(crate) async fn apply(run: &Run<'_>, transaction: &mut Transaction, statement: Parsed) -> Result<Output> {
+    let (with, statement) = with_change::divided(statement);
     match statement {
         Statement::Insert(insert) => insert::run(run, transaction, insert).await,
-        Statement::Update(update) => update::run(run, transaction, update).await,
-        Statement::Delete(delete) => delete::run(run, transaction, delete).await,
+        Statement::Update(update) => update::run(run, transaction, &with, update).await,
+        Statement::Delete(delete) => delete::run(run, transaction, &with, delete).await,
         Statement::Truncate(truncate) => delete::truncate(run, transaction, truncate).await,
         Statement::Copy { .. } => copy::from_file(run, transaction, statement).await,
-        Statement::Merge(merge) => merge::run(run, transaction, merge).await,
+        Statement::Merge(merge) => merge::run(run, transaction, &with, merge).await,
         Statement::Analyze(analyze) => analyze::run(run, transaction, analyze).await,
         Statement::CreateTable(table) => define::create_table(run, transaction, table).await,
         Statement::CreateView(view) => define::create_view(run, transaction, view).await,

@@ -11,7 +11,7 @@ use varve_types::{ErrorCode, Result, VarveError};
 
 use super::dialect::VarveDialect;
 use super::{
-    Parsed, arrows, copy, counts, external, ignored, quotes, row_values, select_into, shorthand, with_insert,
+    Parsed, arrows, copy, counts, external, ignored, quotes, row_values, select_into, shorthand, with_change,
 };
 use crate::limits;
 
@@ -71,7 +71,7 @@ fn divided(parser: &mut Parser<'_>) -> Result<Vec<Parsed>, ParserError> {
         } else {
             parser.parse_statement()?
         };
-        statements.push(with_insert::as_insert(select_into::as_create_table(statement)));
+        statements.push(with_change::as_insert(select_into::as_create_table(statement)));
     }
 }
 

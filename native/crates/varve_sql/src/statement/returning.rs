@@ -13,7 +13,7 @@ use varve_types::Result;
 
 use super::names::{self, quoted};
 use super::target::Target;
-use super::{Parsed, parse};
+use super::{Parsed, parse, with_change};
 use crate::error::{from_datafusion, unsupported};
 use crate::planner::{GIVEN, Planner};
 use crate::run::Run;
@@ -61,6 +61,7 @@ impl Returning {
 
 /// The columns that a statement which changes something answers with; `None` when it has no RETURNING.
 pub(crate) async fn returned(planner: &mut Planner, statement: Parsed) -> Result<Option<SchemaRef>> {
+    let (_, statement) = with_change::divided(statement);
     let (target, items) = match statement {
         Statement::Insert(insert) => {
             let TableObject::TableName(name) = &insert.table else { return Ok(None) };

@@ -1,6 +1,9 @@
-//! `WITH ... INSERT INTO table SELECT ...`: INSERT with another word order.
+//! WITH in front of a statement that changes a table.
+//!
+//! `WITH ... INSERT INTO table SELECT ...` is INSERT with another word order. UPDATE, DELETE and MERGE have no query of their own
+//! to begin with it: the one that they are written as does.
 
-use datafusion::sql::sqlparser::ast::{Insert, SetExpr, Statement};
+use datafusion::sql::sqlparser::ast::{Insert, Query, SetExpr, Statement};
 
 /// An INSERT behind a WITH as one whose query begins with it; others as they are.
 pub(super) fn as_insert(statement: Statement) -> Statement {
@@ -21,5 +24,22 @@ pub(super) fn as_insert(statement: Statement) -> Statement {
     match *query.body {
         SetExpr::Insert(insertion) => insertion,
         _ => Statement::Query(query),
+    }
+}
+
+/// UPDATE, DELETE or MERGE, if the query is that behind a WITH.
+pub(super) fn change(query: &Query) -> Option<&Statement> {
+    match query.body.as_ref() {
+        SetExpr::Update(change) | SetExpr::Delete(change) | SetExpr::Merge(change) => Some(change),
+        _ => None,
+    }
+}
+
+/// Such a statement, and the WITH in front of it as the text that its query begins with.
+pub(super) fn divided(statement: Statement) -> (String, Statement) {
+    let Statement::Query(query) = &statement else { return (String::new(), statement) };
+    match (change(query), &query.with) {
+        (Some(change), Some(with)) => (format!("{with} "), change.clone()),
+        _ => (String::new(), statement),
     }
 }
