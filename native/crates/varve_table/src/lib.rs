@@ -64,7 +64,7 @@ pub use point::{PointReader, PointRow};
 pub use progress::Progress;
 pub use rewrite::Rewrite;
 pub use rows::{Place, RowAddress, RowSet};
-pub use segment::{DAMAGE, Segment, SegmentMeta};
+pub use segment::{DAMAGE, Dictionaries, Segment, SegmentMeta};
 pub use statistics::{ColumnSummary, TableStatistics};
 pub use threads::Threads;
 pub use transaction::{Savepoint, Transaction};

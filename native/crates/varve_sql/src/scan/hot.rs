@@ -33,7 +33,13 @@ pub(super) fn read(scan: &TableScan, chunk: &HotChunk, only: Option<&RowSet>) ->
     for filter in in_turn(&filters::required(&scan.filters), &scan.stored)? {
         batch = batch_filter(&batch, &filter)?;
     }
-    let columns = scan.columns.iter().map(|position| Arc::clone(batch.column(*position))).collect();
+    // Strings that are grouped by come as dictionaries.
+    let columns = scan.columns.iter().zip(scan.schema.fields());
+    let columns = columns.map(|(position, field)| match (batch.column(*position), field.data_type()) {
+        (values, wanted) if wanted == values.data_type() => Ok(Arc::clone(values)),
+        (values, wanted) => cast(values, wanted),
+    });
+    let columns = columns.collect::<std::result::Result<_, _>>()?;
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     Ok(RecordBatch::try_new_with_options(Arc::clone(&scan.schema), columns, &options)?)
 }
@@ -45,13 +51,7 @@ fn with_addresses(
     numbers: impl Iterator<Item = u64>,
 ) -> Result<RecordBatch> {
     let addresses = UInt64Array::from_iter_values(numbers.map(|row| RowAddress::of_hot(row).0));
-    let columns = rows.columns().iter().zip(scan.stored.fields());
-    // Strings that are grouped by come as dictionaries.
-    let columns = columns.map(|(values, field)| match field.data_type() {
-        wanted if wanted == values.data_type() => Ok(Arc::clone(values)),
-        wanted => cast(values, wanted),
-    });
-    let mut columns: Vec<ArrayRef> = columns.collect::<std::result::Result<_, _>>()?;
+    let mut columns: Vec<ArrayRef> = rows.columns().to_vec();
     columns.push(Arc::new(addresses));
     let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
     Ok(RecordBatch::try_new_with_options(Arc::clone(&scan.stored), columns, &options)?)

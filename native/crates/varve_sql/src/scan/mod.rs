@@ -151,19 +151,19 @@ impl TableScan {
         Self { version, metrics: ExecutionPlanMetricsSet::new(), ..self.clone() }
     }
 
-    /// The same scan, for grouping by the columns at `keys` of what comes out: strings come as dictionaries. `None` when
-    /// strings are no dictionaries or are filtered.
+    /// The same scan, for grouping by the columns at `keys` of what comes out: strings come as dictionaries. `None` when most
+    /// strings are in none, or filtered by what may not be ignored.
     pub(crate) fn with_codes(&self, keys: &[usize]) -> Option<Self> {
         let mut scan = self.clone();
         for key in keys.iter().filter(|key| *self.schema.field(**key).data_type() == DataType::Utf8View) {
             let position = self.columns[*key];
             let is_filtered = |filter: &Filter| {
-                collect_columns(filter.expr()).iter().any(|column| column.index() == position)
+                let is_about = |column: &Column| column.index() == position;
+                !filter.is_dynamic() && collect_columns(filter.expr()).iter().any(is_about)
             };
             if self.filters.iter().any(is_filtered) || self.dictionary_values(position).is_none() {
                 return None;
             }
-            scan.stored = as_dictionary(&scan.stored, position);
             scan.schema = as_dictionary(&scan.schema, *key);
         }
         Some(scan)
@@ -221,6 +221,15 @@ impl TableScan {
     /// The same scan, of these rows only.
     pub(crate) fn of_rows(self, rows: Arc<RowSet>) -> Self {
         Self { only: Some(rows), ..self }
+    }
+
+    /// A stored column as it is read: as it comes out, if it does.
+    fn field_read(&self, position: usize) -> Field {
+        let stored = self.stored.field(position).clone();
+        match self.columns.iter().position(|other| *other == position) {
+            Some(place) => stored.with_data_type(self.schema.field(place).data_type().clone()),
+            None => stored,
+        }
     }
 
     /// The position of the row address in `stored`.

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use datafusion::arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
-use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
+use datafusion::arrow::compute::{cast, filter_record_batch};
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::common::cast::as_boolean_array;
 use datafusion::common::{Result, ScalarValue};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::utils::{collect_columns, conjunction_opt, reassign_expr_columns};
@@ -89,7 +91,9 @@ impl Needs {
         needed.dedup();
         let (read, constant): (Vec<usize>, Vec<usize>) =
             needed.into_iter().partition(|position| stored(*position));
-        let constant = constant.into_iter().map(|position| Ok((position, missing(position)?)));
+        let constant = constant.into_iter().map(|position| {
+            Ok((position, missing(position)?.cast_to(scan.field_read(position).data_type())?))
+        });
         let assembly = Assembly::new(scan, read, constant.collect::<Result<_>>()?, residual, optional)?;
         Ok(Self { native, assembly })
     }
@@ -186,7 +190,7 @@ impl Assembly {
         optional: Vec<Arc<dyn PhysicalExpr>>,
     ) -> Result<Self> {
         let fields = |positions: &mut dyn Iterator<Item = usize>| -> Vec<Field> {
-            positions.map(|position| scan.stored.field(position).clone()).collect()
+            positions.map(|position| scan.field_read(position)).collect()
         };
         let read_fields = fields(&mut read.iter().copied());
         let mut all = read_fields.clone();
@@ -244,6 +248,10 @@ impl Assembly {
 /// above. Its owner applies it anyway, so that it is applied here only as long as it keeps few rows.
 struct OptionalFilter {
     expr: Arc<dyn PhysicalExpr>,
+    /// Columns that it asks about and that are read as dictionaries, which it knows as their values.
+    coded: Vec<usize>,
+    /// What is read, with these as their values.
+    plain: SchemaRef,
     seen: AtomicUsize,
     kept: AtomicUsize,
 }
@@ -259,7 +267,16 @@ impl OptionalFilter {
         };
         let Some(expr) = conjunction_opt(filters.into_iter().filter(is_there)) else { return Ok(None) };
         let expr = reassign_expr_columns(expr, gathered)?;
-        Ok(Some(Self { expr, seen: AtomicUsize::new(0), kept: AtomicUsize::new(0) }))
+        let (mut fields, mut coded) = (gathered.fields().to_vec(), Vec::new());
+        for column in collect_columns(&expr) {
+            let field = &mut fields[column.index()];
+            if let DataType::Dictionary(_, values) = field.data_type() {
+                *field = Arc::new(field.as_ref().clone().with_data_type(values.as_ref().clone()));
+                coded.push(column.index());
+            }
+        }
+        let plain = Arc::new(Schema::new(fields));
+        Ok(Some(Self { expr, coded, plain, seen: AtomicUsize::new(0), kept: AtomicUsize::new(0) }))
     }
 
     /// The rows that pass, or all when too many do.
@@ -268,9 +285,19 @@ impl OptionalFilter {
         if seen >= Self::TRIAL_ROWS && self.kept.load(Ordering::Relaxed) > seen / 2 {
             return Ok(batch);
         }
-        let filtered = batch_filter(&batch, &self.expr)?;
+        let holds = self.expr.evaluate(&self.plain(&batch)?)?.into_array(batch.num_rows())?;
+        let filtered = filter_record_batch(&batch, as_boolean_array(&holds)?)?;
         self.seen.fetch_add(batch.num_rows(), Ordering::Relaxed);
         self.kept.fetch_add(filtered.num_rows(), Ordering::Relaxed);
         Ok(filtered)
+    }
+
+    fn plain(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+        let mut columns = batch.columns().to_vec();
+        for place in &self.coded {
+            columns[*place] = cast(&columns[*place], self.plain.field(*place).data_type())?;
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        Ok(RecordBatch::try_new_with_options(Arc::clone(&self.plain), columns, &options)?)
     }
 }

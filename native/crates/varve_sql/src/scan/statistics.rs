@@ -123,12 +123,21 @@ fn column(version: &TableVersion, position: usize, data_type: &DataType) -> Colu
     whole
 }
 
-/// How many values the greatest dictionary of a column has; `None` when a segment keeps it otherwise.
+/// Rows of a column that are in no dictionary are no more than one of so many, and no more than so many.
+const OTHERS_SHARE: u64 = 8;
+const OTHERS_MAX: u64 = 1 << 20;
+
+/// About how many values a column has, most of whose rows are in dictionaries; `None` when too many are not.
 pub(super) fn dictionary_values(version: &TableVersion, stored_name: &str) -> Option<u64> {
-    let segments = version.segments.iter();
-    let sizes =
-        segments.map(|live| live.segment.dictionary_values(stored_name)).collect::<Option<Vec<_>>>()?;
-    Some(sizes.into_iter().max().unwrap_or(0))
+    let (mut rows, mut others, mut values, mut of_one) = (0, 0, 0, 0);
+    for live in &version.segments {
+        let (kept, all) = (live.segment.dictionaries(stored_name), live.segment.file().row_count());
+        rows += all;
+        others += all - kept.rows;
+        values = values.max(kept.values);
+        of_one += u64::from(kept.values == 1);
+    }
+    (others <= OTHERS_MAX.min(rows / OTHERS_SHARE)).then_some(values.max(of_one))
 }
 
 fn hot_column(chunk: &HotChunk, position: usize, data_type: &DataType) -> ColumnStatistics {

@@ -159,6 +159,43 @@ fn many_groups_are_those_of_the_engine_below() {
     }
 }
 
+/// One small segment of a table without dictionaries, or with the same text in all of its rows, made all groups by that column
+/// slow, and so did what a join above says of a column while it runs. Since groups have places.
+#[test]
+fn few_rows_without_dictionaries_have_places_too() {
+    let table = "CREATE TABLE t AS SELECT value AS n, 'k' || (value % 500) AS text, 'f' || (value % 7) AS few, \
+                 'l' || (value % 3) AS late FROM generate_series(1, 600000); \
+                 ALTER TABLE t DROP COLUMN late; ALTER TABLE t ADD COLUMN late TEXT DEFAULT 'late'; \
+                 INSERT INTO t SELECT value, 'own' || value, 'f', 'l' || (value % 2) FROM generate_series(1, 66000); \
+                 INSERT INTO t VALUES (1, NULL, NULL, NULL), (2, 'k1', 'hot', 'late'), (3, 'hot', 'f1', 'hot'); \
+                 DELETE FROM t WHERE n % 1000 = 7; \
+                 CREATE TABLE s AS SELECT 'k' || (value * 3) AS text FROM generate_series(0, 40); \
+                 INSERT INTO s VALUES (NULL), ('own7'), ('own8'), ('own65999'), ('hot')";
+    let mut beside = Beside::new(table);
+    let engine = beside.open(1 << 30);
+    for keys in ["text", "few", "late", "text, few", "few, late"] {
+        let plain = keys.replace(", ", " || '', ") + " || ''";
+        let by = (1..=plain.split(',').count()).map(|key| key.to_string()).collect::<Vec<_>>().join(", ");
+        let query = format!("SELECT {keys}, count(*), sum(n) FROM t GROUP BY {keys}");
+        let oracle = format!("SELECT {plain}, count(*), sum(n) FROM t GROUP BY {by}");
+        let plan = beside.check(&engine, &query, &oracle);
+        assert!(plan.contains("GroupByPlaceExec"), "{query}\n{plan}");
+    }
+    for others in ["s", "(SELECT DISTINCT text FROM t WHERE n % 3 = 0)", "(VALUES ('k7'))"] {
+        let query = format!(
+            "SELECT l.text, l.n FROM (SELECT text, few, sum(n) AS n FROM t GROUP BY text, few) AS l \
+             JOIN {others} AS r (text) ON l.text = r.text"
+        );
+        let oracle = query.replace("SELECT text, few, sum", "SELECT text || '' AS text, few || '', sum");
+        let oracle = oracle.replace("GROUP BY text, few", "GROUP BY 1, 2");
+        let plan = beside.check(&engine, &query, &oracle);
+        assert!(plan.contains("GroupByPlaceExec"), "{query}\n{plan}");
+    }
+    let wide = "SELECT few || text, count(*) FROM t GROUP BY few || text";
+    let plan = engine.handle().block_on(plan_of(&engine.session(), wide));
+    assert!(!plan.contains("GroupByPlaceExec"), "{plan}");
+}
+
 /// Queries beside others that must have the same rows, which are asked for once.
 struct Beside {
     folder: tempfile::TempDir,

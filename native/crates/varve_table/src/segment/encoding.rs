@@ -1,30 +1,61 @@
 //! How the columns of a segment are kept, as far as who reads them may care.
 
+use vortex::dtype::PType;
+use vortex::expr::stats::{Precision, Stat};
 use vortex::layout::LayoutRef;
 
 use super::Segment;
 
+/// How much of a column is kept as dictionaries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Dictionaries {
+    /// The rows in them.
+    pub rows: u64,
+    /// How many values the greatest one has.
+    pub values: u64,
+}
+
 impl Segment {
-    /// How many values the greatest dictionary of a column has; `None` unless the column of this stored name is kept as
-    /// dictionaries throughout.
+    /// How the column of this stored name is kept. One that has the same value in all rows, as one that was added later, is
+    /// a dictionary of it.
     #[must_use]
-    pub fn dictionary_values(&self, stored_name: &str) -> Option<u64> {
+    pub fn dictionaries(&self, stored_name: &str) -> Dictionaries {
         let root = self.file.footer().layout();
-        let place = root.child_names().position(|name| name.as_ref() == stored_name)?;
-        dictionary_values(&root.children().ok()?.into_iter().nth(place)?)
+        let one = Dictionaries { rows: root.row_count(), values: 1 };
+        let Some(place) = root.child_names().position(|name| name.as_ref() == stored_name) else {
+            return one;
+        };
+        if self.has_one_value(place) {
+            return one;
+        }
+        let column = root.children().ok().and_then(|columns| columns.into_iter().nth(place));
+        column.map(|column| dictionaries(&column)).unwrap_or_default()
+    }
+
+    fn has_one_value(&self, place: usize) -> bool {
+        let Some(stats) = self.file.file_stats().map(|stats| stats.get(place).0) else { return false };
+        let nulls = stats.get_as::<u64>(Stat::NullCount, &PType::U64.into());
+        match (nulls, stats.get(Stat::Min), stats.get(Stat::Max)) {
+            (Precision::Exact(0), Precision::Exact(least), Precision::Exact(greatest)) => least == greatest,
+            _ => false,
+        }
     }
 }
 
-fn dictionary_values(layout: &LayoutRef) -> Option<u64> {
-    let children = layout.children().ok()?;
-    match layout.encoding_id().as_ref() {
+fn dictionaries(layout: &LayoutRef) -> Dictionaries {
+    let children = layout.children().unwrap_or_default();
+    match (layout.encoding_id().as_ref(), children.first()) {
         // Values, then codes; data, then the zone map.
-        "vortex.dict" => Some(children.first()?.row_count()),
-        "vortex.zoned" | "vortex.stats" => dictionary_values(children.first()?),
-        "vortex.chunked" => {
-            let parts = children.iter().map(dictionary_values).collect::<Option<Vec<_>>>()?;
-            parts.into_iter().max()
+        ("vortex.dict", Some(values)) => {
+            Dictionaries { rows: layout.row_count(), values: values.row_count() }
         }
-        _ => None,
+        ("vortex.zoned" | "vortex.stats", Some(data)) => dictionaries(data),
+        ("vortex.chunked", _) => {
+            children.iter().map(dictionaries).fold(Dictionaries::default(), |all, part| Dictionaries {
+                rows: all.rows + part.rows,
+                values: all.values.max(part.values),
+            })
+        }
+        _ => Dictionaries::default(),
     }
 }

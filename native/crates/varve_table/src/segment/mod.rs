@@ -34,6 +34,7 @@ use fetch::Chunks;
 use reader::SharedReader;
 use source::VerifiedSource;
 
+pub use encoding::Dictionaries;
 pub use source::DAMAGE;
 pub(crate) use store::SegmentStore;
 

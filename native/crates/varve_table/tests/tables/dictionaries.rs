@@ -5,13 +5,14 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringViewArray};
 use futures::{StreamExt, stream};
-use varve_table::ColumnId;
+use varve_table::{ColumnId, Dictionaries};
 
 use crate::fixture::{Fixture, define, table};
 
+const ROWS: usize = 300_000;
+
 /// Appends 300,000 rows with texts of `text` and looks at how they are kept and read.
-fn check(text: impl Fn(usize) -> Option<String>, dictionary: Option<u64>) {
-    const ROWS: usize = 300_000;
+fn check(text: impl Fn(usize) -> Option<String>, values: Option<u64>) {
     let fixture = Fixture::new();
     let (database, id) = fixture.with_table();
     let texts: Vec<Option<String>> = (0..ROWS).map(text).collect();
@@ -33,7 +34,8 @@ fn check(text: impl Fn(usize) -> Option<String>, dictionary: Option<u64>) {
     let snapshot = database.snapshot();
     let version = table(&snapshot);
     let segment = &version.segments[0].segment;
-    assert_eq!(segment.dictionary_values("c1"), dictionary);
+    let dictionaries = values.map(|values| Dictionaries { rows: ROWS as u64, values }).unwrap_or_default();
+    assert_eq!(segment.dictionaries("c1"), dictionaries);
     let read = fixture.runtime.block_on(async {
         let mut read = Vec::new();
         let mut batches = Box::pin(segment.read(&version.table, &[ColumnId(1)]).expect("a scan"));
@@ -59,4 +61,9 @@ fn texts_that_recur_are_one_dictionary() {
 #[test]
 fn texts_that_do_not_recur_are_none() {
     check(|row| Some(format!("text {row}")), None);
+}
+
+#[test]
+fn a_text_that_all_rows_have_is_a_dictionary() {
+    check(|_| Some("text".to_owned()), Some(1));
 }
