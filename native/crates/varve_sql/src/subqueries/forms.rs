@@ -12,11 +12,13 @@ use datafusion::functions_aggregate::count::count;
 use datafusion::functions_aggregate::min_max::{max, min};
 use datafusion::logical_expr::expr::{BinaryExpr, Case, Exists, InSubquery, SetComparison, SetQuantifier};
 use datafusion::logical_expr::logical_plan::{Distinct, FetchType, SkipType};
+use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{
     Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator, Projection, Subquery, binary_expr, lit,
     not, when,
 };
+use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::scalar::ScalarValue;
 
 use super::domain::{joined, one_row, projected};
@@ -54,7 +56,7 @@ impl Forms<'_> {
                 let has_join = match negated {
                     false => self.is_quick(query)?,
                     // There is a join for NULL among rows that are the same for all, and it is one if it has a key.
-                    true => is_closed(query)? && expr.any_column_refs(),
+                    true => is_closed(query)? && !self.is_same_for_all(&expr)?,
                 };
                 if has_join && is_whole && self.in_filter {
                     let subquery = self::subquery(query.clone());
@@ -76,6 +78,17 @@ impl Forms<'_> {
             },
             other => self.value(other),
         }
+    }
+
+    /// Whether a value is the same for all rows, or is when it is simplified, as `coalesce(5, x)`. What asks for it would be a
+    /// filter of the query then, which leaves no NULL.
+    fn is_same_for_all(&self, value: &Expr) -> Result<bool> {
+        if matches!(value, Expr::Column(_)) {
+            return Ok(false);
+        }
+        let context = SimplifyContext::builder().with_schema(Arc::new(self.schema.clone())).build();
+        let simplified = ExprSimplifier::new(context).simplify(value.clone())?;
+        Ok(!simplified.any_column_refs())
     }
 
     /// `expr`, of which the value matters.
