@@ -25,6 +25,11 @@ impl Params {
     pub(crate) fn are_small(&self) -> bool {
         self.values.iter().map(ScalarValue::size).sum::<usize>() <= SMALL_BYTES_MAX
     }
+
+    /// The value of the parameter that a statement calls `name`, as `$1`.
+    pub(crate) fn value(&self, name: &str) -> Option<&ScalarValue> {
+        self.values.get(number(name)?.checked_sub(1)?)
+    }
 }
 
 /// The value of one parameter.
@@ -109,8 +114,11 @@ pub fn number_names(sql: &str, names: &[String]) -> Result<String> {
 pub(crate) fn count(statement: &mut crate::statement::Parsed) -> usize {
     let mut highest = 0;
     change_placeholders(statement, |name| {
-        let number = name.strip_prefix('$').and_then(|number| number.parse().ok());
-        highest = highest.max(number.unwrap_or(0));
+        highest = highest.max(number(name).unwrap_or(0));
     });
     highest
+}
+
+fn number(name: &str) -> Option<usize> {
+    name.strip_prefix('$')?.parse().ok()
 }

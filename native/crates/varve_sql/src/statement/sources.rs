@@ -55,9 +55,7 @@ impl Sources<'_> {
     fn put_into(&mut self, args: &mut impl VisitMut) {
         change_expressions(args, |expr| {
             let Expr::Value(ValueWithSpan { value: Value::Placeholder(name), .. }) = expr else { return };
-            let number = name.strip_prefix('$').and_then(|number| number.parse::<usize>().ok());
-            let value = number.and_then(|number| self.params.values.get(number.checked_sub(1)?));
-            match value.and_then(written) {
+            match self.params.value(name).and_then(written) {
                 Some(written) => *expr = written,
                 None => self.missing = Some(std::mem::take(name)),
             }
